@@ -1,0 +1,211 @@
+"""One agent's directory: where its files lie, what is recorded of it, and who may write to it.
+
+    models/AgentA/
+      metadata.json               what the agent is (game, net shape, seed), the settings last used, its iterations
+      checkpoints/latest.pt       current net          checkpoints/best.pt     promoted net
+      checkpoints/replay.pt       replay buffer        checkpoints/ckpt_000100.pt …  numbered, the last few kept
+      experiments/                measurements and logs
+
+Only names are known here; what the files hold is the business of the parts that write them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple
+
+from pawnzero.config import Config, ModelConfig, to_json
+from pawnzero.errors import PawnzeroError
+from pawnzero.files import read_json, write_json
+from pawnzero.games import get_game
+from pawnzero.locks import locked
+from pawnzero.progress import Progress
+
+FORMAT = 1
+"""Version of metadata.json; one that is newer is not read."""
+
+_NUMBERED = re.compile(r"ckpt_(\d{6,})\.pt")
+
+
+class Agent:
+    """An agent's directory. Get one with `open`, `create` or `open_or_create`."""
+
+    def __init__(self, directory: Path, metadata: Dict[str, Any]) -> None:
+        self.directory = directory
+        self.metadata = metadata
+        self._locks_held = 0
+
+    @classmethod
+    def open(cls, directory: Path) -> Agent:
+        """The agent in `directory`. Raises PawnzeroError where there is none, or its metadata cannot be read."""
+        directory = Path(directory)
+        path = directory / "metadata.json"
+        if not path.exists():
+            raise PawnzeroError(f"{directory}: no agent here; pawnzero iterate, run and selfplay create one")
+        return cls(directory, _validated(read_json(path), path))
+
+    @classmethod
+    def create(cls, directory: Path, config: Config) -> Agent:
+        """A new agent, with `config`'s game, net shape and seed. Raises PawnzeroError where it cannot be written.
+
+        Raises UsageError for a game that is none. Of an agent that lost its metadata the other files are kept. A directory that
+        holds anything else is left alone.
+        """
+        agent = cls(Path(directory), _new_metadata(Path(directory), config))
+        get_game(config.game)
+        agent._make_directories()
+        with agent.lock():
+            if (agent.directory / "metadata.json").exists():
+                raise PawnzeroError(f"{directory}: already an agent")
+            write_json(agent.directory / "metadata.json", agent.metadata)
+        return agent
+
+    @classmethod
+    def open_or_create(cls, directory: Path, config: Config) -> Agent:
+        """The agent in `directory`, which is created where there is none."""
+        if (Path(directory) / "metadata.json").exists():
+            return cls.open(directory)
+        return cls.create(directory, config)
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.directory.resolve().name
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.directory / "checkpoints"
+
+    @property
+    def experiments(self) -> Path:
+        return self.directory / "experiments"
+
+    @property
+    def latest(self) -> Path:
+        """The current net, which self-play uses."""
+        return self.checkpoints / "latest.pt"
+
+    @property
+    def best(self) -> Path:
+        """The promoted net; missing until the first promotion."""
+        return self.checkpoints / "best.pt"
+
+    @property
+    def replay(self) -> Path:
+        return self.checkpoints / "replay.pt"
+
+    @property
+    def game(self) -> str:
+        """The name of the game it plays."""
+        return str(self.metadata["game"])
+
+    @property
+    def model(self) -> ModelConfig:
+        """The shape of its net."""
+        return ModelConfig(**self.metadata["model"])
+
+    def adopt(self, config: Config, progress: Progress) -> Config:
+        """`config` with the agent's own game and net shape; where they differ one line says so."""
+        if config.game != self.game:
+            progress.note(f"{self.name} plays {self.game}; the setting game={config.game} is for new agents only")
+        if config.model != self.model:
+            kept = _differences(self.model, config.model)
+            progress.note(f"{self.name}'s net keeps its shape ({kept}); the setting of another is for new agents only")
+        return dataclasses.replace(config, game=self.game, model=self.model)
+
+    def update(self, **changes: Any) -> None:
+        """Replace entries of metadata.json. Only the holder of `lock` may call it."""
+        assert self._locks_held, "an agent is written by whoever holds its lock"
+        path = self.directory / "metadata.json"
+        self.metadata = {**_validated(read_json(path), path), **changes}
+        write_json(path, self.metadata)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the one writer, until the block ends or the process dies. The same Agent may take it again inside.
+
+        Raises PawnzeroError that names the process which holds it, or says why the directory cannot be written.
+        """
+        if self._locks_held:
+            self._locks_held += 1
+            try:
+                yield
+            finally:
+                self._locks_held -= 1
+            return
+        with locked(self.directory / ".lock", str(self.directory)):
+            self._locks_held = 1
+            try:
+                yield
+            finally:
+                self._locks_held = 0
+
+    def numbered(self) -> List[Tuple[int, Path]]:
+        """(step, path) of the numbered checkpoints, oldest first."""
+        if not self.checkpoints.is_dir():
+            return []
+        matches = ((_NUMBERED.fullmatch(path.name), path) for path in self.checkpoints.iterdir())
+        return sorted((int(match.group(1)), path) for match, path in matches if match)
+
+    def prune(self, keep: int) -> None:
+        """Remove numbered checkpoints but for the `keep` newest (at least one)."""
+        for _, path in self.numbered()[: -max(keep, 1)]:
+            path.unlink()
+
+    def _make_directories(self) -> None:
+        """The agent's folders. Raises PawnzeroError where they cannot be made or something else lies there."""
+        try:
+            if self.directory.is_dir():
+                own = {"checkpoints", "experiments", ".lock"}
+                left = ".metadata.json."  # of a creation that was interrupted
+                names = sorted(os.listdir(str(self.directory)))
+                strange = [name for name in names if name not in own and not name.startswith(left)]
+                if strange:
+                    raise PawnzeroError(
+                        f"{self.directory}: no agent, but {strange[0]} lies here; name an empty or new directory"
+                    )
+            for folder in (self.checkpoints, self.experiments):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PawnzeroError(f"{self.directory}: an agent cannot be made here ({error.strerror})") from None
+
+
+def _new_metadata(directory: Path, config: Config) -> Dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "name": directory.resolve().name,
+        "game": config.game,
+        "model": dataclasses.asdict(config.model),
+        "seed": config.seed,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "config": to_json(config),
+        "next_iteration": 0,
+        "stage": None,
+        "iterations": [],
+    }
+
+
+def _validated(metadata: Any, path: Path) -> Dict[str, Any]:
+    """`metadata` if it has what is relied on here. Raises PawnzeroError that names the entry."""
+    if not isinstance(metadata, dict):
+        raise PawnzeroError(f"{path}: expected an agent's metadata in braces")
+    if metadata.get("format") != FORMAT:
+        raise PawnzeroError(f"{path}: format {metadata.get('format')!r}, expected {FORMAT} (written by another version?)")
+    wanted = {"game": str, "model": dict, "seed": int, "next_iteration": int, "iterations": list}
+    for key, kind in wanted.items():
+        if type(metadata.get(key)) is not kind:
+            raise PawnzeroError(f"{path}: {key} is {metadata.get(key)!r}, expected {kind.__name__}")
+    shape = {item.name for item in dataclasses.fields(ModelConfig)}
+    if set(metadata["model"]) != shape or not all(type(value) is int and value > 0 for value in metadata["model"].values()):
+        raise PawnzeroError(f"{path}: model is {metadata['model']!r}, expected positive integers {', '.join(sorted(shape))}")
+    return metadata
+
+
+def _differences(kept: ModelConfig, asked: ModelConfig) -> str:
+    before, after = dataclasses.asdict(kept), dataclasses.asdict(asked)
+    return ", ".join(f"{key} {before[key]}, not {after[key]}" for key in before if before[key] != after[key])

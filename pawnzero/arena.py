@@ -1,0 +1,270 @@
+"""A match between two players: pairs of games from one opening with colours swapped, and what came of them.
+
+All games of a match advance together: in turn, each player chooses for every game in which it is to move, as one batch. A
+game ends by its rules, at the third time of a position, at `max_plies` (adjudicated a draw, and counted), or when a player
+forfeits it. Points, wins and losses are the first player's; what an odd last game counts for, `pawnzero.stats` says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from pawnzero import stats
+from pawnzero.errors import UsageError
+from pawnzero.games.base import COMMON_ENDINGS, MAX_PLIES, Game
+from pawnzero.games.line import Line
+from pawnzero.pgn import append_games, format_game
+from pawnzero.players import Forfeit, Player
+from pawnzero.progress import Progress
+
+DEFAULT_MAX_PLIES = 200
+FORFEIT = "forfeit"
+SIDES = ("white", "black")
+"""Player 0's side and player 1's, in every game."""
+
+
+@dataclass(frozen=True)
+class PlayedGame:
+    """One finished game of a match.
+
+    number:       its place in the match, from 0
+    opening:      which opening it began with, from 0; the two games of a pair have the same one
+    opening_plies: moves of it that were given
+    first_side:   0 where the match's first player was player 0 (White), else 1
+    line:         the game itself
+    ending:       a name of `Game.endings`, or FORFEIT
+    forfeit:      why a player forfeited the game; "" where nobody did
+    points:       1, ½ or 0 for the match's first player
+    """
+
+    number: int
+    opening: int
+    opening_plies: int
+    first_side: int
+    line: Line
+    ending: str
+    forfeit: str
+    points: float
+
+
+@dataclass(frozen=True)
+class MatchResult:
+    """What a match says of its first player against its second. Scores in [0, 1]; intervals are of 95 %.
+
+    wins, draws, losses:  of the first player; `by_colour` has them by its side (see SIDES)
+    score, elo, los, …:   see `pawnzero.stats.Estimate`
+    pairs:                pentanomial counts: pairs with 0, ½, 1, 1½ and 2 points
+    distinct_games:       different sequences of moves; distinct_openings: different beginnings
+    endings:              games by the way they ended
+    adjudicated, forfeits: games stopped at max_plies; games that a player forfeited, `forfeits_by` whom
+    mean_plies:           moves of both sides a game, opening included
+    played:               the games (not part of the JSON form)
+    """
+
+    game: str
+    first: str
+    second: str
+    games: int
+    wins: int
+    draws: int
+    losses: int
+    score: float
+    score_low: float
+    score_high: float
+    elo: Optional[float]
+    elo_low: Optional[float]
+    elo_high: Optional[float]
+    los: float
+    pairs: Tuple[int, int, int, int, int]
+    pair_variance: float
+    by_colour: Dict[str, Dict[str, int]]
+    distinct_games: int
+    distinct_openings: int
+    endings: Dict[str, int]
+    adjudicated: int
+    forfeits: int
+    forfeits_by: Dict[str, int]
+    mean_plies: float
+    max_plies: int
+    seed: int
+    players: Dict[str, Dict[str, str]]
+    played: Tuple[PlayedGame, ...] = dataclasses.field(repr=False)
+
+    @property
+    def winrate(self) -> float:
+        """The score under the name that arena records have."""
+        return self.score
+
+    def to_json(self) -> Dict[str, Any]:
+        """The match as plain values for JSON, its games left out."""
+        fields = [field.name for field in dataclasses.fields(self) if field.name != "played"]
+        return {**{name: getattr(self, name) for name in fields}, "pairs": list(self.pairs), "winrate": self.winrate}
+
+
+@dataclass
+class _Ongoing:
+    """A game of the match while it is played. `forfeit` is why the player of `forfeited_by` (0: the first) gave it up."""
+
+    number: int
+    opening_plies: int
+    line: Line
+    forfeit: str = ""
+    forfeited_by: int = -1
+
+    @property
+    def first_side(self) -> int:
+        return self.number % 2
+
+    @property
+    def mover(self) -> int:
+        """0 where the match's first player is to move."""
+        return int(self.line.player != self.first_side)
+
+    @property
+    def over(self) -> bool:
+        return self.line.over or self.forfeited_by >= 0
+
+    def finish(self) -> PlayedGame:
+        if self.forfeited_by >= 0:
+            points, ending = float(self.forfeited_by), FORFEIT
+        else:
+            result = self.line.result if self.first_side == 0 else -self.line.result
+            points, ending = (1 + result) / 2, self.line.game.endings[self.line.ending]
+        return PlayedGame(
+            number=self.number,
+            opening=self.number // 2,
+            opening_plies=self.opening_plies,
+            first_side=self.first_side,
+            line=self.line,
+            ending=ending,
+            forfeit=self.forfeit,
+            points=points,
+        )
+
+
+def play_match(
+    first: Player,
+    second: Player,
+    *,
+    games: int,
+    openings: Sequence[Line],
+    game: Game,
+    max_plies: int = DEFAULT_MAX_PLIES,
+    seed: int = 0,
+    progress: Optional[Progress] = None,
+    pgn: Optional[Path] = None,
+) -> MatchResult:
+    """Play `games` games. Games 2i and 2i + 1 begin with `openings[i]`; the first player has player 0's side in the former.
+
+    openings: at least half as many as games; they are not played on. `seed` is only recorded: openings and players have drawn
+    on it already. With `pgn` the games are added to that file, also where the match is broken off. Raises UsageError where an
+    opening is as long as a whole game may be, PawnzeroError where `pgn` cannot be written (before the first move).
+    """
+    assert games >= 1, "a match has a game"
+    assert len(openings) >= (games + 1) // 2, "fewer openings than pairs"
+    progress = progress or Progress()
+    if pgn is not None:
+        append_games(pgn, [])
+    ongoing = [_begin(game, number, openings[number // 2], max_plies) for number in range(games)]
+    played: List[PlayedGame] = []
+    progress.start("arena", games, "games")
+    try:
+        for finished in _play_on(ongoing, (first, second)):
+            played.append(finished)
+            progress.advance(score=f"{sum(one.points for one in played) / len(played):.3f}")
+    finally:
+        played.sort(key=lambda one: one.number)
+        if pgn is not None:
+            append_games(pgn, (_format(one, first, second) for one in played))
+    progress.finish()
+    return _summarize(played, game, first, second, max_plies, seed)
+
+
+def _begin(game: Game, number: int, opening: Line, max_plies: int) -> _Ongoing:
+    if len(opening.actions) >= max_plies:
+        raise UsageError(f"games of at most {max_plies} plies: opening {number // 2 + 1} alone has {len(opening.actions)}")
+    line = Line.from_actions(game, opening.actions, opening.states[0], max_plies)
+    return _Ongoing(number, len(opening.actions), line)
+
+
+def _play_on(ongoing: List[_Ongoing], players: Tuple[Player, Player]) -> Iterator[PlayedGame]:
+    """Play all games to their ends; each is given out as it finishes."""
+    while ongoing:
+        for side, player in enumerate(players):
+            _move(player, side, [one for one in ongoing if not one.over and one.mover == side])
+        for one in ongoing:
+            if one.over:
+                yield one.finish()
+        ongoing = [one for one in ongoing if not one.over]
+
+
+def _move(player: Player, side: int, turn: List[_Ongoing]) -> None:
+    """Let `player` move in the games of `turn`."""
+    if not turn:
+        return
+    moves = player.choose([one.line for one in turn], [one.number for one in turn])
+    assert len(moves) == len(turn), "a player answers for each game"
+    for one, move in zip(turn, moves):
+        if isinstance(move, Forfeit):
+            one.forfeit, one.forfeited_by = move.reason, side
+        else:
+            one.line.push(move)
+
+
+def _summarize(played: List[PlayedGame], game: Game, first: Player, second: Player, max_plies: int, seed: int) -> MatchResult:
+    points = [one.points for one in played]
+    pairs = stats.pair_counts(points)
+    estimate = stats.estimate(pairs, points[-1] if len(points) % 2 else None)
+    endings = Counter(one.ending for one in played)
+    given_up = [one for one in played if one.ending == FORFEIT]
+    return MatchResult(
+        game=game.name,
+        first=first.name,
+        second=second.name,
+        games=len(played),
+        **_tally(played),
+        **dataclasses.asdict(estimate),
+        pairs=pairs,
+        by_colour={name: _tally([one for one in played if one.first_side == side]) for side, name in enumerate(SIDES)},
+        distinct_games=len({(one.line.states[0].tobytes(), *one.line.actions) for one in played}),
+        distinct_openings=len({one.line.keys[one.opening_plies] for one in played}),
+        endings=dict(endings.most_common()),
+        adjudicated=endings[game.endings[MAX_PLIES]],
+        forfeits=len(given_up),
+        forfeits_by={"first": sum(one.points == 0 for one in given_up), "second": sum(one.points == 1 for one in given_up)},
+        mean_plies=sum(len(one.line.actions) for one in played) / len(played),
+        max_plies=max_plies,
+        seed=seed,
+        players={"first": {"name": first.name, **first.details}, "second": {"name": second.name, **second.details}},
+        played=tuple(played),
+    )
+
+
+def _tally(played: List[PlayedGame]) -> Dict[str, int]:
+    points = Counter(one.points for one in played)
+    return {"wins": points[1.0], "draws": points[0.5], "losses": points[0.0]}
+
+
+def _format(one: PlayedGame, first: Player, second: Player) -> str:
+    """A game as PGN whose headers say who played, with which net and how long, from which opening, and how it ended."""
+    names = ("White", "Black")
+    sides = (first, second) if one.first_side == 0 else (second, first)
+    headers = {
+        "Event": "pawnzero arena",
+        "Site": "?",
+        "Date": datetime.now(timezone.utc).strftime("%Y.%m.%d"),
+        "Round": f"{one.opening + 1}.{one.number % 2 + 1}",
+        **{name: player.name for name, player in zip(names, sides)},
+        "Game": one.line.game.name,
+        "Opening": f"{one.opening + 1} ({one.opening_plies} plies given)",
+        **{name + key: value for name, player in zip(names, sides) for key, value in player.details.items()},
+        "Termination": {FORFEIT: "abandoned", COMMON_ENDINGS[MAX_PLIES]: "adjudication"}.get(one.ending, "normal"),
+        "Ending": f"{one.ending}: {one.forfeit}" if one.forfeit else one.ending,
+    }
+    for_first = round(2 * one.points - 1)
+    return format_game(one.line.game, headers, one.line, for_first if one.first_side == 0 else -for_first)

@@ -1,0 +1,62 @@
+"""A match between two players, with how sure its result is.
+
+  pawnzero arena models/AgentA models/AgentB --games 100
+  pawnzero arena models/AgentA/checkpoints/ckpt_000100.pt random --games 20
+  pawnzero arena models/AgentA "uci:stockfish;Skill Level=0;nodes=1000" --games 50 --pgn games.pgn
+
+A player is an agent's directory (its best net), a checkpoint file, random, or a UCI engine as uci:COMMAND;OPTION=VALUE;…
+where nodes=, depth= and movetime= (ms) are its limits. Wins, draws and losses are the first player's.
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from pawnzero.cli.display import shown_progress
+from pawnzero.cli.options import add_device, add_json, add_settings, natural, read_device, read_settings
+from pawnzero.cli.output import report
+from pawnzero.cli.stories import match_line
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("players", nargs=2, metavar="PLAYER", help="see above")
+    parser.add_argument("--games", type=natural(1), default=20, metavar="N", help="games to play (default: 20)")
+    parser.add_argument("--game", metavar="NAME", help="which game (default: the one the players' nets play, else chess)")
+    parser.add_argument("--openings", type=Path, metavar="FILE", help="EPD or PGN in place of the built-in openings")
+    parser.add_argument("--pgn", type=Path, metavar="FILE", help="add the games to this file")
+    parser.add_argument("--sims", type=natural(0), metavar="N", help="simulations a move of our side; 0: the raw policy")
+    add_settings(parser, "selfplay.max_plies", "seed")
+    add_device(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = read_settings(args)
+    device = read_device(args)
+    from pawnzero.arena import play_match
+    from pawnzero.games import get_game
+    from pawnzero.openings import openings
+    from pawnzero.players import game_of, parse_player
+
+    game = get_game(args.game or next(filter(None, map(game_of, args.players)), "chess"))
+    starts = openings(game, (args.games + 1) // 2, config.seed, args.openings)
+    simulations = config.mcts_sims if args.sims is None else args.sims
+    player = partial(parse_player, game=game, device=device, simulations=simulations, search=config.search, seed=config.seed)
+    with player(args.players[0]) as first, player(args.players[1]) as second, shown_progress() as progress:
+        match = play_match(
+            first,
+            second,
+            games=args.games,
+            openings=starts,
+            game=game,
+            max_plies=config.selfplay.max_plies,
+            seed=config.seed,
+            progress=progress,
+            pgn=args.pgn,
+        )
+    figures = match.to_json()
+    length = f"{figures['distinct_games']} distinct games of {figures['mean_plies']:.0f} plies on average"
+    report(args, figures, [match_line(figures), length])
+    return 0

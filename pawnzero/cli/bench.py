@@ -1,0 +1,26 @@
+"""How fast this machine runs each part, measured in one run of about a minute.
+
+pawnzero bench --json
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from pawnzero.cli.display import shown_progress
+from pawnzero.cli.options import add_json
+from pawnzero.cli.output import report
+from pawnzero.cli.stories import figure_lines
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from pawnzero.bench import run_bench
+
+    with shown_progress() as progress:
+        figures = run_bench(progress)
+    report(args, figures, figure_lines(figures))
+    return 0

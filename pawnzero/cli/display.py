@@ -1,0 +1,158 @@
+"""What a person sees while a command works: bars on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator
+
+from pawnzero.cli.output import duration, figure
+from pawnzero.progress import Figure, Progress
+
+_LOG_SECONDS = 5.0
+"""A log gets a line of a running stage no more often than this."""
+
+
+class _Stage:
+    """What is known of the running stage."""
+
+    def __init__(self, name: str, total: int, unit: str) -> None:
+        self.name, self.total, self.unit = name, total, unit
+        self.done = 0
+        self.figures: Dict[str, Figure] = {}
+        self.began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return max(time.monotonic() - self.began, 1e-9)
+
+    def rate(self) -> str:
+        return f"{figure(self.done / self.seconds)} {self.unit}/s"
+
+    def remaining(self) -> str:
+        if not self.done or self.total <= self.done:
+            return ""
+        return f"{duration((self.total - self.done) * self.seconds / self.done)} left"
+
+    def figure_text(self) -> str:
+        return ", ".join(f"{name.replace('_', ' ')} {figure(value)}" for name, value in self.figures.items())
+
+    def summary(self) -> str:
+        """The line that stays when the stage has ended."""
+        parts = [f"{self.name}: {self.done} {self.unit} in {duration(self.seconds)}", self.figure_text()]
+        return ", ".join(part for part in parts if part)
+
+
+class _Shown(Progress):
+    """Keeps count of the stage; where it is drawn is the business of the two below."""
+
+    def __init__(self) -> None:
+        self._stage: Any = None
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        self.finish()
+        self._stage = _Stage(stage, total, unit)
+
+    def advance(self, count: int = 1, **figures: Figure) -> None:
+        if self._stage:
+            self._stage.done += count
+            self._stage.figures.update(figures)
+
+    def finish(self) -> None:
+        if self._stage:
+            self.note(self._stage.summary())
+            self._stage = None
+
+    def close(self) -> None:
+        """The command ends, well or not: leave the screen tidy."""
+
+
+class PlainProgress(_Shown):
+    """Lines for a log or a pipe: one when a stage begins, one when it ends, one every few seconds between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        super().start(stage, total, unit)
+        self.note(f"{stage}: {total} {unit} …" if total > 0 else f"{stage} …")
+        self._next = time.monotonic() + _LOG_SECONDS
+
+    def advance(self, count: int = 1, **figures: Figure) -> None:
+        super().advance(count, **figures)
+        if self._stage and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _LOG_SECONDS
+            stage = self._stage
+            parts = [
+                f"{stage.name}: {stage.done}/{stage.total} {stage.unit}",
+                stage.rate(),
+                stage.remaining(),
+                stage.figure_text(),
+            ]
+            self.note(", ".join(part for part in parts if part))
+
+    def note(self, text: str) -> None:
+        print(text, flush=True)
+
+
+class TerminalProgress(_Shown):
+    """A bar for the running stage with rate, time remaining and figures; finished stages and notes stay above it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bars
+
+        self._console = Console(file=sys.stdout, highlight=False)
+        self._bars = Bars(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}"),
+            console=self._console,
+            transient=True,
+            refresh_per_second=8,
+        )
+        self._task: Any = None
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        super().start(stage, total, unit)
+        self._bars.start()
+        self._task = self._bars.add_task(stage, total=total if total > 0 else None, told=unit)
+
+    def advance(self, count: int = 1, **figures: Figure) -> None:
+        super().advance(count, **figures)
+        if self._stage:
+            told = " · ".join(p for p in (self._stage.rate(), self._stage.remaining(), self._stage.figure_text()) if p)
+            self._bars.update(self._task, advance=count, told=told)
+
+    def finish(self) -> None:
+        self._clear()
+        super().finish()
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+            self._bars.stop()
+            self._task = None
+
+
+@contextmanager
+def shown_progress() -> Iterator[Progress]:
+    """The progress that suits where standard output goes (standard error with --json)."""
+    fancy = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    progress = TerminalProgress() if fancy else PlainProgress()
+    try:
+        yield progress
+    finally:
+        progress.close()

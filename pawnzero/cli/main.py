@@ -1,0 +1,116 @@
+"""The front door: finds the command, runs it, and turns every mistake of a user into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn, Optional, Sequence
+
+from pawnzero import __version__
+from pawnzero.errors import PawnzeroError
+
+COMMANDS = ("check", "perft", "iterate", "run", "selfplay", "train", "arena", "promote", "smoke", "bench")
+"""Each is a module beside this one with a docstring (its first line is the help), `add_arguments(parser)`, `run(args) -> int`
+and, where the same command goes on after an interruption, ``RESUMES = True``."""
+
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"pawnzero.cli.{command}")
+
+
+def _describe(parser: argparse.ArgumentParser, module: ModuleType) -> None:
+    """Give `parser` the command's own texts and arguments."""
+    lines = (module.__doc__ or "").strip().split("\n", 1)
+    parser.description = lines[0]
+    parser.epilog = lines[1].strip("\n") if len(lines) > 1 else None
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    module.add_arguments(parser)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of `pawnzero` with all its commands."""
+    parser = _Parser(prog="pawnzero", allow_abbrev=False, description="An AlphaZero trainer for chess.")
+    parser.add_argument("--version", action="version", version=f"pawnzero {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = _module(name)
+        summary = (module.__doc__ or "").strip().split("\n", 1)[0]
+        _describe(commands.add_parser(name, help=summary, allow_abbrev=False), module)
+    return parser
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """The `pawnzero` command: the exit code of `argv` (default: the process's own arguments)."""
+    args = make_parser().parse_args(argv)
+    return _run(_module(args.command), args, f"pawnzero {args.command}")
+
+
+def script(command: str, file: str, argv: Optional[Sequence[str]] = None) -> int:
+    """A documented script of training/ at `file`: one command, with the configuration file beside the script as default."""
+    module = _module(command)
+    parser = _Parser(prog=Path(file).name, allow_abbrev=False)
+    _describe(parser, module)
+    parser.set_defaults(command=command)
+    args = parser.parse_args(argv)
+    if getattr(args, "config", "") is None:
+        args.config = Path(os.path.relpath(str(Path(file).resolve().parent / "config_rx580.json")))
+    return _run(module, args, parser.prog)
+
+
+def entry() -> None:
+    """The installed `pawnzero` program."""
+    sys.exit(main())
+
+
+def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
+    """Run a command; with --json nothing but its one object reaches standard output."""
+    args.stdout = sys.stdout
+    try:
+        try:
+            with contextlib.redirect_stdout(sys.stderr if getattr(args, "json", False) else sys.stdout):
+                code = module.run(args)
+            sys.stdout.flush()
+            return int(code)
+        except KeyboardInterrupt:
+            again = "; the same command goes on from here" if getattr(module, "RESUMES", False) else ""
+            return _fail(name, f"interrupted{again}", INTERRUPTED)
+        except PawnzeroError as error:
+            return _fail(name, str(error), error.exit_code)
+        except ModuleNotFoundError as error:
+            return _missing(name, error)
+        except BrokenPipeError:
+            # The reader of our output went away (as `| head` does). What is still buffered has nowhere to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except OSError as error:
+            return _fail(name, f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _fail(name: str, message: str, code: int) -> int:
+    line = " ".join(message.split())
+    print(f"{name}: {line}" if code == INTERRUPTED else f"{name}: error: {line}", file=sys.stderr)
+    return code
+
+
+def _missing(name: str, error: ModuleNotFoundError) -> int:
+    """One line that says how to install what is missing. A missing part of pawnzero itself is a fault of ours."""
+    package = (error.name or "").split(".")[0]
+    if package in ("", "pawnzero", "training"):
+        raise error
+    return _fail(name, f"the package {package} is not installed; {sys.executable} -m pip install {package}", 1)

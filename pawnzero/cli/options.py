@@ -1,0 +1,131 @@
+"""Arguments that several commands share; flags of settings are made from the settings' own declarations."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any, Callable, Mapping, Optional, Tuple
+
+from pawnzero.config import SETTINGS, Config, Setting, load_config
+from pawnzero.errors import UsageError
+
+_DEFAULT_FILE = Path("training") / "config_rx580.json"
+_PREFIX = "setting:"
+
+_OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
+    "mcts_sims": ("--sims",),
+    "trainer_iters": ("--iters-per-epoch",),
+    "eval_threshold": ("--threshold",),
+}
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object, progress goes to stderr")
+
+
+def add_agent(parser: argparse.ArgumentParser, *, creates: bool) -> None:
+    """The agent's directory."""
+    what = "created if there is none" if creates else "must exist"
+    parser.add_argument("agent_dir", metavar="AGENT_DIR", type=Path, help=f"the agent's directory ({what})")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """--device."""
+    parser.add_argument(
+        "--device", type=_device, default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)"
+    )
+
+
+def add_amp(parser: argparse.ArgumentParser) -> None:
+    """--use-amp."""
+    parser.add_argument("--use-amp", action="store_true", help="train in mixed precision where that is faster")
+
+
+def add_iteration_settings(parser: argparse.ArgumentParser) -> None:
+    """The flags of `iterate` and `run`."""
+    add_settings(
+        parser,
+        "num_selfplay",
+        "trainer_iters",
+        "eval_games",
+        "eval_threshold",
+        "mcts_sims",
+        "batch_size",
+        "grad_accum_steps",
+        "trainer.lr",
+        "selfplay.max_plies",
+        "replay_capacity",
+        "keep_checkpoints",
+        "seed",
+        "game",
+        "model.channels",
+        "model.blocks",
+    )
+    add_amp(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser, *keys: str, names: Optional[Mapping[str, Tuple[str, ...]]] = None) -> None:
+    """--config and a flag for each of the settings `keys`; `names` gives a setting other flags than its own."""
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"settings as JSON (default: {_DEFAULT_FILE}, if it is there)"
+    )
+    for key in keys:
+        setting = SETTINGS[key]
+        own = ("--" + key.rpartition(".")[2].replace("_", "-"), *_OTHER_NAMES.get(key, ()))
+        parser.add_argument(
+            *(names or {}).get(key, own),
+            dest=_PREFIX + key,
+            type=_checked(setting),
+            metavar={int: "N", float: "X"}.get(setting.kind, "NAME"),
+            help=f"{setting.help} (default: the file's, else {setting.default})",
+        )
+
+
+def read_settings(args: argparse.Namespace) -> Config:
+    """The settings of this run: flags beat the file, the file beats the defaults. Says which file it is."""
+    path = args.config
+    if path is None and _DEFAULT_FILE.is_file():
+        path = _DEFAULT_FILE
+    given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
+    config = load_config(path, given)
+    print(f"settings: {path or 'defaults (no file)'}")
+    return config
+
+
+def read_device(args: argparse.Namespace) -> str:
+    """--device, found to be there before any work is begun. Raises UsageError where it is not."""
+    from pawnzero.nets.device import resolve_device
+
+    resolve_device(args.device)
+    return str(args.device)
+
+
+def natural(low: int) -> Callable[[str], int]:
+    """An argument type: integers of at least `low`."""
+    return _checked(Setting("", int, low, "", low, None))
+
+
+def positive(text: str) -> float:
+    """An argument type: finite numbers above 0."""
+    value = _checked(Setting("", float, 1.0, "", 0.0, None))(text)
+    if not value:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a number above 0")
+    return float(value)
+
+
+def _checked(setting: Setting) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            return setting.parse(text)
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected auto, cpu, cuda or cuda:N")
+    return text

@@ -1,0 +1,35 @@
+"""Count the positions after so many plies of legal moves: the proof of the rules, and their speed.
+
+pawnzero perft startpos 6
+pawnzero perft "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1" 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from pawnzero.cli.options import add_json, natural
+from pawnzero.cli.output import figure, report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("position", nargs="+", metavar="FEN_OR_startpos", help="a FEN, or startpos")
+    parser.add_argument("depth", type=natural(0), metavar="DEPTH", help="plies")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from pawnzero.games import get_game
+    from pawnzero.games.chess.perft import perft
+
+    game = get_game("chess")
+    fen = " ".join(args.position)
+    state = game.initial() if fen == "startpos" else game.parse(fen)
+    perft(state, 1)  # compiled or loaded before the clock starts
+    began = time.perf_counter()
+    nodes = int(perft(state, args.depth))
+    seconds = time.perf_counter() - began
+    figures = {"nodes": nodes, "seconds": seconds, "nodes_per_second": nodes / seconds}
+    report(args, figures, [f"{nodes:,} nodes in {seconds:.3f} s, {figure(nodes / seconds)} a second"])
+    return 0

@@ -1,0 +1,55 @@
+"""Iterate until the budget of hours or iterations ends; stop and start at will.
+
+pawnzero run models/AgentA --hours 8
+pawnzero run models/AgentA --iterations 20
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from pawnzero.cli.display import shown_progress
+from pawnzero.cli.options import (
+    add_agent,
+    add_device,
+    add_iteration_settings,
+    add_json,
+    natural,
+    positive,
+    read_device,
+    read_settings,
+)
+from pawnzero.cli.output import report
+from pawnzero.cli.stories import closing_lines, iteration_lines
+
+RESUMES = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_agent(parser, creates=True)
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--hours", type=positive, metavar="H", help="start no iteration after this many hours")
+    budget.add_argument("--iterations", type=natural(1), metavar="N", help="run this many iterations")
+    add_iteration_settings(parser)
+    add_device(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = read_settings(args)
+    device = read_device(args)
+    from pawnzero.pipeline import run_until
+
+    with shown_progress() as progress:
+        figures = run_until(
+            args.agent_dir,
+            config,
+            hours=args.hours,
+            iterations=args.iterations,
+            device=device,
+            use_amp=args.use_amp,
+            progress=progress,
+        )
+    lines = [line for done in figures["iterations"] for line in iteration_lines(done)]
+    report(args, figures, [*lines, *closing_lines(args.agent_dir)])
+    return 0

@@ -1,0 +1,47 @@
+"""Training alone: so many epochs more on the agent's replay buffer.
+
+pawnzero train models/AgentA --epochs 10 --iters-per-epoch 100
+pawnzero train models/AgentA --device cuda --batch-size 128 --use-amp --epochs 20
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pawnzero.cli.display import shown_progress
+from pawnzero.cli.options import add_amp, add_device, add_json, add_settings, natural, read_device, read_settings
+from pawnzero.cli.output import report
+from pawnzero.cli.stories import figure_lines
+from pawnzero.errors import UsageError
+
+RESUMES = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("agent", nargs="?", type=Path, metavar="AGENT_DIR", help="the agent's directory (must exist)")
+    parser.add_argument("--agent-dir", type=Path, metavar="AGENT_DIR", help="the same as a flag")
+    parser.add_argument("--epochs", type=natural(1), default=1, metavar="N", help="epochs to train (default: 1)")
+    names = {"trainer_iters": ("--iters-per-epoch", "--trainer-iters")}
+    add_settings(
+        parser, "trainer_iters", "batch_size", "grad_accum_steps", "trainer.lr", "keep_checkpoints", "seed", names=names
+    )
+    add_amp(parser)
+    add_device(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    if (args.agent is None) == (args.agent_dir is None):
+        raise UsageError("expected one agent's directory, as AGENT_DIR or --agent-dir AGENT_DIR")
+    from pawnzero.agent import Agent
+
+    agent = Agent.open(args.agent or args.agent_dir)
+    config = read_settings(args)
+    device = read_device(args)
+    from pawnzero.pipeline import train_stage
+
+    with shown_progress() as progress:
+        figures = train_stage(agent, config, epochs=args.epochs, device=device, use_amp=args.use_amp, progress=progress)
+    report(args, figures, figure_lines(figures))
+    return 0

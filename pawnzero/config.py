@@ -1,0 +1,252 @@
+"""Every setting, declared once. Command-line flags and the keys of a configuration file derive from these classes."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, get_type_hints
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import read_json
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The net's shape. It belongs to the agent: once an agent exists, its own shape is kept."""
+
+    channels: int = field(default=64, metadata={"help": "width of the residual trunk", "min": 1})
+    blocks: int = field(default=6, metadata={"help": "residual blocks", "min": 1})
+    se_ratio: int = field(default=4, metadata={"help": "squeeze-excitation narrows channels by this factor", "min": 1})
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How a position is searched. Names as in the papers, mctx and lc0."""
+
+    algorithm: str = field(
+        default="gumbel", metadata={"help": "gumbel (learns from few simulations) or puct", "choices": ("gumbel", "puct")}
+    )
+    solver: bool = field(default=True, metadata={"help": "proven wins, draws and losses travel up the tree"})
+    gumbel_considered: int = field(default=16, metadata={"help": "most actions considered at a Gumbel root", "min": 1})
+    gumbel_value_scale: float = field(default=0.1, metadata={"help": "weight of values against logits", "min": 0.0})
+    gumbel_visit_offset: float = field(
+        default=50.0, metadata={"help": "visits added before values are weighed against logits", "min": 0.0}
+    )
+    cpuct: float = field(default=1.75, metadata={"help": "exploration constant of PUCT", "min": 0.0})
+    cpuct_base: float = field(default=19652.0, metadata={"help": "visits over which PUCT's constant grows", "min": 1.0})
+    fpu_reduction: float = field(
+        default=0.25, metadata={"help": "an unvisited move's value lies this times sqrt(visited policy) under its parent's"}
+    )
+    dirichlet_alpha: float = field(default=0.3, metadata={"help": "shape of the root noise", "min": 0.001})
+    dirichlet_epsilon: float = field(
+        default=0.25, metadata={"help": "share of noise in the root prior", "min": 0.0, "max": 1.0}
+    )
+    leaves_per_tree: int = field(
+        default=0, metadata={"help": "leaves a tree and wave; 0: one with many games, more when games are few", "min": 0}
+    )
+
+
+@dataclass(frozen=True)
+class SelfplayConfig:
+    """How games are played for training."""
+
+    max_plies: int = field(default=200, metadata={"help": "longer games are adjudicated a draw", "min": 1})
+    temperature: float = field(default=1.0, metadata={"help": "temperature of move choice in the opening", "min": 0.0})
+    temperature_plies: int = field(default=30, metadata={"help": "plies before the temperature falls", "min": 0})
+    temperature_end: float = field(default=0.25, metadata={"help": "temperature after that", "min": 0.0})
+    games_in_flight: int = field(
+        default=0, metadata={"help": "games played at once; 0: chosen from memory and device", "min": 0}
+    )
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the net is trained. `iters` is the same setting as the top level's `trainer_iters`."""
+
+    lr: float = field(default=1e-3, metadata={"help": "peak learning rate of AdamW", "min": 0.0})
+    wd: float = field(default=1e-4, metadata={"help": "decoupled weight decay, on weights only", "min": 0.0})
+    warmup_steps: int = field(default=100, metadata={"help": "steps over which the learning rate rises", "min": 0})
+    grad_clip: float = field(default=5.0, metadata={"help": "largest gradient norm; 0: no limit", "min": 0.0})
+    ema_decay: float = field(
+        default=0.99, metadata={"help": "decay a step of the averaged weights that play", "min": 0.0, "max": 1.0}
+    )
+    value_mix: float = field(
+        default=0.25,
+        metadata={"help": "share of the root's WDL in the value target, the rest is the game's result", "min": 0.0, "max": 1.0},
+    )
+    value_weight: float = field(default=1.0, metadata={"help": "weight of the value loss", "min": 0.0})
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run. The defaults are those of an RX580 with 8 GB."""
+
+    game: str = field(default="chess", metadata={"help": "chess, connect_four or tic_tac_toe"})
+    mcts_sims: int = field(default=64, metadata={"help": "simulations a move", "min": 1})
+    num_selfplay: int = field(default=10, metadata={"help": "self-play games an iteration", "min": 1})
+    batch_size: int = field(default=64, metadata={"help": "samples a forward pass in training", "min": 1})
+    grad_accum_steps: int = field(default=1, metadata={"help": "forward passes a training step", "min": 1})
+    trainer_iters: int = field(default=100, metadata={"help": "training steps an iteration (an epoch of train.py)", "min": 1})
+    replay_capacity: int = field(default=100_000, metadata={"help": "positions the replay buffer holds", "min": 1})
+    eval_games: int = field(default=20, metadata={"help": "arena games an iteration", "min": 1})
+    eval_threshold: float = field(
+        default=0.55, metadata={"help": "the latest net is promoted above this score", "min": 0.0, "max": 1.0}
+    )
+    keep_checkpoints: int = field(default=5, metadata={"help": "numbered checkpoints kept", "min": 1})
+    seed: int = field(default=0, metadata={"help": "seed of everything random", "min": 0})
+    model: ModelConfig = field(default_factory=ModelConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    selfplay: SelfplayConfig = field(default_factory=SelfplayConfig)
+    trainer: TrainConfig = field(default_factory=TrainConfig)
+
+
+_ALIASES = {"trainer.iters": "trainer_iters"}
+"""Keys that are other names of a setting."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One knob: its dotted key ("trainer.lr"), its type, and what its declaration says of it."""
+
+    key: str
+    kind: type
+    default: Any
+    help: str
+    low: Optional[float]
+    high: Optional[float]
+
+    @property
+    def expectation(self) -> str:
+        """What a value must be, in words: "an integer of at least 1"."""
+        words = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}[self.kind]
+        if self.low is not None and self.high is not None:
+            return f"{words} from {self.low:g} to {self.high:g}"
+        return words if self.low is None else f"{words} of at least {self.low:g}"
+
+    def check(self, value: Any) -> Any:
+        """`value` as this setting holds it. Raises UsageError that says value and expectation, without a place."""
+        if self.kind is float and type(value) is int:
+            value = float(value) if abs(value) < 1 << 63 else math.inf
+        fits = type(value) is self.kind
+        if fits and self.kind is float:
+            fits = math.isfinite(value)
+        if fits and self.kind is int:
+            fits = abs(value) < 1 << 63
+        if not fits or (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+            raise UsageError(f"{value!r}, expected {self.expectation}")
+        return value
+
+    def parse(self, text: str) -> Any:
+        """`check` for a value written on the command line."""
+        try:
+            value = self.kind(text)
+        except ValueError:
+            raise UsageError(f"{text!r}, expected {self.expectation}") from None
+        return self.check(value)
+
+
+def _walk(section: Any, prefix: str) -> Iterator[Setting]:
+    kinds = get_type_hints(section)
+    for item in dataclasses.fields(section):
+        kind = kinds[item.name]
+        if dataclasses.is_dataclass(kind):
+            yield from _walk(kind, f"{prefix}{item.name}.")
+        else:
+            told = item.metadata
+            yield Setting(prefix + item.name, kind, item.default, told["help"], told.get("min"), told.get("max"))
+
+
+SETTINGS: Mapping[str, Setting] = {setting.key: setting for setting in _walk(Config, "")}
+"""Every setting by its dotted key."""
+
+_SECTIONS = tuple(item.name for item in dataclasses.fields(Config) if item.name not in SETTINGS)
+
+
+def _nearest(key: str) -> str:
+    """The valid key most like `key`: the same name in another section, else the likest of its own section, else of all."""
+    section, _, last = key.rpartition(".")
+    known = [*SETTINGS, *_ALIASES, *_SECTIONS]
+    names = {other.rpartition(".")[2]: other for other in reversed(known)}
+    if last not in names and section in _SECTIONS:
+        names = {name: other for name, other in names.items() if other.rpartition(".")[0] == section}
+    return names[difflib.get_close_matches(last, list(names), n=1, cutoff=0.0)[0]]
+
+
+def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tuple[str, Any]]:
+    """(dotted key, value) of a nested file, sections checked to be sections."""
+    for name, value in values.items():
+        if not prefix and name in _SECTIONS:
+            if not isinstance(value, dict):
+                raise UsageError(f"{place}: {name} is {value!r}, expected a section in braces")
+            yield from _flatten(value, f"{name}.", place)
+        elif "." in name:
+            raise UsageError(f"{place}: unknown key {name!r}; sections are nested, as in {_nested(_nearest(name))}")
+        else:
+            yield prefix + name, value
+
+
+def _nested(key: str) -> str:
+    return '"' + '": {"'.join(key.split(".")) + '": …' + "}" * key.count(".")
+
+
+def _collect(pairs: Iterator[Tuple[str, Any]], place: str) -> Dict[str, Any]:
+    """Checked values by dotted key, aliases resolved."""
+    found: Dict[str, Any] = {}
+    named: Dict[str, str] = {}
+    for key, value in pairs:
+        target = _ALIASES.get(key, key)
+        if target not in SETTINGS:
+            raise UsageError(f"{place}: unknown key {key!r}; the nearest valid one is {_nearest(key)!r}")
+        try:
+            checked = SETTINGS[target].check(value)
+        except UsageError as error:
+            raise UsageError(f"{place}: {key} is {error}") from None
+        if target in found and found[target] != checked:
+            raise UsageError(
+                f"{place}: {named[target]} is {found[target]} and {key} is {checked}, but they are the same setting"
+            )
+        found[target], named[target] = checked, key
+    return found
+
+
+def _build(section: Any, prefix: str, found: Mapping[str, Any]) -> Any:
+    kinds = get_type_hints(section)
+    values = {}
+    for item in dataclasses.fields(section):
+        key = prefix + item.name
+        if dataclasses.is_dataclass(kinds[item.name]):
+            values[item.name] = _build(kinds[item.name], f"{key}.", found)
+        elif key in found:
+            values[item.name] = found[key]
+    return section(**values)
+
+
+def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, Any]] = None) -> Config:
+    """The settings of a run: `overrides` beat the file at `path`, the file beats the defaults.
+
+    `overrides` go by dotted key ("trainer.lr"); a value of None counts as not given.
+
+    Raises UsageError for a file that cannot be read or is not JSON, an unknown key (with the nearest valid one), and a value of
+    the wrong type or out of range, each with its place.
+    """
+    found: Dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = read_json(path)
+        except PawnzeroError as error:
+            raise UsageError(str(error)) from None
+        if not isinstance(values, dict):
+            raise UsageError(f'{path}: expected settings in braces, as in {{"batch_size": 64}}')
+        found = _collect(_flatten(values, "", str(path)), str(path))
+    given = ((key, value) for key, value in (overrides or {}).items() if value is not None)
+    found.update(_collect(given, "given settings"))
+    config: Config = _build(Config, "", found)
+    return config
+
+
+def to_json(config: Config) -> Dict[str, Any]:
+    """The settings as nested plain values, which `load_config` reads back."""
+    return dataclasses.asdict(config)

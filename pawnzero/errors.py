@@ -1,0 +1,15 @@
+"""What is a user's mistake, and which exit code it ends with."""
+
+from __future__ import annotations
+
+
+class PawnzeroError(ValueError):
+    """Something a user can mend. Its message is one line: the value, what was expected, and where. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(PawnzeroError):
+    """The command line or the configuration is wrong. Exit code 2."""
+
+    exit_code = 2

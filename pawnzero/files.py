@@ -1,0 +1,49 @@
+"""Files are replaced, never edited: written beside, flushed, renamed, so that a reader or a crash sees old or new, whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Iterator
+
+from pawnzero.errors import PawnzeroError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file to write; `path` becomes it when the block ends well, and is left as it was when it does not.
+
+    Raises PawnzeroError when the directory cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        stream = open(beside, "wb")
+    except OSError as error:
+        raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
+    try:
+        with stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(str(beside), str(path))
+    finally:
+        if beside.exists():
+            beside.unlink()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace `path` by `value` as indented JSON."""
+    with replacing(path) as stream:
+        stream.write((json.dumps(value, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in `path`. Raises PawnzeroError that names the place where it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise PawnzeroError(f"{path}: not JSON ({error})") from None

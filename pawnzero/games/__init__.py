@@ -1,0 +1,27 @@
+"""The games by name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from pawnzero.errors import UsageError
+from pawnzero.games.base import Game
+
+_MODULES = {
+    "chess": "pawnzero.games.chess",
+    "connect_four": "pawnzero.games.connect_four",
+    "tic_tac_toe": "pawnzero.games.tic_tac_toe",
+}
+
+GAME_NAMES = tuple(_MODULES)
+
+
+def get_game(name: str) -> Game:
+    """The game called `name`; its module is imported on first use (a game's kernels take a while to load).
+
+    Raises UsageError for a name that is no game.
+    """
+    if name not in _MODULES:
+        raise UsageError(f"unknown game {name!r}: expected one of {', '.join(GAME_NAMES)}")
+    game: Game = import_module(_MODULES[name]).GAME
+    return game

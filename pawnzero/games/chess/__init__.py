@@ -1,0 +1,82 @@
+"""Chess: its rules as kernels over bitboards, lc0's 112 planes and 1858 moves, and the notations people use."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from pawnzero.errors import UsageError
+from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, ONGOING, Game, Positions
+from pawnzero.games.chess import encode as planes
+from pawnzero.games.chess import policy_map, rules
+from pawnzero.games.chess import text as notation
+from pawnzero.games.chess.actions import NUM_ACTIONS
+
+
+class Chess(Game):
+    """Standard chess. The words of a position are listed in docs/architecture.md.
+
+    A game ends by checkmate, stalemate, insufficient material (neither side could mate by any play) and after 50 moves each
+    without capture or pawn move; repetition is left to whoever keeps the past. `reversible` is the number of plies since the
+    last capture or pawn move.
+    """
+
+    name = "chess"
+    state_words = notation.STATE_WORDS
+    num_actions = NUM_ACTIONS
+    max_legal = notation.MAX_LEGAL
+    order_version = 1
+    max_reversible = rules.MAX_REVERSIBLE
+
+    board_shape = (8, 8)
+    history = planes.HISTORY
+    bit_planes = planes.BIT_PLANES
+    scalar_planes = planes.SCALAR_PLANES
+    plane_scale: ClassVar[np.ndarray] = planes.PLANE_SCALE
+    policy_planes = policy_map.POLICY_PLANES
+    policy_index: ClassVar[np.ndarray] = policy_map.POLICY_INDEX
+
+    endings = COMMON_ENDINGS + rules.OWN_ENDINGS
+    ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + rules.OWN_ENDING_VALUES, np.int8)
+
+    def initial(self) -> np.ndarray:
+        return notation.START_STATE.copy()
+
+    def step(self, states: np.ndarray, actions: np.ndarray, out: Positions) -> None:
+        assert len(states) == len(actions) == len(out), "a batch's arrays differ in length"
+        rules.step_batch(states, actions, out.state, out.legal, out.count, out.ending, out.key, out.reversible)
+
+    def inspect(self, positions: Positions) -> None:
+        p = positions
+        rules.inspect_batch(p.state, p.legal, p.count, p.ending, p.key, p.reversible)
+
+    def encode(
+        self, history: np.ndarray, repeated: np.ndarray, length: np.ndarray, bits: np.ndarray, scalars: np.ndarray
+    ) -> None:
+        planes.encode(history, repeated, length, bits, scalars)
+
+    def player(self, state: np.ndarray) -> int:
+        return int(notation.is_black(state))
+
+    def parse(self, text: str) -> np.ndarray:
+        return notation.parse_position(text)
+
+    def format(self, state: np.ndarray) -> str:
+        return notation.format_position(state)
+
+    def parse_action(self, state: np.ndarray, text: str) -> int:
+        positions = self.look(state)
+        ending = int(positions.ending[0])
+        if ending != ONGOING:
+            raise UsageError(f"{text!r} cannot be played in {self.format(state)}: the game has ended ({self.endings[ending]})")
+        return notation.parse_action(state, positions.legal[0, : positions.count[0]].tolist(), text)
+
+    def format_action(self, state: np.ndarray, action: int) -> str:
+        return notation.format_action(state, action)
+
+    def draw(self, state: np.ndarray) -> str:
+        return notation.draw_position(state)
+
+
+GAME = Chess()

@@ -1,0 +1,173 @@
+"""What a net sees of a chess position: lc0's classical 112 planes, packed as 104 bitboards and 8 numbers.
+
+All planes are seen from the side of the player to move: square = 8 · rank + file, rank 0 being their first rank; the
+boards of earlier positions are turned to that side as well.
+
+=============  ==============================================================================================
+plane          meaning
+=============  ==============================================================================================
+13 · i + 0–5   pawns, knights, bishops, rooks, queens, king of the player to move, i plies ago
+13 · i + 6–11  the same of the opponent
+13 · i + 12    everywhere 1 where that position had stood in its game before
+104, 105       the player to move may still castle queenside, kingside
+106, 107       the opponent may still castle queenside, kingside
+108            1 where Black is to move
+109            plies since the last capture or pawn move
+110            always 0 (once the move number)
+111            always 1 (shows the net where the board ends)
+=============  ==============================================================================================
+
+Positions before the start of a game are filled as lc0 does by default (its option HistoryFill=fen_only), which was found
+by asking it. Before the usual starting position (whatever its move counters say) they are empty. Before any other start
+they repeat the oldest position as it is shown itself (the repeats do not alternate sides); if it allows an en-passant
+capture, the repeats show the pawn still at home that has just made its double step.
+
+Two differences from lc0 (seen in its version 0.31) come from the positions, not from here. lc0 believes the en-passant
+square of a FEN, and notes one after every double step to beside an enemy pawn, pinned or not; our positions hold one only
+where a capture is legal. So where a FEN names a square without a legal capture, lc0's repeats show that pawn at home and
+ours do not; and where a position first stood with such an impossible capture, lc0 does not see its first repetition,
+which the rules count.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pawnzero.bits import byteswap
+from pawnzero.native import kernel
+
+HISTORY = 8
+BIT_PLANES = 104
+SCALAR_PLANES = 8
+
+RULE50_PLANE = 109
+
+
+def _plane_scale() -> np.ndarray:
+    scale = np.ones(BIT_PLANES + SCALAR_PLANES, np.float32)
+    scale[RULE50_PLANE] = 1 / 99
+    return scale
+
+
+PLANE_SCALE = _plane_scale()
+"""[112] float32: what nets multiply the planes by. The counter of plane 109 is divided by 99, as lc0 does in training."""
+
+_PLANES_A_POSITION = 13
+_US = 6
+_META = 7
+
+_NOTHING = np.uint64(0)
+_EVERYWHERE = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+_ONE = np.uint64(1)
+
+# The usual starting position: its first seven words, and what its meta says of castling, en passant and the side to move.
+_START = np.array(
+    [
+        0x00FF_0000_0000_FF00,
+        0x4200_0000_0000_0042,
+        0x2400_0000_0000_0024,
+        0x8100_0000_0000_0081,
+        0x0800_0000_0000_0008,
+        0x1000_0000_0000_0010,
+        0x0000_0000_0000_FFFF,
+    ],
+    np.uint64,
+)
+_RIGHTS_AND_SIDE = np.uint64(0x100FF)
+_START_RIGHTS_AND_SIDE = np.uint64(0xF)
+
+_EP_SHIFT = np.uint64(4)
+_EP_MASK = np.uint64(15)
+_RULE50_SHIFT = np.uint64(8)
+_RULE50_MASK = np.uint64(255)
+_SIDE_SHIFT = np.uint64(16)
+
+
+@kernel
+def _is_usual_start(history: np.ndarray, row: int, entry: int) -> bool:
+    """Whether this is the position every game of chess begins with, move counters aside."""
+    difference = (history[row, entry, _META] & _RIGHTS_AND_SIDE) ^ _START_RIGHTS_AND_SIDE
+    for word in range(_META):
+        difference |= history[row, entry, word] ^ _START[word]
+    return bool(difference == _NOTHING)
+
+
+@kernel
+def _show_position(history: np.ndarray, repeated: np.ndarray, row: int, entry: int, bits: np.ndarray) -> None:
+    """The 13 planes of one position; every second one was stored from the other player's side."""
+    base = entry * _PLANES_A_POSITION
+    us = history[row, entry, _US]
+    for kind in range(_US):
+        men = history[row, entry, kind]
+        ours = men & us
+        theirs = men & ~us
+        if entry & 1:
+            ours, theirs = byteswap(theirs), byteswap(ours)
+        bits[row, base + kind] = ours
+        bits[row, base + _US + kind] = theirs
+    bits[row, base + 12] = _EVERYWHERE if repeated[row, entry] else _NOTHING
+
+
+@kernel
+def _fill_before_start(history: np.ndarray, row: int, length: int, bits: np.ndarray) -> None:
+    """The planes of the positions before the oldest one there is, from that one's planes."""
+    first = length * _PLANES_A_POSITION
+    oldest = first - _PLANES_A_POSITION
+    if _is_usual_start(history, row, length - 1):
+        for plane in range(first, BIT_PLANES):
+            bits[row, plane] = _NOTHING
+        return
+    for plane in range(first, BIT_PLANES):
+        bits[row, plane] = bits[row, plane - _PLANES_A_POSITION]
+    en_passant = (history[row, length - 1, _META] >> _EP_SHIFT) & _EP_MASK
+    if en_passant == _NOTHING:
+        return
+    # The pawn that has just made its double step belongs to the opponent of whoever was to move then.
+    file = en_passant - _ONE
+    if length & 1:
+        pawns = _US
+        there_and_back = (_ONE << (file + np.uint64(32))) | (_ONE << (file + np.uint64(48)))
+    else:
+        pawns = 0
+        there_and_back = (_ONE << (file + np.uint64(24))) | (_ONE << (file + np.uint64(8)))
+    for base in range(first, BIT_PLANES, _PLANES_A_POSITION):
+        bits[row, base + pawns] = bits[row, oldest + pawns] ^ there_and_back
+
+
+@kernel
+def _show_numbers(history: np.ndarray, row: int, scalars: np.ndarray) -> None:
+    """Planes 104 to 111."""
+    meta = history[row, 0, _META]
+    scalars[row, 0] = np.float32((meta >> np.uint64(1)) & _ONE)
+    scalars[row, 1] = np.float32(meta & _ONE)
+    scalars[row, 2] = np.float32((meta >> np.uint64(3)) & _ONE)
+    scalars[row, 3] = np.float32((meta >> np.uint64(2)) & _ONE)
+    scalars[row, 4] = np.float32((meta >> _SIDE_SHIFT) & _ONE)
+    scalars[row, 5] = np.float32((meta >> _RULE50_SHIFT) & _RULE50_MASK)
+    scalars[row, 6] = np.float32(0)
+    scalars[row, 7] = np.float32(1)
+
+
+@kernel
+def _encode(history: np.ndarray, repeated: np.ndarray, length: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> None:
+    for row in range(len(length)):
+        count = length[row]
+        for entry in range(count):
+            _show_position(history, repeated, row, entry, bits)
+        if count < HISTORY:
+            _fill_before_start(history, row, count, bits)
+        _show_numbers(history, row, scalars)
+
+
+def encode(history: np.ndarray, repeated: np.ndarray, length: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> None:
+    """Fill `bits` and `scalars` with what a net sees of each position. Releases the GIL.
+
+    history  [B, 8, 8] uint64: the position itself first, then those before it, newest first, each from the side of
+             its own player to move (as every position's words are)
+    repeated [B, 8] uint8: 1 where that position had stood in its game before
+    length   [B] int16: how many of the 8 there are (1 to 8); the others are before the start of the game
+    bits     [B, 104] uint64, filled: planes 0 to 103 as bitboards
+    scalars  [B, 8] float32, filled: planes 104 to 111, each the same number everywhere; plane 109 is the plain count
+             (`PLANE_SCALE` is for whoever feeds a net)
+    """
+    _encode(history, repeated, length, bits, scalars)

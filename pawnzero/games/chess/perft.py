@@ -1,0 +1,63 @@
+"""Perft: the number of leaves of the tree of legal moves to a given depth, the usual proof of move generation.
+
+Draws are no end here: the count follows legal moves alone, as everybody's does. Leaves are counted a position at a time (the
+moves of the last ply are not played).
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, Tuple, Union
+
+import numpy as np
+
+from pawnzero.errors import UsageError
+from pawnzero.games.chess.moves import generate, play
+from pawnzero.games.chess.text import MAX_LEGAL, format_action, parse_position
+from pawnzero.native import kernel
+
+_MAX_DEPTH = 20
+
+
+@kernel
+def _count_leaves(stack: np.ndarray, legal: np.ndarray, depth: int) -> np.int64:
+    """Leaves under row `depth` of `stack` [D, S]; rows below are scratch, as is `legal` [D, M]."""
+    if depth == 1:
+        return generate(stack, depth, None, depth)[0]
+    count = generate(stack, depth, legal, depth)[0]
+    total = np.int64(0)
+    for i in range(count):
+        play(stack, depth, legal[depth, i], stack, depth - 1)
+        total += _count_leaves(stack, legal, depth - 1)
+    return total
+
+
+def _children(state: np.ndarray, depth: int) -> Iterator[Tuple[int, int]]:
+    """(action, leaves under it) of every legal action, counted as it is asked for."""
+    stack = np.zeros((depth + 1, len(state)), np.uint64)
+    legal = np.zeros((depth + 1, MAX_LEGAL), np.int16)
+    stack[depth] = state
+    count, _ = generate(stack, depth, legal, depth)
+    for action in legal[depth, :count].copy():
+        play(stack, depth, action, stack, depth - 1)
+        yield int(action), int(_count_leaves(stack, legal, depth - 1)) if depth > 1 else 1
+
+
+def _arguments(position: Union[str, np.ndarray], depth: int) -> np.ndarray:
+    if not 0 <= depth <= _MAX_DEPTH:
+        raise UsageError(f"perft depth {depth}: expected 0 to {_MAX_DEPTH}")
+    return parse_position(position) if isinstance(position, str) else position
+
+
+def perft(position: Union[str, np.ndarray], depth: int) -> int:
+    """How many games of `depth` plies start from `position`: a FEN, "startpos", or a state [S] uint64.
+
+    Raises UsageError for a text that is no position and for a depth that no count would ever finish.
+    """
+    state = _arguments(position, depth)
+    return sum(leaves for _, leaves in _children(state, depth)) if depth else 1
+
+
+def perft_divide(position: Union[str, np.ndarray], depth: int) -> Dict[str, int]:
+    """The same count split by the first move, in UCI notation: where two programs differ, this shows below which move."""
+    state = _arguments(position, max(depth, 1))
+    return {format_action(state, action): leaves for action, leaves in _children(state, max(depth, 1))}

@@ -1,0 +1,215 @@
+"""Connect four: pieces fall down seven columns of six cells; four in a row wins.
+
+Bits of a bitboard, row 0 at the bottom. The eighth bit of a row (and bit 48 up) is never set, so that shifts by 1, 7, 8 and 9
+walk along rows, diagonals and columns without running from one edge of the board into the other:
+
+    40 41 42 43 44 45 46
+    …
+     8  9 10 11 12 13 14
+     0  1  2  3  4  5  6
+
+A position is two words: the mover's pieces and the opponent's; they change places with every move. Player 0 is x. An action is
+a column, 0 to 6, which people number from 1. A position is written as the columns played from the start (``44455``; nothing or
+``startpos`` is the empty board), or as `pawnzero.games.grid` says, which is how it is given back, for it holds no move order.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Tuple
+
+import numpy as np
+
+from pawnzero.bits import byteswap, lowest, popcount
+from pawnzero.errors import UsageError
+from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
+from pawnzero.games.grid import draw_board, read_board, write_board
+from pawnzero.native import kernel
+
+ROWS = 6
+COLUMNS = 7
+
+FOUR_IN_A_ROW = FIRST_OWN_ENDING
+BOARD_FULL = FIRST_OWN_ENDING + 1
+
+BOTTOM = np.uint64(0x7F)
+FULL = np.uint64(0x7F7F7F7F7F7F)
+ZERO = np.uint64(0)
+ROW_UP = np.uint64(8)
+DIRECTIONS = np.array([1, 7, 8, 9], np.uint64)
+"""[4] uint64: how far a bitboard is shifted for the next cell to the right, up and to the left, up, up and to the right."""
+
+
+@kernel
+def has_four(pieces: np.uint64) -> bool:
+    """Whether a bitboard holds four in a row."""
+    for index in range(len(DIRECTIONS)):
+        shift = DIRECTIONS[index]
+        pairs = pieces & (pieces >> shift)
+        if pairs & (pairs >> (shift + shift)) != ZERO:
+            return True
+    return False
+
+
+@kernel
+def landing(taken: np.uint64) -> np.uint64:
+    """The cell above each column's pieces, as a bitboard; above the board (row 6) where the column is full."""
+    return ((taken << ROW_UP) | BOTTOM) & ~taken
+
+
+@kernel
+def _inspect(
+    state: np.ndarray, legal: np.ndarray, count: np.ndarray, ending: np.ndarray, key: np.ndarray, reversible: np.ndarray
+) -> None:
+    for b in range(len(state)):
+        taken = state[b, 0] | state[b, 1]
+        free = landing(taken)
+        # The landing cells mark each column's height and the bits below them the mover's pieces: no two positions share a key.
+        key[b] = state[b, 0] | free
+        reversible[b] = 0
+        count[b] = 0
+        if has_four(state[b, 1]):
+            ending[b] = FOUR_IN_A_ROW
+        elif taken == FULL:
+            ending[b] = BOARD_FULL
+        else:
+            ending[b] = ONGOING
+            playable = free & FULL
+            n = 0
+            for column in range(COLUMNS):
+                if playable & (np.uint64(0x010101010101) << np.uint64(column)) != ZERO:
+                    legal[b, n] = column
+                    n += 1
+            count[b] = n
+
+
+@kernel
+def _step(states: np.ndarray, actions: np.ndarray, state: np.ndarray) -> None:
+    for b in range(len(states)):
+        mine = states[b, 0]
+        theirs = states[b, 1]
+        column = np.uint64(0x01010101010101) << np.uint64(actions[b])
+        state[b, 0] = theirs
+        state[b, 1] = mine | (landing(mine | theirs) & column)
+
+
+@kernel
+def _encode(history: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> None:
+    for b in range(len(history)):
+        bits[b, 0] = history[b, 0, 0]
+        bits[b, 1] = history[b, 0, 1]
+        scalars[b, 0] = 1.0
+        scalars[b, 1] = popcount(history[b, 0, 0] | history[b, 0, 1]) & 1
+
+
+class ConnectFour(Game):
+    """The rules of connect four; see the module's text for cells, words and notation."""
+
+    name = "connect_four"
+    state_words = 2
+    num_actions = COLUMNS
+    max_legal = COLUMNS
+    order_version = 1
+    max_reversible = 0
+
+    board_shape = (ROWS, COLUMNS)
+    history = 1
+    bit_planes = 2  # the mover's pieces, the opponent's
+    # Ones, by which a convolution sees where the board ends; and 1 where player 1 is to move: who began decides who wins the
+    # fight over the last free cells, and a convolution would have to count all pieces to find out.
+    scalar_planes = 2
+    plane_scale: ClassVar[np.ndarray] = np.ones(4, np.float32)
+    policy_planes = 1
+    # A column's logit stands at its third cell: no cell of the column is farther than three rows, so that even a net of a few
+    # 3 × 3 convolutions sees all of the column from there.
+    policy_index: ClassVar[np.ndarray] = np.arange(2 * COLUMNS, 3 * COLUMNS, dtype=np.int32)
+
+    endings = COMMON_ENDINGS + ("four in a row", "board full")
+    ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + (-1, 0), np.int8)
+
+    def initial(self) -> np.ndarray:
+        return np.zeros(2, np.uint64)
+
+    def step(self, states: np.ndarray, actions: np.ndarray, out: Positions) -> None:
+        assert len(states) == len(actions) == len(out), "a batch's arrays differ in length"
+        _step(states, actions, out.state)
+        self.inspect(out)
+
+    def inspect(self, positions: Positions) -> None:
+        p = positions
+        _inspect(p.state, p.legal, p.count, p.ending, p.key, p.reversible)
+
+    def encode(
+        self, history: np.ndarray, repeated: np.ndarray, length: np.ndarray, bits: np.ndarray, scalars: np.ndarray
+    ) -> None:
+        _encode(history, bits, scalars)
+
+    def player(self, state: np.ndarray) -> int:
+        return int(popcount(state[0]) != popcount(state[1]))
+
+    def parse(self, text: str) -> np.ndarray:
+        if text in ("", "startpos"):
+            return self.initial()
+        return self._parse_board(text) if "/" in text else self._parse_columns(text)
+
+    def format(self, state: np.ndarray) -> str:
+        return write_board(self._written(state), ROWS, COLUMNS)
+
+    def parse_action(self, state: np.ndarray, text: str) -> int:
+        positions = self.look(state)
+        names = [self.format_action(state, action) for action in positions.legal[0, : positions.count[0]]]
+        if text not in names:
+            raise UsageError(
+                f"move {text!r} in {self.format(state)}: expected one of the columns {', '.join(names) or '(none)'}"
+            )
+        return int(text) - 1
+
+    def format_action(self, state: np.ndarray, action: int) -> str:
+        return str(int(action) + 1)
+
+    def draw(self, state: np.ndarray) -> str:
+        return draw_board(self._written(state), ROWS, COLUMNS, "1234567")
+
+    def _parse_columns(self, text: str) -> np.ndarray:
+        """The position after the columns played. Raises UsageError that quotes them and counts characters from 1."""
+        positions = self.look(self.initial())
+        for index, char in enumerate(text):
+            where = f"position {text!r}: character {index + 1}"
+            if char not in "1234567":
+                raise UsageError(f"{where} is {char!r}, expected a column from 1 to 7")
+            if positions.ending[0] != ONGOING:
+                raise UsageError(f"{where} comes after the game has ended ({self.endings[positions.ending[0]]})")
+            action = int(char) - 1
+            if action not in positions.legal[0, : positions.count[0]]:
+                raise UsageError(f"{where} plays column {char}, which is full")
+            positions = self.look(self.after(positions.state[0], action))
+        state: np.ndarray = positions.state[0]
+        return state
+
+    def _parse_board(self, text: str) -> np.ndarray:
+        pieces = read_board(text, ROWS, COLUMNS)
+        state = np.array([_turned(word) for word in pieces], np.uint64)
+        taken = state[0] | state[1]
+        floating = taken & ~(taken << ROW_UP | BOTTOM)
+        if floating:
+            row, column = divmod(int(lowest(floating)), 8)
+            raise UsageError(
+                f"position {text!r}: nothing lies under the piece in column {column + 1}, row {row + 1} from below"
+            )
+        if self.player(state) == 1:
+            state = state[::-1].copy()
+        if has_four(state[0]):
+            raise UsageError(f"position {text!r}: the side to move already has four in a row, expected the game to end there")
+        return state
+
+    def _written(self, state: np.ndarray) -> Tuple[int, int]:
+        """The pieces of x and of o with the top row at the lowest bits, as `pawnzero.games.grid` writes boards."""
+        mine, theirs = _turned(int(state[0])), _turned(int(state[1]))
+        return (theirs, mine) if self.player(state) else (mine, theirs)
+
+
+def _turned(pieces: int) -> int:
+    """A bitboard with its six rows in reverse order."""
+    return int(byteswap(np.uint64(pieces))) >> 16
+
+
+GAME = ConnectFour()

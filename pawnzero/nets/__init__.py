@@ -1,0 +1,26 @@
+"""The net that guesses a position's moves and outcome, and what runs it. torch is imported from here on, never to the left."""
+
+from __future__ import annotations
+
+import os
+
+# Search kernels and torch's OpenMP threads share the cores. After a parallel operator OpenMP's threads spin for a while,
+# and a kernel that runs right then takes twice its time. OpenMP reads the variable once, when torch is first loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from pawnzero.config import ModelConfig
+from pawnzero.nets.device import resolve_device
+from pawnzero.nets.resnet import PolicyValueNet
+
+__all__ = ["PolicyValueNet", "make_model"]
+
+
+def make_model(
+    device: str = "cpu", channels: int = 64, blocks: int = 6, se_ratio: int = 4, game: str = "chess", seed: int = 0
+) -> PolicyValueNet:
+    """A fresh net on `device` ("auto", "cpu", "cuda", "cuda:N"); the same seed gives the same weights.
+
+    Raises UsageError when the device is not there or the game is not known.
+    """
+    net = PolicyValueNet(ModelConfig(channels=channels, blocks=blocks, se_ratio=se_ratio), game, seed)
+    return net.to(resolve_device(device))

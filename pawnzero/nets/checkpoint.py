@@ -1,0 +1,144 @@
+"""A net on disk: its game, shape, weights and averaged weights, and what training needs to go on. Checked when it is read."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import torch
+
+from pawnzero.config import ModelConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import replacing
+from pawnzero.nets.resnet import PolicyValueNet
+
+FORMAT = 1
+"""Raised when a checkpoint's contents change so that an older reader would misread them."""
+
+_NAME = "pawnzero checkpoint"
+
+Weights = Dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    step:     training steps so far; epoch: groups of them (`trainer_iters` each) completed
+    net:      weights as trained (a state dict); averaged: their moving average, which is what plays
+    training: numbers, text, lists, dicts and tensors that the trainer goes on from; None in a file for playing alone
+    """
+
+    game: str
+    model: ModelConfig
+    step: int
+    epoch: int
+    net: Weights
+    averaged: Weights
+    training: Optional[Dict[str, Any]] = None
+
+    def make_net(self, averaged: bool = True) -> PolicyValueNet:
+        """The net on the CPU, with the averaged weights or those as trained."""
+        net = PolicyValueNet(self.model, self.game)
+        net.load_state_dict(self.averaged if averaged else self.net)
+        return net
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Replace `path` by `checkpoint`. Raises PawnzeroError when it cannot be written."""
+    content = {
+        "format": FORMAT,
+        "name": _NAME,
+        "game": checkpoint.game,
+        "model": asdict(checkpoint.model),
+        "step": checkpoint.step,
+        "epoch": checkpoint.epoch,
+        "net": _on_cpu(checkpoint.net),
+        "averaged": _on_cpu(checkpoint.averaged),
+        "training": checkpoint.training,
+    }
+    with replacing(Path(path)) as stream:
+        torch.save(content, stream)
+
+
+def load_checkpoint(path: Path, game: Optional[str] = None, model: Optional[ModelConfig] = None) -> Checkpoint:
+    """The checkpoint in `path`, its tensors on the CPU, checked to be whole and to fit together.
+
+    game, model: what it must be of, where given. Nothing in the file is executed. Raises PawnzeroError in one line that
+    names the place, and both shapes where the shape is another.
+    """
+    path = Path(path)
+    content = _read(path)
+    if not isinstance(content, dict) or content.get("name") != _NAME:
+        raise PawnzeroError(f"{path}: not a pawnzero checkpoint")
+    if content.get("format") != FORMAT:
+        raise PawnzeroError(
+            f"{path}: checkpoint format {content.get('format')}, expected {FORMAT} (written by another version?)"
+        )
+    checkpoint = _parse(path, content)
+    if game is not None and checkpoint.game != game:
+        raise PawnzeroError(f"{path}: a net for {checkpoint.game}, expected one for {game}")
+    if model is not None and checkpoint.model != model:
+        raise PawnzeroError(f"{path}: a net of {describe_shape(checkpoint.model)}, expected {describe_shape(model)}")
+    _check_weights(path, checkpoint)
+    return checkpoint
+
+
+def describe_shape(model: ModelConfig) -> str:
+    """A net's shape in words: "64 channels × 6 blocks (se_ratio 4)"."""
+    return f"{model.channels} channels × {model.blocks} blocks (se_ratio {model.se_ratio})"
+
+
+def _read(path: Path) -> Any:
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(4)
+    except OSError as error:
+        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+    if not start.startswith(b"PK"):  # torch's files are zip archives
+        raise PawnzeroError(f"{path}: not a pawnzero checkpoint")
+    try:
+        return torch.load(str(path), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "PytorchStreamReader" not in str(error):
+            raise PawnzeroError(f"{path}: not a pawnzero checkpoint (it holds more than plain values)") from None
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError):
+        pass
+    raise PawnzeroError(f"{path}: truncated or damaged checkpoint")
+
+
+def _parse(path: Path, content: Dict[str, Any]) -> Checkpoint:
+    try:
+        fields = {key: content[key] for key in ("game", "step", "epoch", "net", "averaged", "training")}
+        shape = dict(content["model"])
+        if not all(isinstance(size, int) and size >= 1 for size in shape.values()):
+            raise TypeError(f"model {shape}")
+        return Checkpoint(model=ModelConfig(**shape), **fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PawnzeroError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from None
+
+
+def _check_weights(path: Path, checkpoint: Checkpoint) -> None:
+    """Whether both sets of weights are those of a net of the checkpoint's game and shape, and finite."""
+    try:
+        expected = PolicyValueNet(checkpoint.model, checkpoint.game).state_dict()
+    except UsageError as error:
+        raise PawnzeroError(f"{path}: {error}") from None
+    for weights in (checkpoint.net, checkpoint.averaged):
+        names = sorted(set(expected).symmetric_difference(weights))
+        if names:
+            raise PawnzeroError(f"{path}: damaged checkpoint (weights {names[0]} are missing or unknown)")
+        for name, tensor in weights.items():
+            if tensor.shape != expected[name].shape:
+                found, wanted = list(tensor.shape), list(expected[name].shape)
+                raise PawnzeroError(
+                    f"{path}: weights {name} are {found}, expected {wanted} for {describe_shape(checkpoint.model)}"
+                )
+            if not bool(torch.isfinite(tensor).all()):
+                raise PawnzeroError(f"{path}: weights {name} are not all finite numbers")
+
+
+def _on_cpu(weights: Weights) -> Weights:
+    return {name: tensor.detach().cpu() for name, tensor in weights.items()}

@@ -1,0 +1,51 @@
+"""Which device a net runs on, and whether an error means that its memory ran out."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from pawnzero.errors import UsageError
+
+_OUT_OF_MEMORY = (
+    "out of memory",  # CUDA, and HIP's "hipErrorOutOfMemory" once spelled out
+    "outofmemory",
+    "can't allocate memory",  # torch's allocator on the CPU
+    "not available to allocate buffer",  # MIOpen
+    "not enough gpu video memory",
+    "status_alloc_failed",  # cuDNN and cuBLAS
+    "could not create a memory object",  # oneDNN
+)
+
+
+def resolve_device(text: str) -> torch.device:
+    """The device called "cpu", "cuda" or "cuda:N" (ROCm builds of torch say cuda too), or the best there is for "auto".
+
+    Raises UsageError for another name and for a device that this machine does not have.
+    """
+    if text == "cpu":
+        return torch.device("cpu")
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if text == "auto":
+        return torch.device("cuda", 0) if cards else torch.device("cpu")
+    match = re.fullmatch(r"cuda(?::(\d+))?", text)
+    if not match:
+        raise UsageError(f"device {text!r}: expected auto, cpu, cuda or cuda:N")
+    number = int(match.group(1) or 0)
+    if not cards:
+        raise UsageError(f"device {text!r}: torch {torch.__version__} finds no GPU here; use cpu or auto")
+    if number >= cards:
+        raise UsageError(f"device {text!r}: there are {cards} GPUs here, cuda:0 to cuda:{cards - 1}")
+    return torch.device("cuda", number)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of whichever library, says that memory ran out.
+
+    Leave the except block before trying again: its traceback keeps the tensors of the failed attempt alive.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(face in text for face in _OUT_OF_MEMORY)

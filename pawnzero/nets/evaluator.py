@@ -1,0 +1,105 @@
+"""Answers the search's questions with a net: batches of any size, on any device, in the precision that suits it."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from typing import Union
+
+import numpy as np
+import torch
+
+from pawnzero.errors import PawnzeroError
+from pawnzero.nets.backends import CpuBackend, DeviceBackend, Question
+from pawnzero.nets.device import is_out_of_memory, resolve_device
+from pawnzero.nets.fold import CompiledNet, FoldedNet
+from pawnzero.nets.precision import choose_precision
+from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.progress import Progress
+
+_SMALLEST_BATCH = 8
+_SILENT = Progress()
+
+
+class NetEvaluator:
+    """Implements `pawnzero.search.evaluator.Evaluator` with a copy of a net, folded for inference.
+
+    device:    "auto", "cpu", "cuda" or "cuda:N"
+    precision: "auto" (the fastest that is right, by measurement), "float32", "bfloat16" or "float16"
+    progress:  told when memory runs out and smaller batches are used
+
+    Attributes: `device`, `precision` (the format's name), `description` (both, and why, in one line), `positions` (how
+    many were asked about so far, padding not counted), `max_batch` (larger batches are split; halved when memory runs out).
+    Several threads may ask at once. Raises UsageError for a device or precision that is not to be had, and PawnzeroError
+    for a device that computes wrongly.
+    """
+
+    def __init__(
+        self, net: PolicyValueNet, device: str = "auto", precision: str = "auto", progress: Progress = _SILENT
+    ) -> None:
+        self.device = resolve_device(device)
+        chosen = choose_precision(net, self.device, precision)
+        self.precision = chosen.name
+        self.description = f"{self.device}, {chosen.name} ({chosen.reason})"
+        self.positions = 0
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._backend: Union[CpuBackend, DeviceBackend]
+        if self.device.type == "cpu":
+            self._backend = CpuBackend(CompiledNet(net, chosen.dtype), net.shape.channels)
+        else:
+            self._backend = DeviceBackend(FoldedNet(net, self.device, chosen.dtype))
+        self.max_batch = self._backend.max_batch
+
+    def enter_thread(self, workers: int) -> None:
+        """See `Evaluator`: on a CPU a thread gets its share of the cores, all of them where this was not called."""
+        self._backend.enter_thread(workers)
+
+    def evaluate(
+        self,
+        bits: np.ndarray,
+        scalars: np.ndarray,
+        legal: np.ndarray,
+        count: np.ndarray,
+        logits: np.ndarray,
+        wdl: np.ndarray,
+    ) -> None:
+        """See `Evaluator`. Raises PawnzeroError when memory does not suffice for 8 positions."""
+        question = Question(bits, scalars, legal, count, logits, wdl)
+        start = 0
+        while start < len(bits):
+            stop = min(start + self.max_batch, len(bits))
+            if self._answered(question.part(start, stop)):
+                start = stop
+            else:
+                self._shrink(stop - start)
+        with self._lock:
+            self.positions += len(bits)
+
+    def forward(self, planes: torch.Tensor) -> None:
+        """The bare net on planes [B, P + Q, rows, columns] that are ready on the device, in its format; for measuring."""
+        self._backend.forward(planes)
+
+    def _answered(self, question: Question) -> bool:
+        """False when memory ran out; on return nothing refers to the failed attempt's tensors any longer."""
+        try:
+            self._backend.answer(question)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        return True
+
+    def _shrink(self, size: int) -> None:
+        """Use smaller batches from now on, since `size` positions were too many."""
+        if size <= _SMALLEST_BATCH:
+            raise PawnzeroError(f"{self.device}: out of memory for a batch of {size} positions; a smaller net is needed")
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        smaller = max(_SMALLEST_BATCH, size // 2)
+        with self._lock:
+            if smaller >= self.max_batch:
+                return  # another thread was faster
+            self.max_batch = smaller
+        self._progress.note(f"out of memory on {self.device}: {size} positions become batches of {smaller}")

@@ -1,0 +1,195 @@
+"""A net made ready to answer: constants folded into weights, one number format, and the fewest passes over memory.
+
+`FoldedNet` is written in tensor operations and runs on any device. `CompiledNet` is for CPUs: oneDNN's convolutions with
+their ReLU built in, and between them our own kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import List, Tuple, Union
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from pawnzero.games import get_game
+from pawnzero.nets.kernels import excite_and_add
+from pawnzero.nets.planes import numbers
+from pawnzero.nets.resnet import PolicyValueNet, ResidualBlock
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A convolution's or matrix's weight and bias."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> _Layer:
+        weight = self.weight.to(device, dtype)
+        if weight.dim() == 4:
+            weight = weight.contiguous(memory_format=torch.channels_last)
+        return _Layer(weight, self.bias.to(device, dtype))
+
+
+@dataclass(frozen=True)
+class _Block:
+    first: _Layer
+    second: _Layer
+    squeeze: _Layer
+    excite: _Layer
+
+
+class FoldedNet:
+    """An inference copy of a net on a device in a number format, in tensor operations.
+
+    Calling it with planes [B, P + Q, rows, columns] gives the policy head's outputs [B, rows · columns · policy_planes],
+    square by square (see `policy_where`), in its number format, and WDL logits [B, 3] float32.
+    """
+
+    def __init__(self, net: PolicyValueNet, device: torch.device, dtype: torch.dtype) -> None:
+        game = get_game(net.game_name)
+        self.device = device
+        self.dtype = dtype
+        self.board_shape = game.board_shape
+        self.policy_where = _square_by_square(game.policy_index, game.policy_planes, game.board_shape)
+        """[A] int32: where an action's logit stands in a row of the policy output."""
+        self._stem = _fold(net.stem, net.plane_scale).to(device, dtype)
+        self._blocks: List[_Block] = []
+        for block in net.blocks:
+            assert isinstance(block, ResidualBlock)
+            layers = (
+                _fold(block.first),
+                _fold(block.second, block.scale, block.scale),
+                _fold(block.excitation.squeeze),
+                _fold(block.excitation.excite),
+            )
+            self._blocks.append(_Block(*(layer.to(device, dtype) for layer in layers)))
+        self._policy_hidden = _fold(net.policy_hidden).to(device, dtype)
+        self._policy_out = _fold(net.policy_out).to(device, dtype)
+        planes = _fold(net.value_planes)
+        self._value_planes = _Layer(planes.weight.flatten(1), planes.bias).to(device, dtype)
+        hidden = _fold(net.value_hidden)
+        squares = game.board_shape[0] * game.board_shape[1]
+        by_plane = hidden.weight.view(len(hidden.weight), -1, squares)
+        self._value_hidden = _Layer(by_plane.transpose(1, 2).flatten(1), hidden.bias).to(device, dtype)
+        self._value_out = _fold(net.value_out).to(device, torch.float32)
+
+    def __call__(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        x = self._convolve(planes, self._stem, True)
+        for block in self._blocks:
+            x = self._residual(x, block)
+        policy = self._convolve(self._convolve(x, self._policy_hidden, True), self._policy_out, False)
+        return _by_square(policy).flatten(1), self._value(x)
+
+    def _value(self, x: torch.Tensor) -> torch.Tensor:
+        value = functional.linear(_by_square(x), self._value_planes.weight, self._value_planes.bias).relu_()
+        value = functional.linear(value.flatten(1), self._value_hidden.weight, self._value_hidden.bias).relu_()
+        return functional.linear(value.float(), self._value_out.weight, self._value_out.bias)
+
+    def _residual(self, x: torch.Tensor, block: _Block) -> torch.Tensor:
+        branch = self._convolve(self._convolve(x, block.first, True), block.second, False)
+        middle = functional.linear(branch.mean((2, 3)), block.squeeze.weight, block.squeeze.bias).relu_()
+        scale, shift = functional.linear(middle, block.excite.weight, block.excite.bias)[:, :, None, None].chunk(2, dim=1)
+        return torch.addcmul(x, branch, torch.sigmoid(scale)).add_(shift).relu_()
+
+    def _convolve(self, x: torch.Tensor, layer: _Layer, relu: bool) -> torch.Tensor:
+        y = functional.conv2d(x, layer.weight, layer.bias, padding=1)
+        return (y.relu_() if relu else y).contiguous(memory_format=torch.channels_last)
+
+
+class CompiledNet(FoldedNet):
+    """`FoldedNet` on the CPU in float32 or bfloat16, with kernels where torch would pass over memory many times."""
+
+    def __init__(self, net: PolicyValueNet, dtype: torch.dtype) -> None:
+        assert dtype in (torch.float32, torch.bfloat16)
+        super().__init__(net, torch.device("cpu"), dtype)
+        self._gates = [_gates(block) for block in net.blocks]
+        self._fused = fused_convolutions(dtype)
+        if self._fused:
+            self._stem = self._packed(self._stem)
+            self._blocks = [_Block(self._packed(b.first), self._packed(b.second), b.squeeze, b.excite) for b in self._blocks]
+            self._policy_hidden, self._policy_out = self._packed(self._policy_hidden), self._packed(self._policy_out)
+
+    def __call__(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        x = self._convolve(planes, self._stem, True)
+        for block, gates in zip(self._blocks, self._gates):
+            branch = self._convolve(self._convolve(x, block.first, True), block.second, False)
+            excite_and_add(numbers(_by_square(branch)), numbers(_by_square(x)), *gates)
+            x = branch
+        policy = self._convolve(self._convolve(x, self._policy_hidden, True), self._policy_out, False)
+        return _by_square(policy).flatten(1), self._value(x)
+
+    def _convolve(self, x: torch.Tensor, layer: _Layer, relu: bool) -> torch.Tensor:
+        if self._fused:
+            return _fused_convolution(x, layer, relu)
+        return super()._convolve(x, layer, relu)
+
+    def _packed(self, layer: _Layer) -> _Layer:
+        size = [64, layer.weight.shape[1], *self.board_shape]
+        return _pack(layer, size)
+
+
+@lru_cache(maxsize=None)
+def fused_convolutions(dtype: torch.dtype) -> bool:
+    """Whether this torch offers oneDNN's convolution with a ReLU in it, for weights packed once, and computes it right.
+
+    These operators are not part of torch's public interface, so they are tried before they are used.
+    """
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(4, 16, 8, 8, generator=generator).to(dtype).contiguous(memory_format=torch.channels_last)
+    layer = _Layer(torch.randn(32, 16, 3, 3, generator=generator) / 12, torch.ones(32)).to(x.device, dtype)
+    wanted = functional.conv2d(x, layer.weight, layer.bias, padding=1)
+    try:
+        packed = _pack(layer, list(x.shape))
+        plain, clipped = _fused_convolution(x, packed, False), _fused_convolution(x, packed, True)
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+        return False
+    last = plain.is_contiguous(memory_format=torch.channels_last) and clipped.is_contiguous(memory_format=torch.channels_last)
+    same = torch.allclose(plain, wanted, atol=0.05) and torch.allclose(clipped, wanted.relu(), atol=0.05)
+    return bool(last and same)
+
+
+def _pack(layer: _Layer, size: List[int]) -> _Layer:
+    weight = torch.ops.mkldnn._reorder_convolution_weight(layer.weight, [1, 1], [1, 1], [1, 1], 1, size)
+    return _Layer(weight, layer.bias)
+
+
+def _fused_convolution(x: torch.Tensor, layer: _Layer, relu: bool) -> torch.Tensor:
+    result: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
+        x, layer.weight, layer.bias, [1, 1], [1, 1], [1, 1], 1, "relu" if relu else "none", [], ""
+    )
+    return result
+
+
+def _fold(
+    layer: Union[torch.nn.Conv2d, torch.nn.Linear],
+    inputs: Union[torch.Tensor, float] = 1.0,
+    bias: Union[torch.Tensor, float] = 1.0,
+) -> _Layer:
+    """A layer's float32 CPU copy with its weight scaled by `inputs` and its bias by `bias`."""
+    assert layer.bias is not None
+    weight, offset = (layer.weight * inputs).detach(), (layer.bias * bias).detach()
+    return _Layer(weight.to("cpu", torch.float32, copy=True), offset.to("cpu", torch.float32, copy=True))
+
+
+def _gates(block: torch.nn.Module) -> Tuple[np.ndarray, ...]:
+    """The arrays that `excite_and_add` takes."""
+    assert isinstance(block, ResidualBlock)
+    squeeze, excite = _fold(block.excitation.squeeze), _fold(block.excitation.excite)
+    parts = (squeeze.weight.t(), squeeze.bias, excite.weight.t(), excite.bias)
+    return tuple(np.ascontiguousarray(part.numpy()) for part in parts)
+
+
+def _by_square(x: torch.Tensor) -> torch.Tensor:
+    """[B, C, rows, columns] → [B, rows · columns, C]: no copy where x is channels_last."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def _square_by_square(index: np.ndarray, planes: int, board_shape: Tuple[int, int]) -> np.ndarray:
+    """`Game.policy_index` for outputs that list all planes of a square before the next square."""
+    squares = board_shape[0] * board_shape[1]
+    plane, square = np.divmod(index.astype(np.int64), squares)
+    return (square * planes + plane).astype(np.int32)

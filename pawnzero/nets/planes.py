@@ -1,0 +1,60 @@
+"""From packed positions to what a net reads: planes as a tensor, in the memory order that convolutions like best."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+import numpy as np
+import torch
+
+from pawnzero.nets.kernels import unpack_planes
+
+
+def unpack(
+    bits: np.ndarray,
+    scalars: np.ndarray,
+    board_shape: Tuple[int, int],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> torch.Tensor:
+    """bits [B, P] uint64 (bit 8 · row + column), scalars [B, Q] float32 → planes [B, P + Q, rows, columns], channels_last.
+
+    On the CPU a kernel writes them; to another device the packed words travel, 64 times fewer bytes, and are unpacked there.
+    """
+    if device.type != "cpu":
+        words = torch.from_numpy(np.ascontiguousarray(bits).view(np.int64)).to(device)
+        return unpack_tensor(words, torch.from_numpy(scalars).to(device), board_shape, dtype)
+    if dtype not in (torch.float32, torch.bfloat16):
+        return unpack(bits, scalars, board_shape, device, torch.float32).to(dtype)
+    return unpack_on_cpu(bits, scalars, board_shape, dtype, len(bits))
+
+
+def unpack_on_cpu(
+    bits: np.ndarray, scalars: np.ndarray, board_shape: Tuple[int, int], dtype: torch.dtype, size: int
+) -> torch.Tensor:
+    """`unpack` on the CPU to float32 or bfloat16, with rows of zeros added up to `size` positions."""
+    rows, columns = board_shape
+    planes = torch.empty((size, rows, columns, bits.shape[1] + scalars.shape[1]), dtype=dtype)
+    unpack_planes(bits, scalars, columns, numbers(planes).reshape(size, rows * columns, -1))
+    return planes.permute(0, 3, 1, 2)
+
+
+def unpack_tensor(words: torch.Tensor, scalars: torch.Tensor, board_shape: Tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
+    """`unpack` by tensor operations, on the device of words [B, P] int64 and scalars [B, Q] float32."""
+    rows, columns = board_shape
+    size, count = words.shape
+    ranks = words.view(torch.uint8).view(size, count, 8)[:, :, :rows].transpose(1, 2)  # little-endian: byte r is row r
+    files = torch.arange(columns, dtype=torch.uint8, device=words.device)
+    squares = (ranks.unsqueeze(2) >> files.view(1, 1, columns, 1)) & 1
+    filled = scalars.to(dtype).view(size, 1, 1, -1).expand(size, rows, columns, scalars.shape[1])
+    return torch.cat([squares.to(dtype), filled], dim=3).permute(0, 3, 1, 2)
+
+
+def numbers(tensor: torch.Tensor) -> np.ndarray:
+    """The memory of a CPU tensor as kernels read it: float32, or the bits of bfloat16 as uint16."""
+    if tensor.dtype == torch.bfloat16:
+        words: np.ndarray = tensor.view(torch.int16).numpy().view(np.uint16)
+        return words
+    assert tensor.dtype == torch.float32
+    floats: np.ndarray = tensor.numpy()
+    return floats

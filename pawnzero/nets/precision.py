@@ -1,0 +1,145 @@
+"""Which number format a net answers in on a device: the fastest of those that give the right numbers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Dict, List, Tuple
+
+import torch
+from torch.nn import functional
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.nets.fold import CompiledNet, FoldedNet
+from pawnzero.nets.planes import unpack_tensor
+from pawnzero.nets.resnet import PolicyValueNet
+
+FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+_TOLERANCE = {torch.float32: 0.01, torch.bfloat16: 0.05, torch.float16: 0.05}
+"""Largest accepted difference from a float32 CPU: of a policy logit as a share of the largest one, and of a WDL probability.
+
+float32 is not held to its own rounding, since GPUs may multiply it with 10-bit mantissas (TF32).
+"""
+_CHECK_POSITIONS = 16
+_CHECK_REPEATS = 3
+_GAIN = 1.1
+"""Half precision is taken where it is at least so many times as fast: for less it is not worth its rounding."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A number format and, in words, why it was taken."""
+
+    dtype: torch.dtype
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """float32, bfloat16 or float16."""
+        return str(self.dtype).replace("torch.", "")
+
+
+def half_formats(device: torch.device) -> Tuple[torch.dtype, ...]:
+    """The half-precision formats that a device may multiply faster than float32."""
+    if device.type == "cpu":
+        return (torch.bfloat16,) if _cpu_has_bfloat16() else ()
+    if getattr(torch.version, "hip", None):
+        name = str(getattr(torch.cuda.get_device_properties(device), "gcnArchName", "")).split(":")[0]
+        older = ("gfx7", "gfx8", "gfx900", "gfx902", "gfx906")  # Polaris and Vega: half precision gains nothing
+        return () if not name or name.startswith(older) else (torch.bfloat16, torch.float16)
+    major, _ = torch.cuda.get_device_capability(device)
+    if major >= 8:
+        return (torch.bfloat16,)
+    return (torch.float16,) if major == 7 else ()
+
+
+def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "auto") -> Precision:
+    """The format for a net on a device: `wanted`, or for "auto" the fastest of those the device may be good at.
+
+    The folded net's answers are compared with those of float32 on the CPU before a format is trusted, and float32 is taken
+    where they differ. Raises UsageError for a format that is not to be had, PawnzeroError where `wanted`, or even float32,
+    gives wrong numbers.
+    """
+    if wanted != "auto" and wanted not in FORMATS:
+        raise UsageError(f"precision {wanted!r}: expected auto, {', '.join(FORMATS)}")
+    if device.type == "cpu" and wanted == "float16":
+        raise UsageError("precision 'float16': not on a CPU; use auto, float32 or bfloat16")
+    dtype, reason = (FORMATS[wanted], "as asked") if wanted != "auto" else fastest_format(device, net.shape.channels)
+    wrong = _disagreement(net, device, dtype)
+    if not wrong:
+        return Precision(dtype, reason)
+    if wanted == "auto" and dtype != torch.float32:
+        wrong_float = _disagreement(net, device, torch.float32)
+        if not wrong_float:
+            return Precision(torch.float32, f"{dtype} was faster but wrong: {wrong}".replace("torch.", ""))
+        dtype, wrong = torch.float32, wrong_float
+    raise PawnzeroError(
+        f"{device}: {dtype} gives wrong numbers ({wrong}); use another device or precision".replace("torch.", "")
+    )
+
+
+@lru_cache(maxsize=None)
+def fastest_format(device: torch.device, channels: int) -> Tuple[torch.dtype, str]:
+    """The format in which `device` convolves fastest, and why: measured once a process and width, in some milliseconds."""
+    halves = half_formats(device)
+    if not halves:
+        return torch.float32, "half precision gains nothing on this device"
+    seconds: Dict[torch.dtype, float] = {
+        dtype: _convolution_seconds(device, channels, dtype) for dtype in (torch.float32, *halves)
+    }
+    best = min(halves, key=lambda dtype: seconds[dtype])
+    ratio = seconds[torch.float32] / seconds[best]
+    name = str(best).replace("torch.", "")
+    if ratio < _GAIN:
+        return torch.float32, f"{name} convolves only {ratio:.2f} times as fast"
+    return best, f"convolves {ratio:.1f} times as fast as float32"
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether oneDNN multiplies bfloat16 on this CPU at all. Where it does not, torch takes a hundred times as long."""
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):
+        return False
+
+
+def _convolution_seconds(device: torch.device, channels: int, dtype: torch.dtype) -> float:
+    """The shortest of a few runs of one convolution of the net's width over 64 boards."""
+    with torch.inference_mode():
+        x = torch.randn(64, channels, 8, 8).to(device, dtype).contiguous(memory_format=torch.channels_last)
+        weight = torch.randn(channels, channels, 3, 3).to(device, dtype).contiguous(memory_format=torch.channels_last)
+        runs: List[float] = []
+        for _ in range(6):
+            started = time.perf_counter()
+            for _ in range(3):
+                functional.conv2d(x, weight, padding=1)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            runs.append(time.perf_counter() - started)
+        return min(runs[1:])
+
+
+def _disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype) -> str:
+    """How a folded net's answers differ from a float32 CPU's by more than the tolerance; "" where they do not."""
+    folded = CompiledNet(net, dtype) if device.type == "cpu" else FoldedNet(net, device, dtype)
+    reference = FoldedNet(net, torch.device("cpu"), torch.float32)
+    generator = torch.Generator().manual_seed(2)
+    bits = net.plane_scale.shape[1]
+    words = torch.randint(-(2**62), 2**62, (3, _CHECK_POSITIONS, bits), generator=generator)
+    words = words[0] & words[1] & words[2]  # sparse, as pieces on a board
+    tolerance = _TOLERANCE[dtype]
+    with torch.inference_mode():
+        planes = unpack_tensor(words, torch.zeros(_CHECK_POSITIONS, 0), folded.board_shape, torch.float32)
+        policy, wdl = reference(planes)
+        limit = float(policy.abs().max()) * tolerance
+        for _ in range(_CHECK_REPEATS):
+            got_policy, got_wdl = folded(planes.to(device, dtype))
+            off = float((got_policy.float().cpu() - policy).abs().max())
+            off_wdl = float((got_wdl.softmax(1).cpu() - wdl.softmax(1)).abs().max())
+            if not off <= limit:
+                return f"a policy logit is off by {off:.3g}, expected at most {limit:.3g}"
+            if not off_wdl <= tolerance:
+                return f"a WDL probability is off by {off_wdl:.3g}, expected at most {tolerance:.3g}"
+    return ""

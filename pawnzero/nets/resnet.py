@@ -1,0 +1,120 @@
+"""The net: lc0's residual tower with squeeze-excitation, a convolutional policy head and a win/draw/loss head.
+
+It has no normalisation layers, so a position's answer depends on that position alone, in training and in play, for any
+batch. Instead the residual branches start at zero (fixup initialisation: Zhang, Dauphin, Ma, "Fixup Initialization:
+Residual Learning Without Normalization", ICLR 2019) and each carries a learned scale, which folds into its convolution.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Tuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pawnzero.config import ModelConfig
+from pawnzero.games import get_game
+
+VALUE_PLANES = 32
+VALUE_HIDDEN = 128
+HEAD_GAIN = 0.1
+"""The heads' last layers start at this share of variance-keeping weights: nearly uniform moves, win, draw and loss."""
+
+
+class SqueezeExcitation(nn.Module):
+    """Scales and shifts each channel by what the whole board shows: sigmoid(s) · x + t, where (s, t) come from x's mean."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, hidden)
+        self.excite = nn.Linear(hidden, 2 * channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[B, C, rows, columns] → the same shape."""
+        gates = self.excite(functional.relu(self.squeeze(x.mean((2, 3)))))
+        scale, shift = gates[:, :, None, None].chunk(2, dim=1)
+        result: torch.Tensor = torch.sigmoid(scale) * x + shift
+        return result
+
+
+class ResidualBlock(nn.Module):
+    """x → relu(x + squeeze-excitation(scale · convolution(relu(convolution(x)))))."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.excitation = SqueezeExcitation(channels, hidden)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[B, C, rows, columns] → the same shape."""
+        branch = self.second(functional.relu(self.first(x))) * self.scale
+        return functional.relu(x + self.excitation(branch))
+
+
+class PolicyValueNet(nn.Module):
+    """Policy and value of positions of one game.
+
+    shape: width and depth; game: a name `get_game` knows; seed: decides the first weights. The global random state is
+    neither used nor changed. Raises UsageError for a game that is not known.
+    """
+
+    plane_scale: torch.Tensor
+    policy_index: torch.Tensor
+
+    def __init__(self, shape: ModelConfig, game: str = "chess", seed: int = 0) -> None:
+        super().__init__()
+        rules = get_game(game)
+        self.game_name = game
+        self.shape = shape
+        planes = rules.bit_planes + rules.scalar_planes
+        squares = rules.board_shape[0] * rules.board_shape[1]
+        channels, hidden = shape.channels, max(1, shape.channels // shape.se_ratio)
+        # Neither belongs in a checkpoint: the game knows them.
+        self.register_buffer("plane_scale", torch.tensor(rules.plane_scale).view(1, planes, 1, 1), persistent=False)
+        self.register_buffer("policy_index", torch.tensor(rules.policy_index, dtype=torch.long), persistent=False)
+        with torch.random.fork_rng(devices=[]):  # torch's own initialisation draws from the global state
+            self.stem = nn.Conv2d(planes, channels, 3, padding=1)
+            self.blocks = nn.ModuleList(ResidualBlock(channels, hidden) for _ in range(shape.blocks))
+            self.policy_hidden = nn.Conv2d(channels, channels, 3, padding=1)
+            self.policy_out = nn.Conv2d(channels, rules.policy_planes, 3, padding=1)
+            self.value_planes = nn.Conv2d(channels, VALUE_PLANES, 1)
+            self.value_hidden = nn.Linear(VALUE_PLANES * squares, VALUE_HIDDEN)
+            self.value_out = nn.Linear(VALUE_HIDDEN, 3)
+        self._initialise(torch.Generator().manual_seed(seed))
+
+    def forward(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Planes [B, P + Q, rows, columns] → policy logits [B, A] of all actions, WDL logits [B, 3] for the player to move."""
+        x = functional.relu(self.stem(planes * self.plane_scale.to(planes.dtype)))
+        for block in self.blocks:
+            x = block(x)
+        policy = self.policy_out(functional.relu(self.policy_hidden(x))).flatten(1)
+        value = functional.relu(self.value_planes(x)).flatten(1)
+        value = self.value_out(functional.relu(self.value_hidden(value)))
+        return policy.index_select(1, self.policy_index), value
+
+    def _initialise(self, generator: torch.Generator) -> None:
+        """Fixup: of a branch's two layers the second starts at zero, the first is scaled by blocks ** (-1/2)."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+        for layer in (self.stem, self.policy_hidden, self.value_planes, self.value_hidden):
+            _draw(layer.weight, math.sqrt(2.0), generator)
+        for layer in (self.policy_out, self.value_out):
+            _draw(layer.weight, HEAD_GAIN, generator)
+        for block in self.blocks:
+            assert isinstance(block, ResidualBlock)
+            _draw(block.first.weight, math.sqrt(2.0 / self.shape.blocks), generator)
+            nn.init.zeros_(block.second.weight)
+            _draw(block.excitation.squeeze.weight, math.sqrt(2.0), generator)
+            nn.init.zeros_(block.excitation.excite.weight)
+
+
+def _draw(weight: torch.Tensor, gain: float, generator: torch.Generator) -> None:
+    """Normal numbers of standard deviation gain / √(inputs of one output)."""
+    inputs = weight[0].numel()
+    with torch.no_grad():
+        weight.normal_(0.0, gain / math.sqrt(inputs), generator=generator)

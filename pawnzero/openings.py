@@ -1,0 +1,182 @@
+"""Where arena games begin: distinct balanced openings, the same for everyone who gives the same seed.
+
+Chess has a list of its own (`data/openings_chess.txt`; its header says how it was made). For a game without a list the
+openings are the positions a few plies from the start, as many plies as it takes to have enough different ones. A user's file
+may hold
+
+* PGN games: the moves of each main line are an opening,
+* or a line each: a position (EPD or FEN; the game's own text form elsewhere), or the moves from the starting position in the
+  game's notation, with spaces between. Empty lines and what follows ``#`` are skipped.
+
+An opening is a `Line`, so that nets see its moves as history.
+"""
+
+from __future__ import annotations
+
+import logging
+from itertools import islice
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, TextIO, Tuple, cast
+
+import numpy as np
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.games.base import ONGOING, Game
+from pawnzero.games.line import Line
+
+logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # else its complaints about a file come beside ours
+
+_DATA = Path(__file__).parent / "data"
+_STREAM = 0x0BE9
+"""Keeps these random numbers apart from other uses of the same seed."""
+
+
+class Opening(NamedTuple):
+    """An opening as text: where it was read (`file: line 7`), the starting position ("" for the usual one), the moves."""
+
+    place: str
+    start: str
+    moves: Tuple[str, ...]
+
+
+def openings(game: Game, count: int, seed: int, file: Optional[Path] = None) -> List[Line]:
+    """`count` openings in an order that `seed` fixes; different ones as long as there are enough, then the same again.
+
+    Raises UsageError that names file and line for an opening that cannot be read, is not legal or ends the game, and
+    PawnzeroError for a file that cannot be read.
+    """
+    assert count >= 0, "a count below zero"
+    order = np.random.default_rng([_STREAM, seed])
+    own = _DATA / f"openings_{game.name}.txt"
+    if file is None and not own.exists():
+        chosen = [tuple(line) for line in _enumerate(game, count)]
+        return [Line.from_actions(game, chosen[index]) for index in _indices(order, len(chosen), count)]
+    if file is not None:
+        lines = list(_distinct(_play(game, opening) for opening in read_openings(file)))
+        if not lines:
+            raise UsageError(f"{file}: holds no opening")
+        return [lines[index] for index in _indices(order, len(lines), count)]
+    listed = list(read_openings(own))
+    return [_play(game, listed[index]) for index in _indices(order, len(listed), count)]
+
+
+def read_openings(path: Path) -> Iterator[Opening]:
+    """The openings of a file, in its order, as text that is not checked yet (PGN moves are). Raises as `openings` does."""
+    try:
+        with open(path, encoding="utf-8-sig") as stream:
+            pgn = path.suffix.lower() == ".pgn" or stream.readline().startswith("[")
+            stream.seek(0)
+            yield from _read_pgn(path, stream) if pgn else _read_lines(path, stream)
+    except OSError as error:
+        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is not text, expected openings as EPD or PGN") from None
+
+
+def _read_lines(path: Path, stream: TextIO) -> Iterator[Opening]:
+    for number, text in enumerate(stream, 1):
+        fields = text.split("#")[0].split()
+        if fields and "/" in fields[0]:
+            yield Opening(f"{path}: line {number}", _position_text(fields), ())
+        elif fields:
+            yield Opening(f"{path}: line {number}", "", tuple(fields))
+
+
+def _position_text(fields: List[str]) -> str:
+    """A position without the operations of EPD: four fields and a FEN's two counters (0 and 1 where they are not given)."""
+    if len(fields) < 4 or (len(fields) == 6 and fields[4].isdigit() and fields[5].isdigit()):
+        return " ".join(fields)
+    operations = dict(
+        (operation.split(None, 1) + [""])[:2] for operation in " ".join(fields[4:]).split(";") if operation.strip()
+    )
+    return " ".join(fields[:4] + [operations.get("hmvc", "0").strip(), operations.get("fmvn", "1").strip()])
+
+
+class _Counted:
+    """A text stream that knows how many lines were read from it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lines = 0
+
+    def readline(self) -> str:
+        line = self._stream.readline()
+        self.lines += bool(line)
+        return line
+
+
+def _read_pgn(path: Path, stream: TextIO) -> Iterator[Opening]:
+    import chess.pgn  # here, since it takes a while to load and most matches do without
+
+    counted = _Counted(stream)
+    while True:
+        place = f"{path}: the game after line {counted.lines}" if counted.lines else f"{path}: the first game"
+        try:
+            game = chess.pgn.read_game(cast(TextIO, counted))  # it reads by readline alone
+        except ValueError as error:
+            raise UsageError(f"{place}: {error}") from None
+        if game is None:
+            return
+        if game.errors:
+            raise UsageError(f"{place}, before line {counted.lines + 1}: {game.errors[0]}")
+        start = game.headers.get("FEN", "")
+        moves = tuple(move.uci() for move in game.mainline_moves())
+        if start or moves:
+            yield Opening(place, start, moves)
+
+
+def _play(game: Game, opening: Opening) -> Line:
+    """The line of an opening. Raises UsageError that names its place."""
+    try:
+        line = Line(game, game.parse(opening.start) if opening.start else None)
+        for move in opening.moves:
+            line.push(game.parse_action(line.state, move))
+    except UsageError as error:
+        raise UsageError(f"{opening.place}: {error}") from None
+    if line.over:
+        raise UsageError(f"{opening.place}: the game is over after the opening ({game.endings[line.ending]})")
+    return line
+
+
+def _distinct(lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines that end where no earlier one does."""
+    seen = set()
+    for line in lines:
+        if line.keys[-1] not in seen:
+            seen.add(line.keys[-1])
+            yield line
+
+
+def _indices(order: np.random.Generator, available: int, count: int) -> Iterable[int]:
+    """`count` of `available` indices: all of them shuffled, and again in the same order when that is not enough."""
+    shuffled = order.permutation(available).tolist()
+    return islice((index for _ in range(count) for index in shuffled), count)
+
+
+def _enumerate(game: Game, count: int) -> List[Tuple[int, ...]]:
+    """At least `count` lines of the same length to positions that differ and go on, or the most there are of any length."""
+    level: Dict[int, Tuple[Tuple[int, ...], np.ndarray]] = {0: ((), game.initial())}
+    best = level
+    while level and len(best) < count:
+        level = _next_level(game, level)
+        if len(level) > len(best):
+            best = level
+        elif len(level) < len(best):
+            break
+    return [actions for actions, _ in best.values()]
+
+
+def _next_level(
+    game: Game, level: Dict[int, Tuple[Tuple[int, ...], np.ndarray]]
+) -> Dict[int, Tuple[Tuple[int, ...], np.ndarray]]:
+    """By key, the positions one ply on that have not ended, each with a line to it."""
+    found: Dict[int, Tuple[Tuple[int, ...], np.ndarray]] = {}
+    for actions, state in level.values():
+        here = game.look(state)
+        legal = here.legal[0, : here.count[0]]
+        after = game.allocate(len(legal))
+        game.step(np.repeat(state[np.newaxis], len(legal), axis=0), legal, after)
+        for index, action in enumerate(legal.tolist()):
+            if after.ending[index] == ONGOING:
+                found.setdefault(int(after.key[index]), (actions + (action,), after.state[index].copy()))
+    return found

@@ -1,0 +1,327 @@
+"""One iteration of an agent: self-play → train → evaluate → promote; and the endless run of them.
+
+Every stage can be interrupted and goes on where it was: what is finished lies in the agent's files, and
+metadata.json's `stage` says which iteration is under way, which of its stages, and what the ones before it found.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional
+
+from pawnzero.agent import Agent
+from pawnzero.checks import run_checks
+from pawnzero.config import Config, ModelConfig, SelfplayConfig, to_json
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import write_json
+from pawnzero.games import get_game
+from pawnzero.nets import make_model
+from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.progress import Progress
+from pawnzero.promote import evaluate_and_promote
+from pawnzero.replay import ReplayBuffer
+from pawnzero.search import leaves_a_tree
+from pawnzero.selfplay import Workload, play_games
+from pawnzero.summary import GamesSummary
+from pawnzero.train import train
+
+STAGES = ("selfplay", "train", "arena")
+
+_OUTSIDE_ITERATIONS = 1 << 62
+"""Ids of games played by `pawnzero selfplay` start here, so that they never meet an iteration's."""
+_SAVE_EVERY_SECONDS = 10.0
+
+
+def run_iteration(
+    agent_dir: Path,
+    config: Config,
+    *,
+    iteration: Optional[int] = None,
+    device: str = "auto",
+    use_amp: bool = False,
+    progress: Optional[Progress] = None,
+) -> Dict[str, Any]:
+    """Do one iteration, or the rest of it. Returns what each stage found: iteration, selfplay, train, arena, promoted.
+
+    iteration: its number; None: the one under way or the next. One that was finished is only reported (`already_done`); a
+    later one than the next raises UsageError that names the next.
+    """
+    progress = progress or Progress()
+    agent = Agent.open_or_create(agent_dir, config)
+    with agent.lock():
+        number = agent.metadata["next_iteration"]
+        if iteration is not None and iteration > number:
+            raise UsageError(f"iteration {iteration}: {agent.directory} is at iteration {number}; run that one next")
+        if iteration is not None and iteration < number:
+            progress.note(f"iteration {iteration} of {agent.name} is finished; nothing to do (the next is {number})")
+            return {**_finished(agent, iteration), "already_done": True}
+        config = agent.adopt(config, progress)
+        precheck(agent, progress)
+        found = _begin(agent, number, config, progress)
+        if "selfplay" not in found:
+            _enter(agent, found, "selfplay")
+            found["selfplay"] = _iteration_games(agent, config, number, device, progress)
+            _enter(agent, found, "train")
+        if "train" not in found:
+            if "until_step" not in found:
+                found["until_step"] = _step_reached(agent) + config.trainer_iters
+                _enter(agent, found, "train")
+            found["train"] = _train_until(agent, config, found["until_step"], device, use_amp, progress)
+            _enter(agent, found, "arena")
+        found["arena"] = evaluate_and_promote(
+            agent,
+            games=config.eval_games,
+            threshold=config.eval_threshold,
+            simulations=config.mcts_sims,
+            device=device,
+            seed=config.seed + number,
+            config=config,
+            progress=progress,
+        )
+        return _complete(agent, found)
+
+
+def run_until(
+    agent_dir: Path,
+    config: Config,
+    *,
+    hours: Optional[float] = None,
+    iterations: Optional[int] = None,
+    device: str = "auto",
+    use_amp: bool = False,
+    progress: Optional[Progress] = None,
+) -> Dict[str, Any]:
+    """Iterate until so many more iterations are done, or start none after so many hours. Returns {"iterations": [...]}."""
+    assert (hours is None) != (iterations is None)
+    started = time.monotonic()
+    done: List[Dict[str, Any]] = []
+    while len(done) < iterations if iterations is not None else time.monotonic() - started < 3600 * (hours or 0.0):
+        done.append(run_iteration(agent_dir, config, device=device, use_amp=use_amp, progress=progress))
+    return {"iterations": done, "seconds": round(time.monotonic() - started, 3)}
+
+
+def selfplay_stage(
+    agent: Agent, config: Config, *, games: int, device: str = "auto", progress: Optional[Progress] = None
+) -> Dict[str, Any]:
+    """Play games with the agent's latest net into its replay buffer, outside any iteration."""
+    progress = progress or Progress()
+    with agent.lock():
+        config = agent.adopt(config, progress)
+        first = int(agent.metadata.get("games_outside_iterations", 0))
+        agent.update(games_outside_iterations=first + games, config=to_json(config))
+        summary = GamesSummary(get_game(config.game))
+        numbers = [_OUTSIDE_ITERATIONS + n for n in range(first, first + games)]
+        _play(agent, config, numbers, summary, device, progress, save=lambda: None)
+        return summary.to_json()
+
+
+def train_stage(
+    agent: Agent,
+    config: Config,
+    *,
+    epochs: int = 1,
+    device: str = "auto",
+    use_amp: bool = False,
+    progress: Optional[Progress] = None,
+) -> Dict[str, Any]:
+    """Train the agent's net for `epochs` × `trainer_iters` steps more on what its replay buffer holds."""
+    progress = progress or Progress()
+    with agent.lock():
+        config = agent.adopt(config, progress)
+        precheck(agent, progress)
+        agent.update(config=to_json(config))
+        until_step = _step_reached(agent) + epochs * config.trainer_iters
+        return _train_until(agent, config, until_step, device, use_amp, progress)
+
+
+def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[str, Any]:
+    """Prechecks, then one quick game of a small net against itself, looked at closely. Touches no agent and no file.
+
+    Returns figures with `ok`; what is wrong with the game is in `faults`.
+    """
+    progress = progress or Progress()
+    report = run_checks("quick", progress=progress)
+    game = get_game("chess")
+    net = make_model("cpu", channels=16, blocks=2)
+    config = Config(mcts_sims=16, selfplay=SelfplayConfig(max_plies=60))
+    workload = Workload()
+    started = time.monotonic()
+    progress.start("one quick game", 1, "games")
+    (record,) = play_games(
+        game,
+        NetEvaluator(net, device),
+        [0],
+        simulations=config.mcts_sims,
+        search=config.search,
+        settings=config.selfplay,
+        seed=config.seed,
+        leaves=leaves_a_tree(config.search, 1),
+        workload=workload,
+    )
+    progress.finish()
+    faults = [f"check {row.name}: {row.found}, expected {row.expected}" for row in report.rows if not row.ok]
+    faults += record.faults(game)
+    return {
+        "ok": not faults,
+        "faults": faults,
+        "checks": len(report.rows),
+        "plies": len(record),
+        "ending": game.endings[record.ending],
+        "simulations": workload.simulations,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+_prechecked = False
+
+
+def precheck(agent: Agent, progress: Progress) -> None:
+    """Check rules and encoder before anything is trained; once a process is enough. Leaves experiments/prechecks.json.
+
+    Raises PawnzeroError when a check fails.
+    """
+    global _prechecked
+    path = agent.experiments / "prechecks.json"
+    if _prechecked and path.exists():
+        return
+    report = run_checks("quick", progress=progress)
+    write_json(path, report.to_json())
+    if not report.ok:
+        bad = ", ".join(row.name for row in report.rows if not row.ok)
+        raise PawnzeroError(f"integrity checks failed ({bad}); see {path}, or run: pawnzero check")
+    _prechecked = True
+
+
+def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Dict[str, Any]:
+    """What the iteration under way has found so far; a fresh start where none is under way."""
+    stage = agent.metadata["stage"]
+    if stage is not None and stage["iteration"] == number:
+        progress.note(f"iteration {number} of {agent.name} goes on with: {stage['name']}")
+        agent.update(config=to_json(config))
+        return dict(stage["found"])
+    agent.update(config=to_json(config))
+    return {"iteration": number, "started": time.time()}
+
+
+def _enter(agent: Agent, found: Dict[str, Any], name: str) -> None:
+    agent.update(stage={"iteration": found["iteration"], "name": name, "found": found})
+
+
+def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:
+    found.pop("until_step", None)
+    found["seconds"] = round(time.time() - found.pop("started"), 3)
+    found["promoted"] = found["arena"]["promoted"]
+    agent.update(stage=None, next_iteration=found["iteration"] + 1, iterations=[*agent.metadata["iterations"], found])
+    return found
+
+
+def _finished(agent: Agent, iteration: int) -> Dict[str, Any]:
+    for found in agent.metadata["iterations"]:
+        if found["iteration"] == iteration:
+            return dict(found)
+    return {"iteration": iteration, "selfplay": None, "train": None, "arena": None, "promoted": None}
+
+
+def _iteration_games(agent: Agent, config: Config, number: int, device: str, progress: Progress) -> Dict[str, Any]:
+    """Self-play of an iteration: the games of it that the buffer does not hold yet."""
+    summary = GamesSummary(get_game(config.game), agent.metadata.get("selfplay_so_far"))
+    ids = [(number << 32) + n for n in range(config.num_selfplay)]
+    with _replay(agent, config, progress) as buffer:
+        left = [game_id for game_id in ids if not buffer.contains(game_id)]
+    if len(left) < len(ids):
+        progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
+    _play(agent, config, left, summary, device, progress, save=lambda: agent.update(selfplay_so_far=summary.state()))
+    agent.update(selfplay_so_far=None)
+    return summary.to_json()
+
+
+def _play(
+    agent: Agent,
+    config: Config,
+    numbers: List[int],
+    summary: GamesSummary,
+    device: str,
+    progress: Progress,
+    save: Callable[[], None],
+) -> None:
+    """Play the games `numbers` into the replay buffer and add them to `summary`; `save` is called now and then."""
+    if not numbers:
+        return
+    evaluator = NetEvaluator(latest_net(agent), device)
+    progress.note(f"self-play with {evaluator.description}")
+    workload = Workload()
+    progress.start("self-play", len(numbers), "games")
+    saved = started = time.monotonic()
+    with _replay(agent, config, progress) as buffer:
+        try:
+            for record in play_games(
+                get_game(config.game),
+                evaluator,
+                numbers,
+                simulations=config.mcts_sims,
+                search=config.search,
+                settings=config.selfplay,
+                seed=agent.metadata["seed"],
+                leaves=leaves_a_tree(config.search, config.num_selfplay),
+                workload=workload,
+            ):
+                buffer.append(record)
+                summary.add(record)
+                progress.advance(1, positions=summary.positions, draws=f"{summary.draw_rate:.0%}")
+                if time.monotonic() - saved > _SAVE_EVERY_SECONDS:
+                    save()
+                    saved = time.monotonic()
+        finally:
+            summary.spent(workload, time.monotonic() - started)
+            save()
+    progress.finish()
+
+
+def _replay(agent: Agent, config: Config, progress: Progress) -> ReplayBuffer:
+    """The agent's replay buffer, of the configured capacity."""
+    buffer = ReplayBuffer(agent.replay, capacity=config.replay_capacity, game=config.game)
+    if buffer.capacity != config.replay_capacity:
+        progress.note(f"replay buffer resized from {buffer.capacity} to {config.replay_capacity} positions")
+        buffer.resize(config.replay_capacity)
+    return buffer
+
+
+def _train_until(
+    agent: Agent, config: Config, until_step: int, device: str, use_amp: bool, progress: Progress
+) -> Dict[str, Any]:
+    with _replay(agent, config, progress) as buffer:
+        report = train(
+            buffer,
+            config,
+            checkpoints=agent.checkpoints,
+            until_step=until_step,
+            device=device,
+            use_amp=use_amp,
+            log=agent.experiments / "train.json",
+            progress=progress,
+            net=None if agent.latest.exists() else untrained_net(agent.game, agent.model, agent.metadata["seed"]),
+        )
+    if report.interrupted:
+        raise KeyboardInterrupt
+    return report.to_json()
+
+
+def _step_reached(agent: Agent) -> int:
+    if not agent.latest.exists():
+        return 0
+    return load_checkpoint(agent.latest, game=agent.game, model=agent.model).step
+
+
+def untrained_net(game: str, model: ModelConfig, seed: int) -> PolicyValueNet:
+    """The net an agent of this shape and seed starts from."""
+    return make_model("cpu", model.channels, model.blocks, model.se_ratio, game=game, seed=seed)
+
+
+def latest_net(agent: Agent) -> PolicyValueNet:
+    """The net that plays an agent's self-play: the latest one's averaged weights, or the untrained one."""
+    if not agent.latest.exists():
+        return untrained_net(agent.game, agent.model, agent.metadata["seed"])
+    return load_checkpoint(agent.latest, game=agent.game, model=agent.model).make_net(averaged=True)

@@ -1,0 +1,194 @@
+"""Who plays in the arena: an agent, a checkpoint, the random mover, or a UCI engine, each by the name a user gives.
+
+A player is asked about many games at once and answers with a move for each, or gives a game up. What it answers for a game
+depends on that game alone, not on the games asked about beside it.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from pawnzero.agent import Agent
+from pawnzero.config import SearchConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.games.base import Game
+from pawnzero.games.line import Line
+from pawnzero.search import Evaluator, Searcher
+
+UCI_PREFIX = "uci:"
+RANDOM = "random"
+
+_STREAM = 0x9A4D
+"""Keeps the random mover's numbers apart from other uses of the same seed."""
+_SEARCH_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Forfeit:
+    """A game given up instead of a move, and why (an engine crashed, was too slow, played an illegal move)."""
+
+    reason: str
+
+
+Move = Union[int, Forfeit]
+"""A legal action, or the game given up."""
+
+
+class Player(abc.ABC):
+    """Someone who can be asked for moves. Close it when done; as a context manager it closes itself.
+
+    name:    as shown to people
+    details: what else a game's headers say of it: the net, simulations, limits
+    """
+
+    name: str
+    details: Dict[str, str]
+
+    @abc.abstractmethod
+    def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
+        """A move for each line, none of which is over; `numbers` are the games' numbers in their match (0 where not given)."""
+
+    def close(self) -> None:  # noqa: B027 - most players hold nothing
+        """Let go of processes and memory. May be called twice."""
+
+    def __enter__(self) -> Player:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+class RandomPlayer(Player):
+    """Plays any legal move, each as likely as the others."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.name = RANDOM
+        self.details: Dict[str, str] = {}
+        self._seed = seed
+
+    def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
+        moves: List[Move] = []
+        for line, number in zip(lines, numbers or [0] * len(lines)):
+            stream = np.random.default_rng([_STREAM, self._seed, number, len(line.actions), line.keys[-1]])
+            moves.append(int(stream.choice(line.legal)))
+        return moves
+
+
+class NetPlayer(Player):
+    """Plays the most visited move of a search without noise; with no simulations, the net's likeliest move."""
+
+    def __init__(
+        self,
+        game: Game,
+        evaluator: Evaluator,
+        *,
+        name: str,
+        simulations: int,
+        search: SearchConfig,
+        seed: int = 0,
+        net: str = "",
+    ) -> None:
+        self.name = name
+        self.details = {"Net": net or name, "Simulations": str(simulations)}
+        self._game = game
+        self._evaluator = evaluator
+        self._searcher = (
+            Searcher(game, evaluator, search, simulations, seed=seed, threads=_SEARCH_THREADS) if simulations else None
+        )
+
+    def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
+        if not lines:
+            return []
+        if self._searcher is not None:
+            return [int(action) for action in self._searcher.run(lines).action]
+        return likeliest_actions(self._game, self._evaluator, lines)
+
+
+def likeliest_actions(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -> List[Move]:
+    """The legal action with the highest logit in each line's current position: the raw policy's move."""
+    size = len(lines)
+    bits, scalars = np.zeros((size, game.bit_planes), np.uint64), np.zeros((size, game.scalar_planes), np.float32)
+    legal, count = np.zeros((size, game.max_legal), np.int16), np.zeros(size, np.int16)
+    logits, wdl = np.zeros((size, game.max_legal), np.float32), np.zeros((size, 3), np.float32)
+    pasts = [line.history(game.history) for line in lines]
+    states, repeated = np.stack([past[0] for past in pasts]), np.stack([past[1] for past in pasts])
+    for row, line in enumerate(lines):
+        count[row] = len(line.legal)
+        legal[row, : count[row]] = line.legal
+    game.encode(states, repeated, np.array([past[2] for past in pasts], np.int16), bits, scalars)
+    evaluator.enter_thread(1)
+    evaluator.evaluate(bits, scalars, legal, count, logits, wdl)
+    return [int(legal[row, np.argmax(logits[row, : count[row]])]) for row in range(size)]
+
+
+def game_of(spec: str) -> Optional[str]:
+    """The name of the game that an agent or a checkpoint plays; None for players of any game and for what is no player."""
+    path = Path(spec)
+    if spec == RANDOM or spec.startswith(UCI_PREFIX) or not path.exists():
+        return None
+    if path.is_dir():
+        return Agent.open(path).game
+    from pawnzero.nets.checkpoint import load_checkpoint  # here, since torch takes a while to load
+
+    return load_checkpoint(path).game
+
+
+def parse_player(
+    spec: str, *, game: Game, device: str = "auto", simulations: int = 64, search: Optional[SearchConfig] = None, seed: int = 0
+) -> Player:
+    """The player that `spec` names: an agent directory (its best net), a checkpoint file, ``random`` or
+    ``uci:COMMAND;OPTION=VALUE;…``.
+
+    device, simulations and search are for nets, seed for whoever draws at random. Raises UsageError for what is no player or
+    plays another game, PawnzeroError for a file or an engine that does not work.
+    """
+    if spec == RANDOM:
+        return RandomPlayer(seed)
+    if spec.startswith(UCI_PREFIX):
+        from pawnzero.uci_player import UciPlayer, parse_uci  # here, since python-chess's engine part takes a while to load
+
+        return UciPlayer(game, parse_uci(spec))
+    name, checkpoint = _locate(spec)
+    return net_player(
+        checkpoint, name=name, game=game, device=device, simulations=simulations, search=search or SearchConfig(), seed=seed
+    )
+
+
+def net_player(
+    path: Path, *, name: str, game: Game, device: str, simulations: int, search: SearchConfig, seed: int = 0
+) -> NetPlayer:
+    """The averaged net of the checkpoint at `path`, playing under `name`. Raises as `parse_player` does."""
+    from pawnzero.nets.checkpoint import load_checkpoint  # here, since torch takes a while to load
+    from pawnzero.nets.evaluator import NetEvaluator
+
+    checkpoint = load_checkpoint(path)
+    if checkpoint.game != game.name:
+        raise UsageError(f"{path}: plays {checkpoint.game}, expected a player of {game.name}")
+    evaluator = NetEvaluator(checkpoint.make_net(averaged=True), device=device)
+    net = f"{path} (step {checkpoint.step})"
+    return NetPlayer(game, evaluator, name=name, simulations=simulations, search=search, seed=seed, net=net)
+
+
+def _locate(spec: str) -> Tuple[str, Path]:
+    """Name and checkpoint file of an agent directory or a checkpoint file."""
+    path = Path(spec)
+    if path.is_dir():
+        agent = Agent.open(path)
+        if agent.best.exists():
+            return agent.name, agent.best
+        raise PawnzeroError(
+            f"{path}: no best net yet; `pawnzero promote {path}` makes one, or name a checkpoint file such as {agent.latest}"
+        )
+    if path.exists():
+        folder = path.resolve().parent
+        owner = folder.parent if folder.name == "checkpoints" else folder
+        return f"{owner.name}/{path.stem}", path
+    raise UsageError(
+        f"player {spec!r}: no such file or directory; expected an agent directory, a checkpoint file, {RANDOM} or "
+        f"{UCI_PREFIX}COMMAND;OPTION=VALUE;…"
+    )

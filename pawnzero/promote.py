@@ -1,0 +1,209 @@
+"""Whether the latest net is better than the best one: they play a match, and the winner is the best from then on.
+
+Where there is no best net yet the match is against the untrained net of the same shape, and the latest becomes the first best
+whatever the score. What was found is written before the best net is replaced, which comes last: an evaluation that is killed
+and run again plays the same match again and decides the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from pawnzero.agent import Agent
+from pawnzero.arena import MatchResult, play_match
+from pawnzero.config import Config
+from pawnzero.errors import PawnzeroError
+from pawnzero.files import replacing, write_json
+from pawnzero.games import get_game
+from pawnzero.games.base import Game
+from pawnzero.nets import make_model
+from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.openings import openings
+from pawnzero.players import NetPlayer
+from pawnzero.progress import Progress
+from pawnzero.search.random import stream
+
+UNTRAINED = "untrained net"
+
+COLUMNS = (
+    "time",
+    "iteration",
+    "step",
+    "opponent",
+    "games",
+    "wins",
+    "draws",
+    "losses",
+    "score",
+    "score_low",
+    "score_high",
+    "elo",
+    "elo_low",
+    "elo_high",
+    "los",
+    "pairs",
+    "distinct_games",
+    "adjudicated",
+    "forfeits",
+    "mean_plies",
+    "simulations",
+    "seed",
+    "threshold",
+    "promoted",
+)
+"""Columns of arena.csv. `pairs` are the pentanomial counts with spaces between; what is undefined is left empty."""
+
+
+def evaluate_and_promote(
+    agent: Agent,
+    config: Config,
+    *,
+    games: Optional[int] = None,
+    threshold: Optional[float] = None,
+    simulations: Optional[int] = None,
+    device: str = "auto",
+    seed: Optional[int] = None,
+    iteration: Optional[int] = None,
+    openings_file: Optional[Path] = None,
+    progress: Optional[Progress] = None,
+) -> Dict[str, Any]:
+    """Latest against best; the latest becomes the best where its score is above the threshold, or where there was none.
+
+    What is not given is `config`'s. The openings depend on the seed and on the latest net's step. Writes
+    experiments/last_arena.json and last_arena.pgn, a row of experiments/arena.csv, the agent's metadata and perhaps best.pt.
+    Returns what last_arena.json holds: the match (`MatchResult.to_json`) and `promoted`, `threshold`, `simulations`, `step`,
+    `opponent`, `iteration`, `time`. Raises PawnzeroError where there is no latest net.
+    """
+    with agent.lock():
+        if not agent.latest.exists():
+            raise PawnzeroError(f"{agent.directory}: no latest net to evaluate; `pawnzero train {agent.directory}` makes one")
+        latest = load_checkpoint(agent.latest, game=agent.game, model=agent.model)
+        first_best = not agent.best.exists()
+        limit = config.eval_threshold if threshold is None else threshold
+        sims = config.mcts_sims if simulations is None else simulations
+        match = _play(
+            agent,
+            config,
+            latest,
+            games=config.eval_games if games is None else games,
+            simulations=sims,
+            device=device,
+            seed=config.seed if seed is None else seed,
+            openings_file=openings_file,
+            progress=progress or Progress(),
+        )
+        report = {
+            **match.to_json(),
+            "promoted": first_best or match.score > limit,
+            "threshold": limit,
+            "simulations": sims,
+            "step": latest.step,
+            "opponent": match.second,
+            "iteration": iteration,
+            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+        _record(agent, report)
+        return report
+
+
+def _play(
+    agent: Agent,
+    config: Config,
+    latest: Checkpoint,
+    *,
+    games: int,
+    simulations: int,
+    device: str,
+    seed: int,
+    openings_file: Optional[Path],
+    progress: Progress,
+) -> MatchResult:
+    """The match of the latest net against the best or the untrained one."""
+    game = get_game(agent.game)
+    starts = openings(game, (games + 1) // 2, int(stream(seed, latest.step)), openings_file)
+
+    def player(net: Any, name: str, path: str) -> NetPlayer:
+        evaluator = NetEvaluator(net, device=device)
+        return NetPlayer(game, evaluator, name=name, simulations=simulations, search=config.search, seed=seed, net=path)
+
+    challenger = player(latest.make_net(averaged=True), f"{agent.name} latest (step {latest.step})", str(agent.latest))
+    if agent.best.exists():
+        best = load_checkpoint(agent.best, game=agent.game, model=agent.model)
+        opponent = player(best.make_net(averaged=True), f"{agent.name} best (step {best.step})", str(agent.best))
+    else:
+        opponent = player(_untrained(agent, game), UNTRAINED, UNTRAINED)
+    games_file = agent.experiments / "last_arena.pgn"
+    if games_file.exists():
+        games_file.unlink()
+    with challenger, opponent:
+        return play_match(
+            challenger,
+            opponent,
+            games=games,
+            openings=starts,
+            game=game,
+            max_plies=config.selfplay.max_plies,
+            seed=seed,
+            progress=progress,
+            pgn=games_file,
+        )
+
+
+def _untrained(agent: Agent, game: Game) -> Any:
+    shape = agent.model
+    return make_model(
+        channels=shape.channels, blocks=shape.blocks, se_ratio=shape.se_ratio, game=game.name, seed=agent.metadata["seed"]
+    )
+
+
+def _record(agent: Agent, report: Mapping[str, Any]) -> None:
+    """Write what was found, and replace the best net where the report says so."""
+    write_json(agent.experiments / "last_arena.json", report)
+    append_row(agent.experiments / "arena.csv", report)
+    if report["promoted"]:
+        best = {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")}
+        agent.update(best=best)
+        with replacing(agent.best) as handle:
+            handle.write(agent.latest.read_bytes())
+
+
+def append_row(path: Path, values: Mapping[str, Any]) -> None:
+    """Add a row of COLUMNS to a CSV file, with the header first where the file is new.
+
+    A last line without its end, which a crash may leave, is removed before. A file with a header of its own keeps its columns.
+    Raises PawnzeroError where it cannot be written.
+    """
+    try:
+        with open(path, "a+b") as handle:
+            handle.seek(0)
+            before = handle.read()
+            whole = before[: before.rfind(b"\n") + 1]
+            if len(whole) < len(before):
+                handle.truncate(len(whole))
+            header = next(csv.reader([whole.decode().splitlines()[0]])) if whole else list(COLUMNS)
+            text = io.StringIO()
+            writer = csv.DictWriter(text, header, restval="", extrasaction="ignore", lineterminator="\n")
+            if not whole:
+                writer.writeheader()
+            writer.writerow({name: _cell(value) for name, value in values.items()})
+            handle.write(text.getvalue().encode())
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as error:
+        raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

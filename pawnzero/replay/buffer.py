@@ -1,0 +1,141 @@
+"""The replay buffer as other parts use it: games in, training batches out, the oldest positions discarded first."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import List, Optional, Sequence, Union
+
+from pawnzero.config import Config
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.games import get_game
+from pawnzero.games.base import Game
+from pawnzero.records import GameRecord
+from pawnzero.replay.ring import Ring
+from pawnzero.replay.rows import rows_of
+from pawnzero.replay.sampling import Sampler
+
+
+class ReplayBuffer:
+    """The positions of the newest games, in one file. One process may append; any number may read meanwhile."""
+
+    def __init__(self, path: Union[str, os.PathLike[str]], capacity: Optional[int] = None, game: Optional[str] = None) -> None:
+        """Open `path`; where there is no file, it is created by the first `append`.
+
+        capacity: positions a new file holds (default: the configuration's); an existing file keeps its own, see `resize`.
+        game:     name of the game, chess for a new file; an existing one must be of this game.
+
+        Raises PawnzeroError when the file is no replay file, of another game or version, or truncated.
+        """
+        self.path = Path(path)
+        self._capacity = _checked(Config().replay_capacity if capacity is None else capacity)
+        self._expected_game = game
+        self._ring: Optional[Ring] = None
+        self._look()
+
+    def _look(self) -> None:
+        """Open the file once there is one."""
+        if self._ring is None and self.path.exists():
+            self._ring = Ring(self.path, self._expected_game)
+
+    @property
+    def game(self) -> Game:
+        return self._ring.game if self._ring else get_game(self._expected_game or "chess")
+
+    @property
+    def capacity(self) -> int:
+        """Rows there is room for."""
+        return self._ring.capacity if self._ring else self._capacity
+
+    def __len__(self) -> int:
+        """Rows in the buffer, those that are not trained on included."""
+        return self._ring.newest - self._ring.oldest + 1 if self._ring else 0
+
+    @property
+    def total(self) -> int:
+        """Rows ever appended: the newest row's sequence number."""
+        return self._ring.newest if self._ring else 0
+
+    @property
+    def damaged(self) -> int:
+        """How often sampling has met a row whose checksum does not fit, and passed it over."""
+        return self._ring.damaged if self._ring else 0
+
+    @property
+    def games_stored(self) -> int:
+        """Games of which the buffer holds at least one row. Walks over all of them."""
+        return len(self.last_game_ids(self.capacity))
+
+    def append(self, record: GameRecord) -> None:
+        """Add a game's positions; of a game longer than the capacity the newest. Costs what is added.
+
+        Raises PawnzeroError when the record is not of this game or the file cannot be written; the buffer is then as before.
+        """
+        self._look()
+        rows = rows_of(record, self.game)
+        if len(rows) == 0:
+            return
+        if self._ring is None:
+            self._ring = Ring.create(self.path, self.game, self._capacity)
+        self._ring.append(rows)
+
+    def contains(self, game_id: int) -> bool:
+        """Whether rows of that game are stored. Looks from the newest game backwards, so recent ones are found at once."""
+        if self._ring is None:
+            return False
+        ids = self._ring.game_ids(self.capacity, game_id)
+        return len(ids) > 0 and int(ids[-1]) == game_id
+
+    def last_game_ids(self, limit: int) -> List[int]:
+        """Ids of the newest games, newest first, at most `limit`."""
+        return [int(game_id) for game_id in self._ring.game_ids(limit)] if self._ring else []
+
+    def sampler(self, seed: int, window: Optional[Sequence[int]] = None, held_out: Optional[bool] = None) -> Sampler:
+        """Training batches from the rows that are stored now, or from a `window` that another sampler had.
+
+        seed:     0 or more; the same seed, window and file give the same batches.
+        held_out: None: all games; False: without the games held out for measuring (one in 20, by a hash of the game id);
+                  True: only those.
+
+        Raises PawnzeroError when there is nothing to train on, or the window is not in the file.
+        """
+        self._look()
+        if self._ring is not None:
+            self._ring.refresh()
+        if self._ring is None or len(self) == 0:
+            agent = self.path.parent.parent if self.path.parent.name == "checkpoints" else "AGENT_DIR"
+            raise PawnzeroError(
+                f"{self.path} holds no positions to train on: fill it with `pawnzero selfplay {agent} --games 10`"
+            )
+        return Sampler(self._ring, seed, window, held_out)
+
+    def resize(self, capacity: int) -> None:
+        """Change the capacity, keeping the newest rows. The old file stands until the new one is whole.
+
+        Raises UsageError for a capacity below 1, PawnzeroError when the new file cannot be written.
+        """
+        self._capacity = _checked(capacity)
+        if self._ring is not None and capacity != self._ring.capacity:
+            self._ring.resize(capacity)
+
+    def flush(self) -> None:
+        """Wait until what was appended is on the disk."""
+        if self._ring is not None:
+            self._ring.flush()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._ring is not None:
+            self._ring.close()
+
+    def __enter__(self) -> ReplayBuffer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _checked(capacity: int) -> int:
+    if capacity < 1:
+        raise UsageError(f"replay capacity {capacity}: expected 1 or more")
+    return capacity

@@ -1,0 +1,264 @@
+"""Which rows a training step sees, and how they become a batch.
+
+Sample i of a step is a function of (seed, step, i) and of the rows in a frozen window of sequence numbers: candidates come
+from a counter-based generator, and the first that may be trained on is taken. So sampling is uniform, costs the same whatever
+the window's size, needs no state between steps, and the first 32 of a batch of 64 are the batch of 32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+
+from pawnzero.errors import PawnzeroError
+from pawnzero.native import kernel
+from pawnzero.replay.ring import Ring
+from pawnzero.replay.rows import (
+    CONTEXT,
+    FIRST_STATE_WORD,
+    GAME_WORD,
+    REPEATED,
+    SEARCHED,
+    SEQUENCE_WORD,
+    SPARSE,
+    TRAIN_POLICY,
+    as_words,
+    flags_of,
+    intact,
+    ply_of,
+    unpack_policies,
+)
+
+HELD_OUT = 20
+"""One game in so many is held out, where that is asked for."""
+
+ANY_GAME = -1
+"""Which games a sampler takes: all; else 0 those not held out, 1 the held-out ones."""
+
+_ATTEMPTS = 256
+"""Random candidates a sample; so many misses mean that few rows qualify, and they are then looked for one by one."""
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_GAMES = np.uint64(HELD_OUT)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step needs of B positions; M' is the most legal actions among them.
+
+    bits          [B, P] uint64, scalars [B, Q] float32: what the net sees (`Game.encode`)
+    legal         [B, M'] int16: legal actions; only the first `count` of a row mean anything
+    count         [B] int16
+    policy        [B, M'] float32: the search's policy in the order of `legal`; zero past `count`, and where there was none
+    policy_weight [B] float32: 1 where the policy may be trained on, 0 where the search was a cheap one
+    result_wdl    [B, 3] float32: the game's result for the player to move, one-hot
+    root_wdl      [B, 3] float32: the search's WDL for the player to move; the result where nothing was searched
+    ply           [B] int32: from the game's start
+    plies_left    [B] int32: to the game's end, 1 or more
+    age           [B] int64: rows in the window that are newer
+    """
+
+    bits: np.ndarray
+    scalars: np.ndarray
+    legal: np.ndarray
+    count: np.ndarray
+    policy: np.ndarray
+    policy_weight: np.ndarray
+    result_wdl: np.ndarray
+    root_wdl: np.ndarray
+    ply: np.ndarray
+    plies_left: np.ndarray
+    age: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.bits)
+
+
+@kernel
+def mix(word: np.uint64) -> np.uint64:
+    """A hash of a 64-bit word: the output function of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    word = word + _GOLDEN
+    word = (word ^ (word >> np.uint64(30))) * _MIX_1
+    word = (word ^ (word >> np.uint64(27))) * _MIX_2
+    return word ^ (word >> np.uint64(31))
+
+
+@kernel
+def _wanted(row: np.ndarray, held_out: int) -> bool:
+    """Whether an intact row [W] may be sampled."""
+    if flags_of(row) & CONTEXT:
+        return False
+    return held_out == ANY_GAME or (mix(row[GAME_WORD]) % _GAMES == np.uint64(0)) == (held_out == 1)
+
+
+@kernel
+def _fetch(words: np.ndarray, base: int, sequence: int, out: np.ndarray) -> int:
+    """Copy the row of that number to `out` [W] and judge the copy: 1 it is that row, 0 another's number, -1 damaged."""
+    out[:] = words[(sequence - base) % len(words)]
+    if not intact(out):
+        return -1
+    return 1 if out[SEQUENCE_WORD] == np.uint64(sequence) else 0
+
+
+@kernel
+def _draw(words: np.ndarray, base: int, window: np.ndarray, held_out: int, key: np.uint64, out: np.ndarray) -> Tuple[bool, int]:
+    """Copy a random row that may be sampled to `out` [W].
+
+    Returns whether there is one, and how many damaged rows were met.
+    """
+    size = window[1] - window[0] + 1
+    damaged = 0
+    offset = 0
+    for attempt in range(_ATTEMPTS + size):
+        if attempt < _ATTEMPTS:
+            offset = int(np.int64(mix(key ^ mix(np.uint64(attempt))) % np.uint64(size)))
+        else:
+            offset = (offset + 1) % size
+        status = _fetch(words, base, window[0] + offset, out)
+        if status < 0:
+            damaged += 1
+        elif status > 0 and _wanted(out, held_out):
+            return True, damaged
+    return False, damaged
+
+
+@kernel
+def _gather_history(
+    words: np.ndarray, base: int, row: np.ndarray, spare: np.ndarray, history: np.ndarray, repeated: np.ndarray
+) -> int:
+    """Fill history [H, S] and repeated [H] of `row` [W] from it and the rows before it of the same game; returns how many."""
+    length = 0
+    sequence = int(np.int64(row[SEQUENCE_WORD]))
+    ply = ply_of(row)
+    for back in range(min(len(history), sequence - base + 1)):
+        if back == 0:
+            spare[:] = row
+        elif _fetch(words, base, sequence - back, spare) <= 0:
+            break
+        if spare[GAME_WORD] != row[GAME_WORD] or ply_of(spare) != ply - back:
+            break
+        for i in range(history.shape[1]):
+            history[back, i] = spare[FIRST_STATE_WORD + i]
+        repeated[back] = (flags_of(spare) & REPEATED) != 0
+        length += 1
+    return length
+
+
+@kernel
+def gather(
+    words: np.ndarray,
+    base: int,
+    window: np.ndarray,
+    held_out: int,
+    seed: np.uint64,
+    step: np.uint64,
+    rows: np.ndarray,
+    history: np.ndarray,
+    repeated: np.ndarray,
+    length: np.ndarray,
+) -> Tuple[int, int]:
+    """Draw rows with their history.
+
+    words [C, W] uint64 is the ring, window [2] int64 the first and last sequence number → rows [B, W] uint64,
+    history [B, H, S] uint64, repeated [B, H] uint8, length [B] int16.
+    Returns how many samples were drawn (fewer than B where no row may be sampled) and how many damaged rows were met.
+    """
+    spare = np.zeros(words.shape[1], np.uint64)
+    damaged = 0
+    key = mix(mix(seed) ^ step)
+    for b in range(len(rows)):
+        found, met = _draw(words, base, window, held_out, mix(key ^ np.uint64(b)), rows[b])
+        damaged += met
+        if not found:
+            return b, damaged
+        length[b] = _gather_history(words, base, rows[b], spare, history[b], repeated[b])
+    return len(rows), damaged
+
+
+class Sampler:
+    """Batches from a frozen window of rows; made by `ReplayBuffer.sampler`.
+
+    window: (first, last) sequence numbers, plain integers that can be stored and given back to `ReplayBuffer.sampler`: the same
+            seed and window give the same batches as long as the rows in the window stand in the file. Rows that were
+            overwritten since are passed over.
+    """
+
+    def __init__(self, ring: Ring, seed: int, window: Optional[Sequence[int]], held_out: Optional[bool]) -> None:
+        self._ring = ring
+        self._seed = seed
+        self._held_out = ANY_GAME if held_out is None else int(held_out)
+        first, last = (ring.oldest, ring.newest) if window is None else (int(window[0]), int(window[1]))
+        if not (1 <= first <= last <= ring.newest and ring.oldest <= last):
+            raise PawnzeroError(
+                f"{ring.path}: holds rows {ring.oldest} to {ring.newest}, the window asked for is {first} to {last}"
+            )
+        self.window: Tuple[int, int] = (first, last)
+
+    def batch(self, step: int, size: int) -> Batch:
+        """The `size` samples of training step `step` (0 or more).
+
+        Raises PawnzeroError where the window holds no row that may be sampled.
+        """
+        ring = self._ring
+        game = ring.game
+        rows = np.empty(size, ring.row_type)
+        history = np.zeros((size, game.history, game.state_words), np.uint64)
+        repeated = np.zeros((size, game.history), np.uint8)
+        length = np.zeros(size, np.int16)
+        with np.errstate(over="ignore"):
+            drawn, damaged = gather(
+                ring.words,
+                ring.base,
+                np.array(self.window, np.int64),
+                self._held_out,
+                np.uint64(self._seed),
+                np.uint64(step),
+                as_words(rows),
+                history,
+                repeated,
+                length,
+            )
+        ring.damaged += damaged
+        if drawn < size:
+            raise PawnzeroError(f"{ring.path}: holds no positions to train on among rows {self.window[0]} to {self.window[1]}")
+        bits = np.zeros((size, game.bit_planes), np.uint64)
+        scalars = np.zeros((size, game.scalar_planes), np.float32)
+        game.encode(history, repeated, length, bits, scalars)
+        return self._assemble(rows, bits, scalars)
+
+    def _assemble(self, rows: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> Batch:
+        game = self._ring.game
+        flags = rows["flags"]
+        positions = game.allocate(len(rows))
+        positions.state[:] = rows["state"]
+        game.inspect(positions)
+        count = positions.count
+        assert np.array_equal(count, rows["count"]), "the rules changed without a new order_version"
+        policy = np.empty((len(rows), max(1, int(count.max(initial=1)))), np.float32)
+        unpack_policies(rows["policy"], (flags & SPARSE) != 0, count.astype(np.int64), policy)
+        result_wdl = np.zeros((len(rows), 3), np.float32)
+        result_wdl[np.arange(len(rows)), 1 - rows["result"].astype(np.int64)] = 1.0
+        return Batch(
+            bits=bits,
+            scalars=scalars,
+            legal=np.ascontiguousarray(positions.legal[:, : policy.shape[1]]),
+            count=count,
+            policy=policy,
+            policy_weight=((flags & TRAIN_POLICY) != 0).astype(np.float32),
+            result_wdl=result_wdl,
+            root_wdl=_root_wdl(rows, result_wdl),
+            ply=rows["ply"].astype(np.int32),
+            plies_left=rows["plies_left"].astype(np.int32),
+            age=self.window[1] - rows["sequence"].astype(np.int64),
+        )
+
+
+def _root_wdl(rows: np.ndarray, result_wdl: np.ndarray) -> np.ndarray:
+    wdl = rows["root_wdl"].astype(np.float32)
+    total = wdl.sum(axis=1, keepdims=True)
+    searched = ((rows["flags"] & SEARCHED) != 0)[:, np.newaxis] & (total > 0.0)
+    return np.where(searched, wdl / np.maximum(total, 1.0), result_wdl)

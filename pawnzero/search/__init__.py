@@ -1,0 +1,7 @@
+"""Tree search over batches of positions. It knows no game and no net: both are passed in."""
+
+from pawnzero.search.batch import BatchedSearch, leaves_a_tree
+from pawnzero.search.evaluator import Evaluator, UniformEvaluator
+from pawnzero.search.searcher import Searcher, SearchResult, read_roots
+
+__all__ = ["BatchedSearch", "Evaluator", "SearchResult", "Searcher", "UniformEvaluator", "leaves_a_tree", "read_roots"]

@@ -1,0 +1,291 @@
+"""What happens to trees in a wave: select leaves, attach them, gather what the net must see, expand and back up.
+
+A wave takes at most `leaves` leaves from each tree. With one leaf a tree is exactly what a sequential search would build.
+With more, visits under way count in the exploration term only ("watch the unobserved": Liu et al., ICLR 2020), and a tree
+stops selecting for this wave as soon as it arrives at a leaf that is under way already.
+
+Letters as in `tree`; W leaves of a wave; B positions that need the net.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pawnzero.games.base import ONGOING, REPETITION
+from pawnzero.native import kernel
+from pawnzero.search.backup import back_up, proof_of, prove
+from pawnzero.search.gumbel import draw_gumbels, gumbel_edge, root_edge
+from pawnzero.search.parameters import PUCT
+from pawnzero.search.random import gamma
+from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNEXPANDED, UNPROVEN
+
+_NO_LEAF = -1
+
+
+@kernel
+def puct_edge(t, g, node, p):
+    """The edge with the largest Q + U (Silver et al., Science 2018), unvisited ones valued a reduction under their parent.
+
+    Edges that are proven to lose are passed over while there are others.
+    """
+    seen = t.node_visits[g, node] + t.node_pending[g, node]
+    explore = (p.cpuct + math.log((seen + p.cpuct_base + 1.0) / p.cpuct_base)) * math.sqrt(seen)
+    unvisited = t.node_value_sum[g, node] / t.node_visits[g, node] - p.fpu_reduction * math.sqrt(t.visited_prior[g, node])
+    best = -math.inf
+    chosen = t.first_edge[g, node]
+    for edge in range(t.first_edge[g, node], t.first_edge[g, node] + t.edge_count[g, node]):
+        visits = t.visits[g, edge]
+        q = unvisited
+        if visits > 0:
+            q = t.value_sum[g, edge] / visits
+            if t.proven[g, t.child[g, edge]] == PROVEN_WIN:
+                q -= 1e6
+        score = q + explore * t.prior[g, edge] / (1.0 + visits + t.pending[g, edge])
+        if score > best:
+            best = score
+            chosen = edge
+    return chosen
+
+
+@kernel
+def _edge_to_take(t, g, node, p, scratch):
+    if p.algorithm == PUCT:
+        return puct_edge(t, g, node, p)
+    if node == 0:
+        considered = min(len(p.considered) - 1, t.edge_count[g, 0])
+        edge = root_edge(t, g, p.considered[considered, t.started[g]], p, scratch)
+        if edge >= 0:
+            return edge
+    return gumbel_edge(t, g, node, p, scratch)
+
+
+@kernel
+def _mark_pending(t, g, node, edge):
+    while node != NO_NODE:
+        t.pending[g, edge] += 1
+        t.node_pending[g, node] += 1
+        edge = t.parent_edge[g, node]
+        node = t.parent[g, node]
+
+
+@kernel
+def select(t, leaves, p, leaf_tree, leaf_parent, leaf_edge, parent_state, leaf_action):
+    """Walk down every tree to at most `leaves` new leaves; visits to nodes whose value is known are backed up on the way.
+
+    A tree whose root is proven rests. Fills leaf_tree, leaf_parent, leaf_edge [W] int32, parent_state [W, S] uint64 and
+    leaf_action [W] int16; returns how many.
+    """
+    scratch = np.empty(t.root_legal.shape[1], np.float64)
+    found = 0
+    for g in range(len(t.nodes)):
+        if t.node_visits[g, 0] == 0:
+            continue
+        if t.proven[g, 0] != UNPROVEN:
+            t.budget[g] = t.started[g]
+        taken = 0
+        node = 0
+        while taken < leaves and t.started[g] < t.budget[g]:
+            if t.edge_count[g, node] <= 0 or t.proven[g, node] != UNPROVEN:
+                _visit_known(t, g, node)
+                node = 0
+                continue
+            edge = _edge_to_take(t, g, node, p, scratch)
+            if t.child[g, edge] != NO_NODE:
+                node = t.child[g, edge]
+                continue
+            if t.pending[g, edge] > 0:
+                break
+            t.started[g] += 1
+            _mark_pending(t, g, node, edge)
+            leaf_tree[found] = g
+            leaf_parent[found] = node
+            leaf_edge[found] = edge
+            leaf_action[found] = t.action[g, edge]
+            parent_state[found] = t.state[g, node]
+            found += 1
+            taken += 1
+            node = 0
+    return found
+
+
+@kernel
+def _visit_known(t, g, node):
+    """A simulation that ends at a node which is ended, proven or kept as a leaf."""
+    t.started[g] += 1
+    proof = t.proven[g, node]
+    value, draw = t.leaf_value[g, node], t.leaf_draw[g, node]
+    if proof != UNPROVEN:
+        value = np.float32(1.0 if proof == PROVEN_WIN else (-1.0 if proof == PROVEN_LOSS else 0.0))
+        draw = np.float32(1.0 if proof == PROVEN_DRAW else 0.0)
+    back_up(t, g, node, value, draw, 0)
+
+
+@kernel
+def _earlier(t, g, node):
+    """How often the position at `node` stood before: (2 or more on the search path, else how often before the root)."""
+    key = t.key[g, node]
+    left = t.reversible[g, node]
+    ancestor = t.parent[g, node]
+    while ancestor != NO_NODE and left > 0:
+        if t.key[g, ancestor] == key:
+            return 2
+        ancestor = t.parent[g, ancestor]
+        left -= 1
+    count = 0
+    i = t.past_keys[g] - 1
+    while i >= 0 and left > 0:
+        if t.past_key[g, i] == key:
+            count += 1
+        i -= 1
+        left -= 1
+    return count
+
+
+@kernel
+def attach(t, p, found, leaf_tree, leaf_parent, leaf_edge, positions, ending_values, need_tree, need_node, need_leaf):
+    """Make nodes of the leaves, back up those whose value the rules know, and list the others with the unevaluated roots.
+
+    positions: what the rules say of the leaves, as `Game.step` filled it (state, ending, key, reversible; the rest is read
+    in `gather`). A position that stood before on the search path is a draw at once; one from the game before the root only
+    when this is the third time. Fills need_tree, need_node, need_leaf [B] int32; returns how many.
+    """
+    state, ending, key, reversible = positions
+    need = 0
+    for g in range(len(t.nodes)):
+        if t.node_visits[g, 0] == 0 and t.budget[g] > 0:
+            need_tree[need] = g
+            need_node[need] = 0
+            need_leaf[need] = _NO_LEAF
+            need += 1
+    for w in range(found):
+        g, parent, edge = leaf_tree[w], leaf_parent[w], leaf_edge[w]
+        node = t.nodes[g]
+        t.nodes[g] += 1
+        t.child[g, edge] = node
+        t.visited_prior[g, parent] += t.prior[g, edge]
+        t.state[g, node] = state[w]
+        t.key[g, node] = key[w]
+        t.reversible[g, node] = reversible[w]
+        t.parent[g, node] = parent
+        t.parent_edge[g, node] = edge
+        t.edge_count[g, node] = UNEXPANDED
+        t.node_visits[g, node] = 0
+        t.node_pending[g, node] = 0
+        t.node_value_sum[g, node] = 0.0
+        t.visited_prior[g, node] = 0.0
+        t.proven[g, node] = UNPROVEN
+        why = ending[w]
+        earlier = _earlier(t, g, node) if why == ONGOING else 0
+        t.repeated[g, node] = 1 if earlier > 0 else 0
+        if earlier >= 2:
+            why = REPETITION
+        t.ending[g, node] = why
+        if why == ONGOING:
+            need_tree[need] = g
+            need_node[need] = node
+            need_leaf[need] = w
+            need += 1
+        else:
+            value = float(ending_values[why])
+            t.edge_count[g, node] = 0
+            t.leaf_value[g, node] = value
+            t.leaf_draw[g, node] = 1.0 if value == 0.0 else 0.0
+            back_up(t, g, node, t.leaf_value[g, node], t.leaf_draw[g, node], 1)
+            if p.solver == 1 and why != REPETITION:
+                t.proven[g, node] = proof_of(value)
+                prove(t, g, node)
+    return need
+
+
+@kernel
+def gather(t, need, need_tree, need_node, need_leaf, leaf_legal, leaf_count, history, repeated, length, legal, count):
+    """For each position that needs the net: its history (newest first) and its legal actions.
+
+    Fills history [B, H, S] uint64, repeated [B, H] uint8, length [B] int16, legal [B, M] int16, count [B] int16.
+    """
+    most = history.shape[1]
+    for b in range(need):
+        g = need_tree[b]
+        node = need_node[b]
+        n = 0
+        while node != NO_NODE and n < most:
+            history[b, n] = t.state[g, node]
+            repeated[b, n] = t.repeated[g, node]
+            node = t.parent[g, node]
+            n += 1
+        i = 0
+        while i < t.past_length[g] and n < most:
+            history[b, n] = t.past_state[g, i]
+            repeated[b, n] = t.past_repeated[g, i]
+            i += 1
+            n += 1
+        length[b] = n
+        w = need_leaf[b]
+        if w == _NO_LEAF:
+            count[b] = t.root_count[g]
+            for i in range(count[b]):
+                legal[b, i] = t.root_legal[g, i]
+        else:
+            count[b] = leaf_count[w]
+            for i in range(count[b]):
+                legal[b, i] = leaf_legal[w, i]
+
+
+@kernel
+def _add_noise(t, g, alpha, epsilon):
+    """Mix Dirichlet noise into the root's prior (Silver et al. 2018)."""
+    count = t.edge_count[g, 0]
+    noise = np.empty(count, np.float64)
+    total = 0.0
+    for i in range(count):
+        noise[i] = gamma(t.rng, g, alpha)
+        total += noise[i]
+    if total <= 0.0:
+        return
+    for i in range(count):
+        t.prior[g, i] = np.float32((1.0 - epsilon) * t.prior[g, i] + epsilon * noise[i] / total)
+
+
+@kernel
+def expand(t, p, need, need_tree, need_node, legal, count, logits, wdl):
+    """Give each evaluated node its edges, with softmaxed priors, and back its value up.
+
+    logits [B, M] float32 in the order of `legal`; wdl [B, 3] float32 for the player to move. A tree without room for the
+    edges keeps the node as a leaf.
+    """
+    room = t.action.shape[1]
+    for b in range(need):
+        g = need_tree[b]
+        node = need_node[b]
+        k = count[b]
+        first = t.edges[g]
+        if first + k <= room:
+            t.edges[g] = first + k
+            t.first_edge[g, node] = first
+            t.edge_count[g, node] = k
+            top = logits[b, 0]
+            for i in range(1, k):
+                top = max(top, logits[b, i])
+            total = 0.0
+            for i in range(k):
+                weight = math.exp(logits[b, i] - top)
+                t.prior[g, first + i] = weight
+                total += weight
+            for i in range(k):
+                edge = first + i
+                t.prior[g, edge] = np.float32(t.prior[g, edge] / total)
+                t.action[g, edge] = legal[b, i]
+                t.visits[g, edge] = 0
+                t.pending[g, edge] = 0
+                t.value_sum[g, edge] = 0.0
+                t.draw_sum[g, edge] = 0.0
+                t.child[g, edge] = NO_NODE
+            if node == 0 and p.algorithm != PUCT:
+                draw_gumbels(t, g)
+            elif node == 0 and t.exploration[g] > 0.0:
+                _add_noise(t, g, p.dirichlet_alpha, p.dirichlet_epsilon)
+        t.leaf_value[g, node] = wdl[b, 0] - wdl[b, 2]
+        t.leaf_draw[g, node] = wdl[b, 1]
+        back_up(t, g, node, t.leaf_value[g, node], t.leaf_draw[g, node], 1)

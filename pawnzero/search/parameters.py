@@ -1,0 +1,44 @@
+"""The settings of a search as kernels take them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pawnzero.config import SearchConfig
+from pawnzero.search.gumbel import considered_visits
+
+GUMBEL = 1
+PUCT = 0
+
+
+class Parameters(NamedTuple):
+    """`SearchConfig` and what derives from it, in the types kernels want."""
+
+    algorithm: int
+    solver: int
+    cpuct: float
+    cpuct_base: float
+    fpu_reduction: float
+    dirichlet_alpha: float
+    dirichlet_epsilon: float
+    value_scale: float
+    visit_offset: float
+    considered: np.ndarray  # [C + 1, simulations] int32: see `gumbel.considered_visits`
+
+
+def parameters(config: SearchConfig, simulations: int) -> Parameters:
+    """What the kernels need for searches of at most `simulations` simulations."""
+    return Parameters(
+        GUMBEL if config.algorithm == "gumbel" else PUCT,
+        int(config.solver),
+        float(config.cpuct),
+        float(config.cpuct_base),
+        float(config.fpu_reduction),
+        float(config.dirichlet_alpha),
+        float(config.dirichlet_epsilon),
+        float(config.gumbel_value_scale),
+        float(config.gumbel_visit_offset),
+        considered_visits(config.gumbel_considered, simulations),
+    )

@@ -1,0 +1,213 @@
+"""What a finished search says at the root, and how a tree moves on to the next position."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pawnzero.games.base import MAX_PLIES, ONGOING, REPETITION
+from pawnzero.native import kernel
+from pawnzero.search.gumbel import improved_policy, root_edge
+from pawnzero.search.parameters import PUCT
+from pawnzero.search.random import uniform
+from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNEXPANDED, UNPROVEN
+
+
+@kernel
+def root_wdl(t, trees, out):
+    """WDL of each root for its player to move, proven or averaged over its visits: trees [n] int64 → out [n, 3] float32."""
+    for i in range(len(trees)):
+        g = trees[i]
+        draw = t.leaf_draw[g, 0]
+        for edge in range(t.edge_count[g, 0]):
+            draw += t.draw_sum[g, edge]
+        visits = t.node_visits[g, 0]
+        draw /= visits
+        value = t.node_value_sum[g, 0] / visits
+        proof = t.proven[g, 0]
+        if proof != UNPROVEN:
+            value = 1.0 if proof == PROVEN_WIN else (-1.0 if proof == PROVEN_LOSS else 0.0)
+            draw = 1.0 if proof == PROVEN_DRAW else 0.0
+        draw = min(1.0, max(0.0, draw))
+        win = min(1.0 - draw, max(0.0, (1.0 - draw + value) / 2.0))
+        out[i, 0] = win
+        out[i, 1] = draw
+        out[i, 2] = 1.0 - draw - win
+
+
+@kernel
+def _decides(t, g, edge):
+    """Whether a root edge reaches what the root is proven to be worth (win or draw)."""
+    child = t.child[g, edge]
+    if child == NO_NODE:
+        return False
+    wanted = PROVEN_LOSS if t.proven[g, 0] == PROVEN_WIN else PROVEN_DRAW
+    return t.proven[g, child] == wanted
+
+
+@kernel
+def root_policies(t, p, trees, start, policy):
+    """What each search teaches: trees [n] → start [n + 1] int64, policy [sum] float32 over the legal actions, so laid out.
+
+    Gumbel: the improved policy. PUCT: the share of visits. Where the root is proven won or drawn: the moves that do it,
+    equally.
+    """
+    scratch = np.empty(t.root_legal.shape[1], np.float64)
+    start[0] = 0
+    for i in range(len(trees)):
+        g = trees[i]
+        count = t.edge_count[g, 0]
+        start[i + 1] = start[i] + count
+        out = policy[start[i] : start[i + 1]]
+        if t.proven[g, 0] == PROVEN_WIN or t.proven[g, 0] == PROVEN_DRAW:
+            good = 0
+            for edge in range(count):
+                good += _decides(t, g, edge)
+            for edge in range(count):
+                out[edge] = np.float32(1.0 / good if _decides(t, g, edge) else 0.0)
+        elif p.algorithm != PUCT:
+            improved_policy(t, g, p, scratch, out)
+        else:
+            total = 0
+            for edge in range(count):
+                total += t.visits[g, edge]
+            for edge in range(count):
+                out[edge] = np.float32(t.visits[g, edge] / total)
+
+
+@kernel
+def most_visited(t, g):
+    """The root edge with the most visits; among equals the one with the highest value."""
+    best = 0
+    for edge in range(1, t.edge_count[g, 0]):
+        more = t.visits[g, edge] - t.visits[g, best]
+        if more > 0 or (more == 0 and t.value_sum[g, edge] > t.value_sum[g, best]):
+            best = edge
+    return best
+
+
+@kernel
+def best_edge(t, g, p, scratch):
+    """The root edge to play without chance: one that decides the game, else the most visited.
+
+    Under Gumbel, among the most visited the one with the largest Gumbel + logit + σ(Q).
+    """
+    if t.proven[g, 0] == PROVEN_WIN or t.proven[g, 0] == PROVEN_DRAW:
+        for edge in range(t.edge_count[g, 0]):
+            if _decides(t, g, edge):
+                return edge
+    best = most_visited(t, g)
+    if p.algorithm == PUCT:
+        return best
+    return root_edge(t, g, t.visits[g, best], p, scratch)
+
+
+@kernel
+def choose(t, p, trees, temperature, actions):
+    """A move of each root: trees [n] int64, temperature [n] float32 → actions [n] int16.
+
+    PUCT: the best edge at temperature 0, else drawn in proportion to visits ** (1 / temperature) from the tree's own stream.
+    Gumbel: the best edge; chance has come in with the noise (`Trees.exploration`).
+    """
+    scratch = np.empty(t.root_legal.shape[1], np.float64)
+    for i in range(len(trees)):
+        g = trees[i]
+        chosen = best_edge(t, g, p, scratch)
+        if temperature[i] > 0.0 and p.algorithm == PUCT and t.proven[g, 0] == UNPROVEN:
+            top = t.visits[g, chosen]
+            total = 0.0
+            for edge in range(t.edge_count[g, 0]):
+                total += (t.visits[g, edge] / top) ** (1.0 / temperature[i])
+            target = uniform(t.rng, g) * total
+            for edge in range(t.edge_count[g, 0]):
+                target -= (t.visits[g, edge] / top) ** (1.0 / temperature[i])
+                if target < 0.0:
+                    chosen = edge
+                    break
+        actions[i] = t.action[g, chosen]
+
+
+@kernel
+def _place(t, g, budget, exploration):
+    """Make node 0 a fresh, unevaluated root; its state, key and the past are set by the caller."""
+    t.parent[g, 0] = NO_NODE
+    t.edge_count[g, 0] = UNEXPANDED
+    t.node_visits[g, 0] = 0
+    t.node_pending[g, 0] = 0
+    t.node_value_sum[g, 0] = 0.0
+    t.visited_prior[g, 0] = 0.0
+    t.nodes[g] = 1
+    t.edges[g] = 0
+    t.started[g] = 0
+    t.budget[g] = budget
+    t.exploration[g] = exploration
+    t.proven[g, 0] = UNPROVEN
+
+
+@kernel
+def move_on(t, trees, positions, plies_left, budget, exploration, endings):
+    """Make the position after the move played the root of each tree.
+
+    trees [n] int64; positions: (state, legal, count, ending, key, reversible) of the new positions; plies_left [n] int32:
+    how many more plies the game may last (0: it ends here); budget [n] int32: simulations to do next; exploration [n]
+    float32: of that search. Fills endings [n] uint8. A position that stands for the third time in the game is a draw.
+    """
+    state, legal, count, ending, key, reversible = positions
+    for i in range(len(trees)):
+        g = trees[i]
+        room = t.past_state.shape[1]
+        if room > 0:
+            kept = min(t.past_length[g], room - 1)
+            for j in range(kept, 0, -1):
+                t.past_state[g, j] = t.past_state[g, j - 1]
+                t.past_repeated[g, j] = t.past_repeated[g, j - 1]
+            t.past_state[g, 0] = t.state[g, 0]
+            t.past_repeated[g, 0] = t.repeated[g, 0]
+            t.past_length[g] = kept + 1
+        if reversible[i] == 0:
+            t.past_keys[g] = 0
+        elif t.past_keys[g] < t.past_key.shape[1]:
+            t.past_key[g, t.past_keys[g]] = t.key[g, 0]
+            t.past_keys[g] += 1
+        earlier = 0
+        for j in range(t.past_keys[g]):
+            if t.past_key[g, j] == key[i]:
+                earlier += 1
+        t.state[g, 0] = state[i]
+        t.key[g, 0] = key[i]
+        t.reversible[g, 0] = reversible[i]
+        t.repeated[g, 0] = 1 if earlier > 0 else 0
+        t.root_count[g] = count[i]
+        for j in range(count[i]):
+            t.root_legal[g, j] = legal[i, j]
+        why = ending[i]
+        if why == ONGOING and earlier >= 2:
+            why = REPETITION
+        if why == ONGOING and plies_left[i] <= 0:
+            why = MAX_PLIES
+        t.ending[g, 0] = why
+        endings[i] = why
+        _place(t, g, budget[i] if why == ONGOING else 0, exploration[i])
+
+
+def set_root(t, g, position, history, repeated, past_keys, budget, rng, exploration):  # type: ignore[no-untyped-def]
+    """Put a position with its past into tree `g`.
+
+    position: Positions of size 1; history [n, S] uint64 and repeated [n] uint8: the position itself first, then those before
+    it, newest first; past_keys [k] uint64: keys of the positions before it that could come again, oldest first; rng uint64.
+    """
+    t.state[g, 0] = position.state[0]
+    t.key[g, 0] = position.key[0]
+    t.reversible[g, 0] = position.reversible[0]
+    t.ending[g, 0] = position.ending[0]
+    t.repeated[g, 0] = repeated[0]
+    before = min(len(history) - 1, t.past_state.shape[1])
+    t.past_state[g, :before] = history[1 : before + 1]
+    t.past_repeated[g, :before] = repeated[1 : before + 1]
+    t.past_length[g] = before
+    keys = past_keys[-t.past_key.shape[1] :]
+    t.past_key[g, : len(keys)] = keys
+    t.past_keys[g] = len(keys)
+    t.root_count[g] = position.count[0]
+    t.root_legal[g] = position.legal[0]
+    t.rng[g] = rng
+    _place(t, g, budget, np.float32(exploration))

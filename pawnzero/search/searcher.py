@@ -1,0 +1,121 @@
+"""Search the current position of some games, as an arena or an engine asks for it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Sequence
+
+import numpy as np
+
+from pawnzero.config import SearchConfig
+from pawnzero.games.base import Game
+from pawnzero.games.line import Line
+from pawnzero.search.batch import BatchedSearch, leaves_a_tree
+from pawnzero.search.evaluator import Evaluator
+from pawnzero.search.root import set_root
+
+_LINES_A_THREAD = 64
+"""Fewer than this a thread make batches too small to be worth a second one."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What the search of B positions found, each in its own row.
+
+    action:   [B] int16    the move to play
+    legal:    [B, M] int16, count [B] int16: legal actions, the first `count` of a row
+    visits:   [B, M] int32 visits of each
+    q:        [B, M] float32 value of each for the player to move; NaN where not visited
+    prior:    [B, M] float32
+    policy:   [B, M] float32 what the search teaches
+    root_wdl: [B, 3] float32 for the player to move
+    """
+
+    action: np.ndarray
+    legal: np.ndarray
+    count: np.ndarray
+    visits: np.ndarray
+    q: np.ndarray
+    prior: np.ndarray
+    policy: np.ndarray
+    root_wdl: np.ndarray
+
+
+class Searcher:
+    """Searches batches of positions of one game with one evaluator, without noise.
+
+    simulations: visits spent below each root, 1 or more
+    threads:     at most so many search side by side when positions are many
+    """
+
+    def __init__(
+        self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, seed: int = 0, threads: int = 1
+    ) -> None:
+        assert simulations >= 1
+        self.game = game
+        self.evaluator = evaluator
+        self.config = config
+        self.simulations = simulations
+        self.seed = seed
+        self.threads = threads
+
+    def run(self, lines: Sequence[Line]) -> SearchResult:
+        """Search the current position of each line; none of them may be over."""
+        assert lines
+        assert not any(line.over for line in lines)
+        parts = max(1, min(self.threads, len(lines) // _LINES_A_THREAD))
+        chunks = [lines[len(lines) * i // parts : len(lines) * (i + 1) // parts] for i in range(parts)]
+        leaves = leaves_a_tree(self.config, len(lines))
+        if parts == 1:
+            results = [self._run_part(chunks[0], leaves, 1)]
+        else:
+            with ThreadPoolExecutor(parts) as pool:
+                results = list(pool.map(lambda chunk: self._run_part(chunk, leaves, parts), chunks))
+        return SearchResult(*(np.concatenate([getattr(r, name) for r in results]) for name in SearchResult.__annotations__))
+
+    def _run_part(self, lines: Sequence[Line], leaves: int, workers: int) -> SearchResult:
+        self.evaluator.enter_thread(workers)
+        search = BatchedSearch(
+            self.game, self.evaluator, self.config, trees=len(lines), simulations=self.simulations, leaves=leaves
+        )
+        for g, line in enumerate(lines):
+            history, repeated, length = line.history(self.game.history)
+            set_root(
+                search.trees,
+                g,
+                self.game.look(line.state),
+                history[:length],
+                repeated[:length],
+                line.past_keys(),
+                self.simulations,
+                np.uint64(self.seed),
+                0,
+            )
+        while search.working().any():
+            search.wave()
+        return read_roots(search, range(len(lines)))
+
+
+def read_roots(search: BatchedSearch, trees: Sequence[int]) -> SearchResult:
+    """What the given trees say at their roots."""
+    t, game = search.trees, search.game
+    size = len(trees)
+    legal, count = np.zeros((size, game.max_legal), np.int16), np.zeros(size, np.int16)
+    visits = np.zeros((size, game.max_legal), np.int32)
+    q = np.full((size, game.max_legal), np.nan, np.float32)
+    prior, policy = np.zeros((2, size, game.max_legal), np.float32)
+    for row, g in enumerate(trees):
+        k = int(t.edge_count[g, 0])
+        count[row] = k
+        legal[row, :k] = t.action[g, :k]
+        visits[row, :k] = t.visits[g, :k]
+        prior[row, :k] = t.prior[g, :k]
+        seen = t.visits[g, :k] > 0
+        q[row, :k][seen] = t.value_sum[g, :k][seen] / t.visits[g, :k][seen]
+    chosen = np.array(trees, np.int64)
+    start, flat = search.policies(chosen)
+    for row in range(size):
+        policy[row, : start[row + 1] - start[row]] = flat[start[row] : start[row + 1]]
+    action = search.choose(chosen, np.zeros(size, np.float32))
+    return SearchResult(action, legal, count, visits, q, prior, policy, search.wdl(chosen))

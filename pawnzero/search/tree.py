@@ -1,0 +1,125 @@
+"""A batch of search trees as named arrays.
+
+Letters: G trees · N nodes a tree · E edges a tree · S state words · H positions of history · K keys of the past.
+An edge is a legal action of a node; a node's edges stand together. Node 0 is the root.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pawnzero.games.base import Game
+
+NO_NODE = -1
+"""Where an edge's child or a root's parent would stand."""
+UNPROVEN, PROVEN_LOSS, PROVEN_DRAW, PROVEN_WIN = 0, 1, 2, 3
+"""What is proven of a node, for its player to move."""
+UNEXPANDED = -1
+"""`edge_count` of a node whose legal actions have not been stored: not evaluated yet, or the tree's edges ran out."""
+
+
+class Trees(NamedTuple):
+    """G trees. Values and draws are sums over visits, from the viewpoint of the player who chooses the edge.
+
+    A node that is ended, or had no room left for its edges, keeps `leaf_value` and is never expanded; each visit counts that
+    value again, so running out of edges costs depth, never correctness.
+    """
+
+    state: np.ndarray  # [G, N, S] uint64
+    key: np.ndarray  # [G, N] uint64
+    reversible: np.ndarray  # [G, N] int16
+    repeated: np.ndarray  # [G, N] uint8   1 where the position stood before, in the game or on the search path
+    ending: np.ndarray  # [G, N] uint8   ending code; a repetition on the search path is one as well
+    parent: np.ndarray  # [G, N] int32   NO_NODE for the root
+    parent_edge: np.ndarray  # [G, N] int32
+    first_edge: np.ndarray  # [G, N] int32
+    edge_count: np.ndarray  # [G, N] int16   UNEXPANDED or the number of legal actions
+    node_visits: np.ndarray  # [G, N] int32   finished visits, the node's own evaluation included
+    node_pending: np.ndarray  # [G, N] int32   visits selected in this wave and not backed up yet
+    node_value_sum: np.ndarray  # [G, N] float32 sum of the values of those visits, for the node's player to move
+    visited_prior: np.ndarray  # [G, N] float32 prior of the edges that have a child
+    leaf_value: np.ndarray  # [G, N] float32 value of the node itself (net or rules), for its player to move
+    leaf_draw: np.ndarray  # [G, N] float32 its draw probability
+    proven: np.ndarray  # [G, N] uint8   UNPROVEN or what the rules' own endings below it prove
+
+    action: np.ndarray  # [G, E] int16
+    prior: np.ndarray  # [G, E] float32 sums to 1 over a node's edges
+    visits: np.ndarray  # [G, E] int32
+    pending: np.ndarray  # [G, E] int32
+    value_sum: np.ndarray  # [G, E] float32
+    draw_sum: np.ndarray  # [G, E] float32
+    child: np.ndarray  # [G, E] int32   NO_NODE until first visited
+
+    nodes: np.ndarray  # [G] int32   nodes in use
+    edges: np.ndarray  # [G] int32   edges in use
+    started: np.ndarray  # [G] int32   simulations selected since the root was set
+    budget: np.ndarray  # [G] int32   simulations to do; a tree with started == budget rests
+    exploration: np.ndarray  # [G] float32 0: none; PUCT: Dirichlet noise at the root; Gumbel: scale of the Gumbel noise
+    gumbel: np.ndarray  # [G, M] float32 noise of the root's edges
+
+    past_state: np.ndarray  # [G, H - 1, S] uint64  positions before the root, newest first
+    past_repeated: np.ndarray  # [G, H - 1] uint8
+    past_length: np.ndarray  # [G] int16   how many of them there are
+    past_key: np.ndarray  # [G, K] uint64 keys before the root that could come again, oldest first
+    past_keys: np.ndarray  # [G] int16   how many of them there are
+    root_legal: np.ndarray  # [G, M] int16
+    root_count: np.ndarray  # [G] int16
+    rng: np.ndarray  # [G] uint64  the game's random stream
+
+
+_EDGES_A_NODE = 40
+"""Room for edges: chess has about 35 legal moves a position in the middle game."""
+
+
+def allocate_trees(game: Game, trees: int, simulations: int) -> Trees:
+    """Room for `trees` trees of at most `simulations` simulations each, all at rest."""
+    nodes = simulations + 1
+    edges = max(nodes * min(_EDGES_A_NODE, game.max_legal), game.max_legal)
+    past = game.history - 1
+    shapes = {
+        "state": ((nodes, game.state_words), np.uint64),
+        "key": ((nodes,), np.uint64),
+        "reversible": ((nodes,), np.int16),
+        "repeated": ((nodes,), np.uint8),
+        "ending": ((nodes,), np.uint8),
+        "parent": ((nodes,), np.int32),
+        "parent_edge": ((nodes,), np.int32),
+        "first_edge": ((nodes,), np.int32),
+        "edge_count": ((nodes,), np.int16),
+        "node_visits": ((nodes,), np.int32),
+        "node_pending": ((nodes,), np.int32),
+        "node_value_sum": ((nodes,), np.float32),
+        "visited_prior": ((nodes,), np.float32),
+        "leaf_value": ((nodes,), np.float32),
+        "leaf_draw": ((nodes,), np.float32),
+        "proven": ((nodes,), np.uint8),
+        "action": ((edges,), np.int16),
+        "prior": ((edges,), np.float32),
+        "visits": ((edges,), np.int32),
+        "pending": ((edges,), np.int32),
+        "value_sum": ((edges,), np.float32),
+        "draw_sum": ((edges,), np.float32),
+        "child": ((edges,), np.int32),
+        "nodes": ((), np.int32),
+        "edges": ((), np.int32),
+        "started": ((), np.int32),
+        "budget": ((), np.int32),
+        "exploration": ((), np.float32),
+        "gumbel": ((game.max_legal,), np.float32),
+        "past_state": ((past, game.state_words), np.uint64),
+        "past_repeated": ((past,), np.uint8),
+        "past_length": ((), np.int16),
+        "past_key": ((game.max_reversible + 1,), np.uint64),
+        "past_keys": ((), np.int16),
+        "root_legal": ((game.max_legal,), np.int16),
+        "root_count": ((), np.int16),
+        "rng": ((), np.uint64),
+    }
+    return Trees(**{name: np.zeros((trees,) + shape, dtype) for name, (shape, dtype) in shapes.items()})
+
+
+def bytes_a_tree(game: Game, simulations: int) -> int:
+    """Memory of one tree."""
+    return sum(array.nbytes for array in allocate_trees(game, 1, simulations))

@@ -1,0 +1,283 @@
+"""Many games played at once by one net against itself, each becoming a record.
+
+Knows neither nets nor files: it takes an evaluator and yields `GameRecord`s. Each game draws from a random stream of its own
+(seed, game number), so that with a given evaluator a game is the same whichever others are played beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from queue import Queue
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.games.base import ONGOING, Game
+from pawnzero.games.line import Line
+from pawnzero.records import GameRecord
+from pawnzero.search.batch import PHASES, BatchedSearch
+from pawnzero.search.evaluator import Evaluator
+from pawnzero.search.random import stream
+from pawnzero.search.root import move_on, set_root
+
+_GAMES_A_WORKER = 256
+"""Games a thread plays at once when there are enough: a batch that keeps a CPU's or a small card's net busy."""
+_FEWEST_GAMES_A_WORKER = 64
+
+
+class Workload:
+    """What self-play costs, added up over its threads; may be read while it runs."""
+
+    def __init__(self) -> None:
+        self._tables: List[_Table] = []
+
+    def watch(self, table: _Table) -> None:
+        """Count this table as well."""
+        self._tables.append(table)
+
+    @property
+    def simulations(self) -> int:
+        """Simulations so far."""
+        return sum(table.simulated + int(table.search.trees.started.sum()) for table in self._tables)
+
+    @property
+    def evaluated(self) -> int:
+        """Positions the evaluator was asked about so far."""
+        return sum(table.search.evaluated for table in self._tables)
+
+    @property
+    def seconds(self) -> Dict[str, float]:
+        """Thread time so far, by phase of a wave."""
+        return {phase: sum(table.search.seconds[phase] for table in self._tables) for phase in PHASES}
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """One move in each of n games, as arrays; a game's record is put together from its moves at its end."""
+
+    state: np.ndarray
+    repeated: np.ndarray
+    action: np.ndarray
+    start: np.ndarray
+    policy: np.ndarray
+    wdl: np.ndarray
+    simulations: np.ndarray
+
+
+class _Seat:
+    """The game in progress in one tree."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.moves: List[Tuple[_Moves, int]] = []
+
+
+class _Table:
+    """Some games in one thread: a batched search and who sits at each of its trees."""
+
+    def __init__(
+        self,
+        game: Game,
+        evaluator: Evaluator,
+        search: SearchConfig,
+        settings: SelfplayConfig,
+        *,
+        seats: int,
+        simulations: int,
+        leaves: int,
+        seed: int,
+        next_number: Callable[[], Optional[int]],
+        stop: threading.Event,
+    ) -> None:
+        self.game = game
+        self.stop = stop
+        self.settings = settings
+        self.simulations = simulations
+        self.seed = seed
+        self.next_number = next_number
+        self.search = BatchedSearch(game, evaluator, search, trees=seats, simulations=simulations, leaves=leaves)
+        self.seats: List[Optional[_Seat]] = [None] * seats
+        self.plies = np.zeros(seats, np.int32)
+        self.simulated = 0
+        self._after = game.allocate(seats)
+        for g in range(seats):
+            self._sit(g)
+
+    def play(self) -> Iterator[GameRecord]:
+        """Play until there are no more games, or `stop` is set: yields each record as its game ends."""
+        trees = self.search.trees
+        while any(seat is not None for seat in self.seats) and not self.stop.is_set():
+            self.search.wave()
+            finished = np.flatnonzero((trees.started >= trees.budget) & (trees.budget > 0) & (trees.node_visits[:, 0] > 0))
+            if len(finished):
+                yield from self._move(finished)
+
+    def _sit(self, g: int) -> None:
+        number = self.next_number()
+        if number is None:
+            self.seats[g] = None
+            self.search.trees.budget[g] = 0
+            return
+        line = Line(self.game)
+        history, repeated, length = line.history(self.game.history)
+        set_root(
+            self.search.trees,
+            g,
+            self.game.look(line.state),
+            history[:length],
+            repeated[:length],
+            line.past_keys(),
+            self.simulations,
+            stream(self.seed, number),
+            self._temperature(np.zeros(1, np.int32))[0],
+        )
+        self.seats[g] = _Seat(number)
+        self.plies[g] = 0
+
+    def _move(self, finished: np.ndarray) -> Iterator[GameRecord]:
+        trees, settings, n = self.search.trees, self.settings, len(finished)
+        start, policy = self.search.policies(finished)
+        wdl = self.search.wdl(finished)
+        action = self.search.choose(finished, self._temperature(self.plies[finished]))
+        simulations = trees.started[finished]
+        moves = _Moves(trees.state[finished, 0], trees.repeated[finished, 0], action, start, policy, wdl, simulations)
+        self.simulated += int(simulations.sum())
+
+        after = self._after.part(0, n)
+        self.game.step(moves.state, action, after)
+        self.plies[finished] += 1
+        plies_left = (settings.max_plies - self.plies[finished]).astype(np.int32)
+        exploration = self._temperature(self.plies[finished])
+        endings = np.zeros(n, np.uint8)
+        positions = (after.state, after.legal, after.count, after.ending, after.key, after.reversible)
+        move_on(trees, finished, positions, plies_left, np.full(n, self.simulations, np.int32), exploration, endings)
+        for i, g in enumerate(finished):
+            seat = self.seats[g]
+            assert seat is not None
+            seat.moves.append((moves, i))
+            if endings[i] != ONGOING:
+                yield self._record(seat, after.state[i], int(endings[i]))
+                self._sit(int(g))
+
+    def _temperature(self, plies: np.ndarray) -> np.ndarray:
+        settings = self.settings
+        return np.where(plies < settings.temperature_plies, settings.temperature, settings.temperature_end).astype(np.float32)
+
+    def _record(self, seat: _Seat, final_state: np.ndarray, ending: int) -> GameRecord:
+        moves = seat.moves
+        policies = [m.policy[m.start[i] : m.start[i + 1]] for m, i in moves]
+        value = int(self.game.ending_values[ending])
+        return GameRecord(
+            game=self.game.name,
+            game_id=seat.number,
+            context=0,
+            states=np.stack([m.state[i] for m, i in moves]),
+            actions=np.array([m.action[i] for m, i in moves], np.int16),
+            repeated=np.array([m.repeated[i] for m, i in moves], np.uint8),
+            policy_start=np.cumsum([0] + [len(p) for p in policies]).astype(np.int64),
+            policy=np.concatenate(policies),
+            root_wdl=np.stack([m.wdl[i] for m, i in moves]),
+            full_search=np.ones(len(moves), np.uint8),
+            simulations=np.array([m.simulations[i] for m, i in moves], np.int32),
+            final_state=final_state.copy(),
+            ending=ending,
+            result=value if self.game.player(final_state) == 0 else -value,
+        )
+
+
+def workers_for(games: int, cores: int) -> int:
+    """How many threads play `games` games at once: one a core, but none with too few games to fill a batch."""
+    return max(1, min(cores, games // _FEWEST_GAMES_A_WORKER))
+
+
+def play_games(
+    game: Game,
+    evaluator: Evaluator,
+    numbers: Sequence[int],
+    *,
+    simulations: int,
+    search: SearchConfig,
+    settings: SelfplayConfig,
+    seed: int,
+    leaves: int = 1,
+    threads: int = 0,
+    workload: Optional[Workload] = None,
+    stop: Optional[threading.Event] = None,
+) -> Iterator[GameRecord]:
+    """Play one game for each number and yield the records as the games end.
+
+    numbers:  game numbers, unique within the agent; with `seed` each determines its game
+    leaves:   leaves a wave takes from each tree (`search.leaves_a_tree` chooses it from how many games there are)
+    threads:  threads that play side by side; 0: as many as cores, if there are games enough
+    workload: counts what it costs, when given
+    stop:     when set, all games are left unfinished
+    """
+    wanted = settings.games_in_flight
+    cores = threads or os.cpu_count() or 1
+    in_flight = min(len(numbers), wanted or _GAMES_A_WORKER * cores)
+    workers = threads or workers_for(in_flight, cores)
+    workers = max(1, min(workers, in_flight))
+    left, stop = iter(numbers), stop or threading.Event()
+    lock = threading.Lock()
+
+    def next_number() -> Optional[int]:
+        with lock:
+            return next(left, None)
+
+    def table(worker: int) -> _Table:
+        evaluator.enter_thread(workers)
+        seats = in_flight * (worker + 1) // workers - in_flight * worker // workers
+        made = _Table(
+            game,
+            evaluator,
+            search,
+            settings,
+            seats=seats,
+            simulations=simulations,
+            leaves=leaves,
+            seed=seed,
+            next_number=next_number,
+            stop=stop,
+        )
+        if workload is not None:
+            workload.watch(made)
+        return made
+
+    if workers == 1:
+        yield from table(0).play()
+    else:
+        yield from _in_threads(table, workers, stop)
+
+
+def _in_threads(table: Callable[[int], _Table], workers: int, stop: threading.Event) -> Iterator[GameRecord]:
+    """Run a table a thread; yield the records of all; raise here what was raised there."""
+    outbox: Queue = Queue()
+
+    def work(worker: int) -> None:
+        try:
+            for record in table(worker).play():
+                outbox.put(record)
+            outbox.put(None)
+        except BaseException as error:
+            outbox.put(error)
+
+    threads = [threading.Thread(target=work, args=(worker,), daemon=True) for worker in range(workers)]
+    for thread in threads:
+        thread.start()
+    running = workers
+    try:
+        while running:
+            item = outbox.get()
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                running -= 1
+            else:
+                yield item
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

@@ -1,0 +1,152 @@
+"""How sure a match result is: score, Elo, 95 % interval, likelihood of superiority, and the sequential test (SPRT).
+
+The unit is the pair: two games from one opening with colours swapped. Its five outcomes (0, ½, 1, 1½ or 2 points for the first
+player) are counted; such counts are called pentanomial. Games of a pair lean on each other through their opening, pairs do not,
+so that the variance is taken over pairs.
+
+Small samples. Two pairs of 1–1 have no spread, and say little for all that. So intervals are computed after PRIOR_PAIRS pairs,
+spread evenly over the five outcomes, have been added to the counts, as Agresti and Coull ("Approximate is better than exact",
+The American Statistician 52, 1998) add two successes and two failures to a binomial sample. The score itself stays as played.
+
+A last game without a pair counts in wins, draws, losses and score. Alone it shows no variance of a pair; it is taken for half a
+pair of the spread that the pairs show, so that the score's variance is that of a pair divided by games / 2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Optional, Sequence, Tuple
+
+OUTCOMES = 5
+"""Outcomes of a pair, by the first player's points: 0, ½, 1, 1½, 2. As a score: index / 4."""
+PRIOR_PAIRS = 2.0
+Z_95 = 1.959963984540054
+
+CONTINUE = "continue"
+ACCEPT_H0 = "H0"
+ACCEPT_H1 = "H1"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What games say of the first player's strength: scores in [0, 1], and Elo differences.
+
+    score:                  points / games, as played
+    score_low, score_high:  95 % interval; it always holds the score
+    pair_variance:          variance of a pair's score (at most ¼), prior included
+    elo, elo_low, elo_high: the three scores as Elo differences; None at 0 and 1, which leave them undefined
+    los:                    likelihood of superiority: how probable it is that the first player is the stronger one
+    """
+
+    score: float
+    score_low: float
+    score_high: float
+    pair_variance: float
+    elo: Optional[float]
+    elo_low: Optional[float]
+    elo_high: Optional[float]
+    los: float
+
+
+@dataclass(frozen=True)
+class Sprt:
+    """Where a sequential test stands: the log-likelihood ratio, the bounds that end it, and the decision so far."""
+
+    llr: float
+    lower: float
+    upper: float
+    decision: str
+
+
+def elo_from_score(score: float) -> Optional[float]:
+    """The Elo difference at which `score` is expected, −400 · log10(1 / score − 1); None at 0 and 1, where it is undefined."""
+    if not 0.0 < score < 1.0:
+        return None
+    return -400.0 * math.log10(1.0 / score - 1.0) + 0.0  # + 0.0: a score of ½ is 0, not −0
+
+
+def score_from_elo(elo: float) -> float:
+    """The score expected of a player who is `elo` stronger (Elo, "The Rating of Chessplayers", 1978, in its logistic form)."""
+    return 1.0 / (1.0 + 10.0 ** (-elo / 400.0))
+
+
+def pair_counts(points: Sequence[float]) -> Tuple[int, int, int, int, int]:
+    """Pentanomial counts of games in the order played, each 1, ½ or 0 for the first player; an odd last game is left out."""
+    counts = [0] * OUTCOMES
+    for first, second in zip(points[0::2], points[1::2]):
+        counts[round(2 * (first + second))] += 1
+    return (counts[0], counts[1], counts[2], counts[3], counts[4])
+
+
+def estimate(pairs: Sequence[int], single: Optional[float] = None) -> Estimate:
+    """What `pairs` (pentanomial counts) and perhaps one game without a pair (1, ½ or 0 points) say; see the module's text.
+
+    The interval is mean ± 1.96 · √(variance / pairs), all with the prior, and then widened to hold the score where all or
+    nothing was won. The likelihood of superiority is the normal distribution's at (mean − ½) / √(variance / pairs).
+    """
+    games = 2 * sum(pairs) + (single is not None)
+    assert games > 0, "no games"
+    points = sum(count * index / 2 for index, count in enumerate(pairs)) + (single or 0.0)
+    score = points / games
+    mean, variance = _with_prior(pairs, single)
+    error = math.sqrt(variance / (games / 2 + PRIOR_PAIRS))
+    low = max(0.0, min(score, mean - Z_95 * error))
+    high = min(1.0, max(score, mean + Z_95 * error))
+    return Estimate(
+        score=score,
+        score_low=low,
+        score_high=high,
+        pair_variance=variance,
+        elo=elo_from_score(score),
+        elo_low=elo_from_score(low),
+        elo_high=elo_from_score(high),
+        los=0.5 * (1.0 + math.erf((mean - 0.5) / (error * math.sqrt(2.0)))),
+    )
+
+
+def sprt_bounds(alpha: float = 0.05, beta: float = 0.05) -> Tuple[float, float]:
+    """Log-likelihood ratios at which H0 (lower) and H1 (upper) are accepted: log(β / (1 − α)) and log((1 − β) / α).
+
+    alpha: chance to accept H1 where H0 holds; beta: chance to accept H0 where H1 holds (Wald, "Sequential Tests of Statistical
+    Hypotheses", Annals of Mathematical Statistics 16, 1945).
+    """
+    assert 0.0 < min(alpha, beta) <= max(alpha, beta) < 0.5, "error rates of a test lie between 0 and one half"
+    return math.log(beta / (1.0 - alpha)), math.log((1.0 - beta) / alpha)
+
+
+def log_likelihood_ratio(pairs: Sequence[int], elo0: float, elo1: float) -> float:
+    """How much likelier the pairs are where the first player is `elo1` stronger (H1) than where it is `elo0` stronger (H0).
+
+    The generalised SPRT in its normal approximation: pairs · (s1 − s0) · (2 · score − s0 − s1) / (2 · variance), with s0 and s1
+    the scores expected at the two Elo differences and the variance estimated from the sample, prior included (Van den Bergh, "A
+    Practical Introduction to the GSPRT", 2020, after Li, Liu and Ying, "Generalized sequential probability ratio test for
+    separate families of hypotheses", Sequential Analysis 33, 2014).
+    """
+    count = sum(pairs)
+    if count == 0:
+        return 0.0
+    score0, score1 = score_from_elo(elo0), score_from_elo(elo1)
+    score = sum(n * index / (OUTCOMES - 1) for index, n in enumerate(pairs)) / count
+    _, variance = _with_prior(pairs, None)
+    return count * (score1 - score0) * (2.0 * score - score0 - score1) / (2.0 * variance)
+
+
+def sprt(pairs: Sequence[int], elo0: float, elo1: float, alpha: float = 0.05, beta: float = 0.05) -> Sprt:
+    """Whether the pairs so far decide between H0 (`elo0`) and H1 (`elo1` > `elo0`), or more are needed."""
+    lower, upper = sprt_bounds(alpha, beta)
+    llr = log_likelihood_ratio(pairs, elo0, elo1)
+    decision = ACCEPT_H1 if llr >= upper else ACCEPT_H0 if llr <= lower else CONTINUE
+    return Sprt(llr, lower, upper, decision)
+
+
+def _with_prior(pairs: Sequence[int], single: Optional[float]) -> Tuple[float, float]:
+    """Mean and variance of a pair's score, the prior included; a single game moves the mean as half a pair."""
+    weights = [count + PRIOR_PAIRS / OUTCOMES for count in pairs]
+    scores = [index / (OUTCOMES - 1) for index in range(OUTCOMES)]
+    total = sum(weights)
+    mean = sum(weight * score for weight, score in zip(weights, scores)) / total
+    variance = sum(weight * (score - mean) ** 2 for weight, score in zip(weights, scores)) / total
+    if single is not None:
+        mean = (mean * total + single / 2) / (total + 0.5)
+    return mean, variance

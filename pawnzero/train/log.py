@@ -1,0 +1,80 @@
+"""Where a run's figures go: `train.json`, one JSON array that stays short, and TensorBoard where it is installed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from pawnzero.errors import PawnzeroError
+from pawnzero.files import read_json, write_json
+
+MOST_RECORDS = 2000
+_SECONDS_BETWEEN_WRITES = 5.0
+
+Record = Dict[str, Any]
+
+
+def thinned(records: List[Record], most: int = MOST_RECORDS) -> List[Record]:
+    """At most `most` records: every second one of the older half goes, as often as needed. The first always stays."""
+    while len(records) > most:
+        half = len(records) // 2
+        records = records[:half:2] + records[half:]
+    return records
+
+
+class TrainLog:
+    """Records of a run in a file, continued from `step`: what a killed run wrote beyond its last saved state is dropped.
+
+    Raises PawnzeroError where the file is no JSON array of records, or the directory cannot be written.
+    """
+
+    def __init__(self, path: Optional[Path], step: int) -> None:
+        self._path = path
+        self._written = time.monotonic()
+        self._records: List[Record] = []
+        self._board: Any = None
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._records = _earlier(path, step)
+            self._board = _open_tensorboard(path.parent / "tensorboard", step)
+
+    def add(self, record: Record) -> None:
+        """Keep one record; its numbers go to TensorBoard under the same names."""
+        self._records.append(record)
+        if self._board is not None:
+            for name, value in record.items():
+                if name != "step" and isinstance(value, (int, float)):
+                    self._board.add_scalar(f"train/{name}", value, record["step"])
+        if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
+            self.write()
+
+    def write(self) -> None:
+        """Replace the file by all records, old ones thinned."""
+        self._written = time.monotonic()
+        if self._path is not None:
+            self._records = thinned(self._records)
+            write_json(self._path, self._records)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.write()
+        if self._board is not None:
+            self._board.close()
+
+
+def _earlier(path: Path, step: int) -> List[Record]:
+    if not path.exists():
+        return []
+    records = read_json(path)
+    if not isinstance(records, list) or not all(isinstance(r, dict) and isinstance(r.get("step"), int) for r in records):
+        raise PawnzeroError(f"{path}: expected a JSON array of records with a step each")
+    return [record for record in records if record["step"] <= step]
+
+
+def _open_tensorboard(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=step + 1)

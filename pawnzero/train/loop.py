@@ -1,0 +1,241 @@
+"""How a net is trained: from where it stands to a given step, saved on the way; being stopped between changes nothing."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Dict, Optional
+
+import torch
+
+from pawnzero.config import Config
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.nets.device import resolve_device
+from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.progress import Progress
+from pawnzero.replay import ReplayBuffer, Sampler
+from pawnzero.train.ahead import ahead
+from pawnzero.train.log import Record, TrainLog
+from pawnzero.train.losses import named
+from pawnzero.train.memory import MicroBatch
+from pawnzero.train.precision import TrainPrecision, choose_precision
+from pawnzero.train.report import Tally, TrainReport, rounded
+from pawnzero.train.samples import Samples, make_samples
+from pawnzero.train.schedule import learning_rate
+from pawnzero.train.signals import StopRequest
+from pawnzero.train.stage import Positions, begin_stage, open_state
+from pawnzero.train.state import TrainState
+from pawnzero.train.step import Stepper
+
+LOG_EVERY = 10
+"""Steps a record of `train.json` is the mean of."""
+SAVE_EVERY = 100
+"""Steps between checkpoints."""
+HELD_OUT_FIGURES = ("loss", "policy_loss", "value_loss", "policy_accuracy", "value_accuracy")
+
+_ROWS_NAMED = 16
+
+
+def train(
+    buffer: ReplayBuffer,
+    config: Config,
+    *,
+    checkpoints: Path,
+    until_step: int,
+    device: str = "auto",
+    use_amp: bool = False,
+    log: Optional[Path] = None,
+    progress: Optional[Progress] = None,
+    net: Optional[PolicyValueNet] = None,
+    epoch_steps: Optional[int] = None,
+    save_every: int = SAVE_EVERY,
+) -> TrainReport:
+    """Train until the net has seen `until_step` steps in all, and save it into the directory `checkpoints`.
+
+    Goes on from ``checkpoints/latest.pt`` where there is one. Otherwise it starts from `net`, or from a fresh net of the
+    configuration's shape and seed. `net` is trained in place and left on the device. A step is made of `batch_size` ×
+    `grad_accum_steps` samples, `batch_size` at a time. The rows to sample from are those in the buffer when the stage begins; a
+    call that follows an interrupted one with the same `until_step` goes on with its stage, on a CPU bit for bit as if there had
+    been no interruption.
+
+    use_amp:     half precision where the device gains by it; `progress` is told which.
+    log:         `train.json`, where a record a few steps is added; TensorBoard's files go beside it where that is installed.
+    epoch_steps: steps counted as one epoch, by default `trainer_iters`.
+    save_every:  steps between checkpoints; there is always one at the end.
+
+    SIGINT and SIGTERM (on the main thread) finish the step in hand, save, and set `interrupted` in the report.
+
+    Raises UsageError for a setting below 1 or a device that is not there, PawnzeroError when the buffer is empty, `latest.pt`
+    is damaged or of another game or shape, the directory cannot be written, one sample does not fit in memory, or the loss is
+    not finite (what was saved before then stays).
+    """
+    progress = progress or Progress()
+    effective = _positive(config.batch_size, "batch_size") * _positive(config.grad_accum_steps, "grad_accum_steps")
+    epoch_steps = _positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
+    where = resolve_device(device)
+    _make_folder(checkpoints)
+    state = open_state(checkpoints, config, buffer.game.name, net, where)
+    precision = choose_precision(where, state.net.shape.channels, use_amp)
+    if use_amp:
+        progress.note(f"training on {where} in {precision.name}: {precision.reason}")
+    unfinished = state.step < until_step
+    positions = begin_stage(state, buffer, config, until_step, epoch_steps, progress) if unfinished else None
+    run = _Run(state, config, effective, where, precision, progress)
+    if positions is not None:
+        run.go(positions, TrainLog(log, state.step), checkpoints, save_every)
+    return run.report()
+
+
+def _positive(value: int, name: str) -> int:
+    if value < 1:
+        raise UsageError(f"{name} {value}: expected 1 or more")
+    return value
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PawnzeroError(f"{folder}: cannot be made ({error.strerror})") from None
+
+
+class _Run:
+    """One call of `train`: steps, records and checkpoints in their order."""
+
+    def __init__(
+        self,
+        state: TrainState,
+        config: Config,
+        effective: int,
+        device: torch.device,
+        precision: TrainPrecision,
+        progress: Progress,
+    ) -> None:
+        self._state = state
+        self._config = config
+        self._effective = effective
+        self._device = device
+        self._precision = precision
+        self._progress = progress
+        self._began_at = self._read_at = state.step
+        self._tally = Tally(config.trainer.value_weight)
+        size = config.batch_size if state.stage is None else min(state.stage.micro_batch, config.batch_size)
+        self._micro = MicroBatch(size, effective, progress)
+        self._stepper = Stepper(state, config.trainer, device, precision, self._micro)
+        self._seconds = 0.0
+        self._interrupted = False
+        self._last: Dict[str, float] = {}
+        self._held_out: Dict[str, float] = {}
+        self._checkpoint: Optional[Path] = None
+
+    def go(self, positions: Positions, log: TrainLog, checkpoints: Path, save_every: int) -> None:
+        """Take the steps that the state's stage still lacks."""
+        assert self._state.stage is not None
+        steps = range(self._state.step, self._state.stage.until_step)
+        self._progress.start("train", len(steps), "steps")
+        began = self._clock = time.perf_counter()
+        try:
+            with StopRequest() as stop:
+                self._loop(steps, positions, log, checkpoints, save_every, stop)
+        except KeyboardInterrupt:
+            if self._stepper.updating:
+                raise  # the state in memory is half a step; the one on disk is whole
+            self._interrupted = True
+            if self._state.step > self._began_at:
+                self._save(positions, log, checkpoints)
+        finally:
+            self._seconds = time.perf_counter() - began
+            log.close()
+            self._progress.finish()
+
+    def _loop(
+        self, steps: range, positions: Positions, log: TrainLog, checkpoints: Path, save_every: int, stop: StopRequest
+    ) -> None:
+        def draw(step: int) -> Samples:
+            return make_samples(positions.train.batch(step, self._effective), self._device)
+
+        with closing(ahead(draw, steps)) as batches:
+            for samples in batches:
+                self._tally.add(self._stepper.step(samples), samples.age)
+                step = self._state.step
+                self._interrupted = stop.asked
+                if self._interrupted or step == steps.stop or step % save_every == 0:
+                    self._save(positions, log, checkpoints)
+                elif step % LOG_EVERY == 0:
+                    log.add(self._read(positions))
+                shown = {"loss": f"{self._last['loss']:.3f}"} if self._last else {}
+                self._progress.advance(1, **shown)
+                if self._interrupted:
+                    return
+
+    def _save(self, positions: Positions, log: TrainLog, checkpoints: Path) -> None:
+        """Log what is not logged yet, and write checkpoints."""
+        if len(self._tally):
+            record = self._read(positions)
+            self._held_out = self._measure(positions)
+            log.add({**record, **self._held_out})
+            log.write()
+        self._checkpoint = self._state.save(checkpoints, self._config.keep_checkpoints)
+        self._clock = time.perf_counter()
+
+    def _read(self, positions: Positions) -> Record:
+        """The means of the steps since the last reading, as a record. Raises PawnzeroError where one of them was ill."""
+        steps = len(self._tally)
+        reading = self._tally.read(scaled=self._precision.scales)
+        if reading.first_ill is not None:
+            raise self._ill(self._read_at + reading.first_ill, positions.train)
+        self._last = reading.figures
+        self._read_at = self._state.step
+        now = time.perf_counter()
+        rate = steps * self._effective / max(now - self._clock, 1e-9)
+        self._clock = now
+        figures = {
+            **reading.figures,
+            "weight_norm": self._state.weight_norm(),
+            "lr": learning_rate(self._state.step - 1, self._config.trainer),
+            "samples_per_second": rate,
+        }
+        return {"step": self._state.step, "epoch": self._state.epoch, "time": round(time.time(), 1), **rounded(figures)}
+
+    def _measure(self, positions: Positions) -> Dict[str, float]:
+        """Losses on held-out positions, where there are any."""
+        if positions.held_out is None:
+            return {}
+        samples = make_samples(positions.held_out.batch(self._state.step, self._effective), self._device)
+        figures = named(self._stepper.measure(samples).tolist(), self._config.trainer.value_weight)
+        return rounded({f"held_out_{name}": figures[name] for name in HELD_OUT_FIGURES})
+
+    def _ill(self, step: int, sampler: Sampler) -> PawnzeroError:
+        rows = [sampler.window[1] - int(age) for age in sampler.batch(step, self._effective).age]
+        some = ", ".join(str(row) for row in sorted(rows)[:_ROWS_NAMED]) + (", …" if len(rows) > _ROWS_NAMED else "")
+        return PawnzeroError(
+            f"training: loss or gradient not finite at step {step + 1} (replay rows {some}; {len(rows)} in all); "
+            "the checkpoints written before it stand; a lower learning rate (trainer.lr) may help"
+        )
+
+    def report(self) -> TrainReport:
+        """What the run came to."""
+        done = self._state.step - self._began_at
+        return TrainReport(
+            step=self._state.step,
+            steps_done=done,
+            epoch=self._state.epoch,
+            samples=done * self._effective,
+            loss=self._tally.mean("loss"),
+            policy_loss=self._tally.mean("policy_loss"),
+            value_loss=self._tally.mean("value_loss"),
+            last_loss=self._last.get("loss"),
+            policy_kl=self._last.get("policy_kl"),
+            policy_accuracy=self._last.get("policy_accuracy"),
+            value_accuracy=self._last.get("value_accuracy"),
+            held_out_policy_loss=self._held_out.get("held_out_policy_loss"),
+            held_out_value_loss=self._held_out.get("held_out_value_loss"),
+            samples_per_second=done * self._effective / self._seconds if done else None,
+            overflows=self._tally.overflows,
+            micro_batch=self._micro.size,
+            interrupted=self._interrupted,
+            device=str(self._device),
+            precision=self._precision.name,
+            checkpoint=None if self._checkpoint is None else str(self._checkpoint),
+        )

@@ -1,0 +1,112 @@
+"""What a net is trained to say, and how far it is from saying it: the loss, and figures that tell what the loss hides.
+
+The loss is AlphaZero's (Silver et al. 2018) with a WDL head in place of the scalar value: cross-entropy of the policy over
+the legal actions with the search's improved policy, plus cross-entropy of the WDL with a mix of the game's result and the
+root's own WDL. Weight decay is the optimizer's business.
+
+All figures are sums over samples divided by totals of the whole effective batch, so that those of its micro-batches add up to
+those of the batch, and so do their gradients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Sequence, Tuple
+
+import torch
+
+FIGURES = (
+    "policy_loss",  # cross-entropy, nats
+    "value_loss",  # cross-entropy, nats
+    "target_entropy",  # of the search's policy, nats
+    "policy_entropy",  # of the net's policy over legal actions, nats
+    "policy_accuracy",  # share of samples whose likeliest action is the target's
+    "value_accuracy",  # share of samples whose likeliest outcome is the game's result
+    "draws",  # share of samples from drawn games
+)
+"""Names of the figures `losses` gives, in order."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a (micro-)batch of B samples is trained on, as tensors on the net's device.
+
+    legal         [B, M] int64    legal actions; only the first `count` of a row mean anything
+    count         [B] int64
+    policy        [B, M] float32  improved policy, 0 past `count`
+    policy_weight [B] float32     0 where the policy is not to be trained on
+    result_wdl    [B, 3] float32  one-hot, for the player to move
+    root_wdl      [B, 3] float32  for the player to move
+    """
+
+    legal: torch.Tensor
+    count: torch.Tensor
+    policy: torch.Tensor
+    policy_weight: torch.Tensor
+    result_wdl: torch.Tensor
+    root_wdl: torch.Tensor
+
+
+def losses(
+    policy_logits: torch.Tensor,
+    wdl_logits: torch.Tensor,
+    targets: Targets,
+    *,
+    value_mix: float,
+    value_weight: float,
+    policy_total: float,
+    samples_total: int,
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """The loss to differentiate, and the figures.
+
+    policy_logits [B, A], wdl_logits [B, 3], any float type; computed in float32.
+    policy_total is the sum of `policy_weight`, samples_total the number of samples, of the whole effective batch.
+    Returns (loss: scalar, figures: [len(FIGURES)] float32 without gradient).
+    """
+    logits, inside = legal_logits(policy_logits, targets.legal, targets.count)
+    log_policy = torch.log_softmax(logits, dim=1)
+    finite_log_policy = log_policy.masked_fill(~inside, 0.0)
+    weight = targets.policy_weight / max(policy_total, 1e-12)
+    policy_loss = -(weight * (targets.policy * finite_log_policy).sum(1)).sum()
+
+    log_wdl = torch.log_softmax(wdl_logits.float(), dim=1)
+    wdl = (1.0 - value_mix) * targets.result_wdl + value_mix * targets.root_wdl
+    value_loss = -(wdl * log_wdl).sum() / samples_total
+
+    with torch.no_grad():
+        target_entropy = -(weight * torch.xlogy(targets.policy, targets.policy).sum(1)).sum()
+        policy_entropy = -(weight * (log_policy.exp() * finite_log_policy).sum(1)).sum()
+        agrees = (logits.argmax(1) == targets.policy.argmax(1)).float()
+        foresees = (log_wdl.argmax(1) == targets.result_wdl.argmax(1)).float()
+        figures = torch.stack(
+            [
+                policy_loss,
+                value_loss,
+                target_entropy,
+                policy_entropy,
+                (weight * agrees).sum(),
+                foresees.sum() / samples_total,
+                targets.result_wdl[:, 1].sum() / samples_total,
+            ]
+        )
+    return policy_loss + value_weight * value_loss, figures
+
+
+def legal_logits(policy_logits: torch.Tensor, legal: torch.Tensor, count: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Logits at the legal actions, in their order.
+
+    policy_logits [B, A], legal [B, M] int64, count [B] → (logits [B, M] float32, -inf past `count`; inside [B, M] bool).
+    """
+    inside = torch.arange(legal.shape[1], device=legal.device) < count.unsqueeze(1)
+    logits = policy_logits.gather(1, legal * inside).float()
+    return logits.masked_fill(~inside, float("-inf")), inside
+
+
+def named(figures: Sequence[float], value_weight: float) -> Dict[str, float]:
+    """Figures by name, with two more: `loss`, and `policy_kl`, the share of the policy loss that is still to be learned."""
+    values = dict(zip(FIGURES, figures))
+    return {
+        "loss": values["policy_loss"] + value_weight * values["value_loss"],
+        **values,
+        "policy_kl": values["policy_loss"] - values["target_entropy"],
+    }

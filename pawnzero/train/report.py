@@ -1,0 +1,119 @@
+"""What a training run came to: figures gathered step by step, and the report of the whole."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, List, Optional
+
+import torch
+
+from pawnzero.train.losses import named
+from pawnzero.train.step import STEP_FIGURES
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """One call of `train`. Losses in nats; None where no step was made.
+
+    step, epoch:        steps made and epochs completed by all calls
+    steps_done, samples: in this call
+    loss, policy_loss, value_loss: means over this call's steps
+    last_loss:          mean over the last logged steps
+    policy_kl:          policy_loss less the target's entropy, which is what can still be learned; over the last logged steps
+    policy_accuracy, value_accuracy: over the last logged steps
+    held_out_policy_loss, held_out_value_loss: at the end, on games that are never trained on; None where there are none
+    samples_per_second: from the first step to the last, everything included
+    overflows:          steps that half precision overflowed in, which moved nothing
+    micro_batch:        samples of one pass, in the end
+    interrupted:        a signal stopped it before `until_step`
+    checkpoint:         the last numbered checkpoint written, a path
+    """
+
+    step: int
+    steps_done: int
+    epoch: int
+    samples: int
+    loss: Optional[float]
+    policy_loss: Optional[float]
+    value_loss: Optional[float]
+    last_loss: Optional[float]
+    policy_kl: Optional[float]
+    policy_accuracy: Optional[float]
+    value_accuracy: Optional[float]
+    held_out_policy_loss: Optional[float]
+    held_out_value_loss: Optional[float]
+    samples_per_second: Optional[float]
+    overflows: int
+    micro_batch: int
+    interrupted: bool
+    device: str
+    precision: str
+    checkpoint: Optional[str]
+
+    def to_json(self) -> Dict[str, Any]:
+        """The report as plain values."""
+        return asdict(self)
+
+
+class Tally:
+    """Figures of the steps since the last reading, and means over all. They stay on the device until they are read."""
+
+    def __init__(self, value_weight: float) -> None:
+        self.overflows = 0
+        self._value_weight = value_weight
+        self._waiting: List[torch.Tensor] = []
+        self._ages: List[float] = []
+        self._sums = dict.fromkeys(("loss", "policy_loss", "value_loss"), 0.0)
+        self._steps = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, figures: torch.Tensor, replay_age: float) -> None:
+        """One step's STEP_FIGURES, and its samples' mean age in rows."""
+        self._waiting.append(figures)
+        self._ages.append(replay_age)
+
+    def read(self, scaled: bool) -> Reading:
+        """Means over the steps since the last reading; waits for the device.
+
+        scaled: an infinite gradient is a step that was skipped, nothing worse.
+        """
+        rows = torch.stack(self._waiting).double().cpu()
+        ages, self._waiting, self._ages = self._ages, [], []
+        norms = rows[:, -1]
+        fine = torch.isfinite(norms)
+        finite = torch.isfinite(rows[:, :-1]).all(1) & (fine | scaled)
+        if not bool(finite.all()):
+            return Reading({}, first_ill=int((~finite).nonzero()[0]))
+        overflows = int((~fine).sum())
+        figures = named(rows[:, :-1].mean(0).tolist(), self._value_weight)
+        figures["grad_norm"] = float(norms[fine].mean()) if overflows < len(rows) else 0.0
+        figures["replay_age"] = sum(ages) / len(ages)
+        figures["overflows"] = overflows
+        self.overflows += overflows
+        self._steps += len(rows)
+        for name in self._sums:
+            self._sums[name] += figures[name] * len(rows)
+        return Reading(figures, first_ill=None)
+
+    def mean(self, name: str) -> Optional[float]:
+        """Mean of a loss over all steps read; None before the first."""
+        return self._sums[name] / self._steps if self._steps else None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Means by name, or which of the steps read (from 0) was the first whose loss or gradient was not finite."""
+
+    figures: Dict[str, float]
+    first_ill: Optional[int]
+
+
+assert STEP_FIGURES[-1] == "grad_norm"
+
+
+def rounded(figures: Dict[str, float]) -> Dict[str, float]:
+    """Figures with seven significant digits, as float32 has them: shorter to write and to read."""
+    return {name: value if value == 0 or not math.isfinite(value) else float(f"{value:.7g}") for name, value in figures.items()}

@@ -1,0 +1,78 @@
+"""How a replay batch becomes tensors on the net's device: drawn and pinned ahead, moved a micro-batch at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Tuple
+
+import numpy as np
+import torch
+
+from pawnzero.nets.planes import unpack, unpack_tensor
+from pawnzero.replay import Batch
+from pawnzero.train.losses import Targets
+
+
+@dataclass(frozen=True)
+class Samples:
+    """An effective batch of B samples in the processor's memory. Tensors have `Batch`'s shapes and dtypes, bits as int64."""
+
+    bits: torch.Tensor
+    scalars: torch.Tensor
+    legal: torch.Tensor
+    count: torch.Tensor
+    policy: torch.Tensor
+    policy_weight: torch.Tensor
+    result_wdl: torch.Tensor
+    root_wdl: torch.Tensor
+    policy_total: float
+    """Sum of the policy weights."""
+    age: float
+    """Mean age in the window, in rows."""
+
+    def __len__(self) -> int:
+        return len(self.bits)
+
+    def planes(self, start: int, stop: int, board_shape: Tuple[int, int], device: torch.device) -> torch.Tensor:
+        """What the net sees of samples `start` up to `stop`: [stop - start, P + Q, rows, columns] float32 on `device`."""
+        bits, scalars = self.bits[start:stop], self.scalars[start:stop]
+        if device.type == "cpu":
+            return unpack(bits.numpy().view(np.uint64), scalars.numpy(), board_shape, device, torch.float32)
+        bits, scalars = bits.to(device, non_blocking=True), scalars.to(device, non_blocking=True)
+        return unpack_tensor(bits, scalars, board_shape, torch.float32)
+
+    def targets(self, start: int, stop: int, device: torch.device) -> Targets:
+        """What samples `start` up to `stop` are trained on, on `device`."""
+
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor[start:stop].to(device, non_blocking=True)
+
+        return Targets(
+            moved(self.legal).long(),
+            moved(self.count).long(),
+            moved(self.policy),
+            moved(self.policy_weight),
+            moved(self.result_wdl),
+            moved(self.root_wdl),
+        )
+
+
+def make_samples(batch: Batch, device: torch.device) -> Samples:
+    """The batch as tensors, in pinned memory where `device` is a GPU, so that moving them there waits for nothing."""
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        result = torch.from_numpy(array)
+        return result.pin_memory() if device.type == "cuda" else result
+
+    return Samples(
+        tensor(batch.bits.view(np.int64)),
+        tensor(batch.scalars),
+        tensor(batch.legal),
+        tensor(batch.count),
+        tensor(batch.policy),
+        tensor(batch.policy_weight),
+        tensor(batch.result_wdl),
+        tensor(batch.root_wdl),
+        float(batch.policy_weight.sum()),
+        float(batch.age.mean()),
+    )

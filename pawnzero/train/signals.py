@@ -1,0 +1,37 @@
+"""Whether somebody asked training to stop: SIGINT and SIGTERM set a flag, and the step in hand is finished first."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any, Dict, Optional
+
+
+class StopRequest:
+    """While entered on the main thread, the first SIGINT or SIGTERM sets `asked`; a second one acts as it always did.
+
+    On other threads, where Python allows no handlers, it is never asked.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def _ask(self, number: int, frame: Optional[FrameType]) -> None:
+        self.asked = True
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        self._before = {}

@@ -1,0 +1,141 @@
+"""Everything that training needs to go on as if it had never stopped, and how it is saved.
+
+Nothing random is stored, because nothing random has a state: the net has no random parts, and the samples of a step are a
+function of the stage's seed, the step's number and the rows in the buffer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import torch
+
+from pawnzero.config import TrainConfig
+from pawnzero.errors import PawnzeroError
+from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.train.schedule import average, averaging_decay, make_optimizer
+
+_NUMBERED = re.compile(r"ckpt_(\d{6,})\.pt")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One call's worth of training, fixed when it begins; a call with the same `until_step` goes on with it.
+
+    window:      (first, last) sequence numbers of the rows that are sampled
+    micro_batch: samples of one pass, fewer than `batch_size` where memory has run out
+    """
+
+    start_step: int
+    until_step: int
+    start_epoch: int
+    epoch_steps: int
+    seed: int
+    window: Tuple[int, int]
+    batch_size: int
+    micro_batch: int
+
+    def epoch(self, step: int) -> int:
+        """Epochs completed, by all stages, when `step` steps are done."""
+        return self.start_epoch + (step - self.start_step) // self.epoch_steps
+
+
+class TrainState:
+    """A net in training: its weights, their average, the optimizer, and how many steps they have seen."""
+
+    def __init__(self, net: PolicyValueNet, config: TrainConfig, checkpoint: Optional[Checkpoint] = None) -> None:
+        """A fresh state around `net`, or `checkpoint`'s: its weights are loaded into `net` in place."""
+        self.net = net
+        self.step = 0
+        self.epoch = 0
+        self.stage: Optional[Stage] = None
+        self.scaler: Optional[Dict[str, Any]] = None
+        """State of the loss scaling, where the last stage scaled its loss."""
+        training: Dict[str, Any] = {}
+        if checkpoint is not None:
+            net.load_state_dict(checkpoint.net)
+            self.step, self.epoch = checkpoint.step, checkpoint.epoch
+            training = checkpoint.training or {}
+        self.averaged = {name: p.detach().clone() for name, p in net.named_parameters()}
+        if checkpoint is not None:
+            for name, tensor in self.averaged.items():
+                tensor.copy_(checkpoint.averaged[name])
+        self.optimizer = make_optimizer(net, config)
+        if training:
+            self._resume(training, config)
+
+    def _resume(self, training: Dict[str, Any], config: TrainConfig) -> None:
+        decays = [group["weight_decay"] for group in self.optimizer.param_groups]
+        try:
+            self.optimizer.load_state_dict(training["optimizer"])
+            stage = training["stage"]
+            self.stage = Stage(**{**stage, "window": tuple(stage["window"])})
+            self.scaler = training["scaler"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise PawnzeroError(f"checkpoint at step {self.step}: its training state does not fit ({error})") from None
+        for group, decay in zip(self.optimizer.param_groups, decays):
+            group["weight_decay"] = decay  # a changed setting counts, not the one that was saved
+
+    def advance(self, config: TrainConfig) -> None:
+        """Count one finished step; its weights join the average."""
+        self.step += 1
+        parameters = [p.detach() for p in self.net.parameters()]
+        average(list(self.averaged.values()), parameters, averaging_decay(self.step, config))
+        assert self.stage is not None
+        self.epoch = self.stage.epoch(self.step)
+
+    def adapt(self, micro_batch: int) -> None:
+        """Remember what fitted in memory."""
+        assert self.stage is not None
+        self.stage = replace(self.stage, micro_batch=micro_batch)
+
+    def weight_norm(self) -> float:
+        """Euclidean norm of all weights."""
+        return float(torch.stack([p.detach().norm() for p in self.net.parameters()]).norm())
+
+    def save(self, folder: Path, keep: int) -> Path:
+        """Write `latest.pt` and the numbered checkpoint of this step into `folder`; of numbered ones the `keep` newest stay.
+
+        Returns the numbered one's path. Raises PawnzeroError when the directory cannot be written.
+        """
+        weights = {name: tensor.detach() for name, tensor in self.net.state_dict().items()}
+        assert self.stage is not None
+        checkpoint = Checkpoint(
+            game=self.net.game_name,
+            model=self.net.shape,
+            step=self.step,
+            epoch=self.epoch,
+            net=weights,
+            averaged={**weights, **self.averaged},
+            training={"optimizer": self.optimizer.state_dict(), "stage": asdict(self.stage), "scaler": self.scaler},
+        )
+        numbered = folder / f"ckpt_{self.step:06d}.pt"
+        save_checkpoint(numbered, checkpoint)
+        save_checkpoint(folder / "latest.pt", checkpoint)
+        _prune(folder, numbered, keep)
+        return numbered
+
+
+def saved_step(folder: Path, net: PolicyValueNet) -> int:
+    """Steps that the net in `folder`'s `latest.pt` has seen; 0 where there is none.
+
+    Raises PawnzeroError where it is damaged or of another game or shape than `net`.
+    """
+    latest = folder / "latest.pt"
+    return load_checkpoint(latest, game=net.game_name, model=net.shape).step if latest.exists() else 0
+
+
+def _prune(folder: Path, written: Path, keep: int) -> None:
+    """Remove the oldest numbered checkpoints. The one just written stays, even where a run began anew below older numbers."""
+    others: List[Tuple[int, Path]] = []
+    for path in folder.iterdir():
+        match = _NUMBERED.fullmatch(path.name)
+        if match and path != written:
+            others.append((int(match.group(1)), path))
+    others.sort()
+    for _, path in others[: max(0, len(others) - (keep - 1))]:
+        path.unlink()

@@ -1,0 +1,108 @@
+"""One training step: forward and backward over micro-batches, clipping, the optimizer, the average."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Iterator, Tuple
+
+import torch
+
+from pawnzero.config import TrainConfig
+from pawnzero.games import get_game
+from pawnzero.train.losses import FIGURES, losses
+from pawnzero.train.memory import MicroBatch
+from pawnzero.train.precision import TrainPrecision
+from pawnzero.train.samples import Samples
+from pawnzero.train.schedule import learning_rate, set_rate
+from pawnzero.train.state import TrainState
+
+STEP_FIGURES = (*FIGURES, "grad_norm")
+"""What `Stepper.step` measures, in order."""
+
+
+class Stepper:
+    """Takes steps with one state on one device in one precision.
+
+    The gradient of a step is that of its whole effective batch, whatever the micro-batch: each pass adds its samples' share.
+    """
+
+    def __init__(
+        self, state: TrainState, config: TrainConfig, device: torch.device, precision: TrainPrecision, micro: MicroBatch
+    ) -> None:
+        self.state = state
+        self.micro = micro
+        self.updating = False
+        """True while weights, average and step number may disagree."""
+        self._config = config
+        self._device = device
+        self._precision = precision
+        self._board_shape = get_game(state.net.game_name).board_shape
+        self._scaler = precision.make_scaler(device, state.scaler)
+
+    def step(self, samples: Samples) -> torch.Tensor:
+        """Train on one effective batch. Returns STEP_FIGURES as a [K] float32 tensor on the device, before the update.
+
+        Raises PawnzeroError when a single sample does not fit in memory.
+        """
+        set_rate(self.state.optimizer, learning_rate(self.state.step, self._config))
+        figures = self.micro.run(lambda size: self._gradients(samples, size))
+        with self._update():
+            norm = self._apply()
+        self.state.adapt(self.micro.size)
+        return torch.cat([figures, norm.reshape(1)])
+
+    @torch.no_grad()
+    def measure(self, samples: Samples) -> torch.Tensor:
+        """FIGURES of the net as it is, without training: [K] float32 tensor on the device."""
+
+        def work(size: int) -> torch.Tensor:
+            parts = [self._loss(samples, start, size)[1] for start in range(0, len(samples), size)]
+            return torch.stack(parts).sum(0)
+
+        return self.micro.run(work)
+
+    def _gradients(self, samples: Samples, size: int) -> torch.Tensor:
+        """Leave the batch's gradient in the net; returns the figures. Starts over each time it is called."""
+        self.state.optimizer.zero_grad(set_to_none=True)
+        total = torch.zeros(len(FIGURES), device=self._device)
+        for start in range(0, len(samples), size):
+            loss, figures = self._loss(samples, start, size)
+            (loss if self._scaler is None else self._scaler.scale(loss)).backward()
+            total += figures
+        return total
+
+    def _loss(self, samples: Samples, start: int, size: int) -> Tuple[torch.Tensor, torch.Tensor]:
+        stop = min(start + size, len(samples))
+        planes = samples.planes(start, stop, self._board_shape, self._device)
+        with self._precision.autocast(self._device):
+            policy_logits, wdl_logits = self.state.net(planes)
+        return losses(
+            policy_logits,
+            wdl_logits,
+            samples.targets(start, stop, self._device),
+            value_mix=self._config.value_mix,
+            value_weight=self._config.value_weight,
+            policy_total=samples.policy_total,
+            samples_total=len(samples),
+        )
+
+    def _apply(self) -> torch.Tensor:
+        """Move the weights along the gradient; returns its norm, before it is clipped to `grad_clip`."""
+        if self._scaler is not None:
+            self._scaler.unscale_(self.state.optimizer)
+        limit = self._config.grad_clip or float("inf")
+        norm = torch.nn.utils.clip_grad_norm_(self.state.net.parameters(), limit)
+        if self._scaler is None:
+            self.state.optimizer.step()
+        else:
+            self._scaler.step(self.state.optimizer)
+            self._scaler.update()
+            self.state.scaler = self._scaler.state_dict()
+        self.state.advance(self._config)
+        return norm
+
+    @contextmanager
+    def _update(self) -> Iterator[None]:
+        self.updating = True
+        yield
+        self.updating = False

@@ -1,0 +1,75 @@
+"""Training from Python with a net, a buffer and a plain dictionary: a few more steps, saved where the dictionary says."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from pawnzero.config import SETTINGS, load_config
+from pawnzero.errors import UsageError
+from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.progress import Progress
+from pawnzero.replay import ReplayBuffer
+from pawnzero.train.loop import train
+from pawnzero.train.report import TrainReport
+from pawnzero.train.state import saved_step
+
+_TOP_LEVEL = ("batch_size", "grad_accum_steps", "keep_checkpoints", "seed")
+_SETTINGS = {
+    **{name: name for name in _TOP_LEVEL},
+    **{key.split(".")[1]: key for key in SETTINGS if key.startswith("trainer.")},
+    "iters": "trainer_iters",
+}
+"""Keys of the dictionary that are settings, by their full names."""
+
+_OTHERS: Dict[str, Any] = {"ckpt_dir": None, "epochs": 1, "device": None, "use_amp": False}
+
+
+def train_loop(
+    model: PolicyValueNet, buf: ReplayBuffer, cfg: Mapping[str, Any], progress: Optional[Progress] = None
+) -> TrainReport:
+    """Train `model` for ``cfg["iters"]`` × ``cfg["epochs"]`` more steps and save it into ``cfg["ckpt_dir"]``.
+
+    Where that directory holds a `latest.pt`, its weights are loaded into `model` first and training goes on from there, so a
+    fresh net never replaces a trained one. Afterwards `model` holds the trained weights themselves, on that device; their
+    average, which plays, is in the checkpoint. Figures go to `experiments/train.json` beside the directory where there is such
+    a folder.
+
+    cfg: ckpt_dir (needed); batch_size, grad_accum_steps, iters, lr, wd, keep_checkpoints, seed and the other settings of
+    `trainer` with the configuration's defaults; epochs (1), device (the one `model` is on), use_amp (False).
+
+    Raises UsageError for an unknown key (it names the nearest) or a wrong value, else as `pawnzero.train.train`.
+    """
+    _check_keys(cfg)
+    options = {**_OTHERS, **{key: cfg[key] for key in _OTHERS if key in cfg}}
+    epochs, use_amp = options["epochs"], options["use_amp"]
+    if type(epochs) is not int or epochs < 1:
+        raise UsageError(f"cfg: epochs is {epochs!r}, expected an integer of at least 1")
+    if type(use_amp) is not bool:
+        raise UsageError(f"cfg: use_amp is {use_amp!r}, expected true or false")
+    config = load_config(overrides={_SETTINGS[key]: value for key, value in cfg.items() if key in _SETTINGS})
+    checkpoints = Path(options["ckpt_dir"])
+    experiments = checkpoints.parent / "experiments"
+    return train(
+        buf,
+        replace(config, game=model.game_name, model=model.shape),
+        checkpoints=checkpoints,
+        until_step=saved_step(checkpoints, model) + config.trainer_iters * epochs,
+        device=str(options["device"] or next(model.parameters()).device),
+        use_amp=use_amp,
+        log=experiments / "train.json" if experiments.is_dir() else None,
+        progress=progress,
+        net=model,
+    )
+
+
+def _check_keys(cfg: Mapping[str, Any]) -> None:
+    known = [*_OTHERS, *_SETTINGS]
+    for key in cfg:
+        if key not in known:
+            nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
+            raise UsageError(f"cfg: unknown key {key!r}; the nearest valid one is {nearest!r}")
+    if not isinstance(cfg.get("ckpt_dir"), (str, Path)):
+        raise UsageError("cfg: ckpt_dir is missing, expected the directory to keep checkpoints in")

@@ -1,0 +1,250 @@
+"""A UCI engine as a player: real child processes, whose faults cost them the game and never end the match.
+
+An engine is named ``uci:COMMAND;OPTION=VALUE;…``. ``nodes=``, ``depth=`` and ``movetime=`` (ms) are limits of a move
+(DEFAULT_NODES nodes where none is given); any other OPTION is the engine's own. Several processes answer side by side. Games
+share processes, so each move is searched from a cleared memory (``ucinewgame``): it then depends on its own game alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Coroutine, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+
+import chess
+import chess.engine
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.games.base import Game
+from pawnzero.games.line import Line
+from pawnzero.players import UCI_PREFIX, Forfeit, Move, Player
+
+GAMES = ("chess",)
+"""Games that engines know."""
+DEFAULT_NODES = 1000
+LIMITS = ("nodes", "depth", "movetime")
+EXTRA_PATH = "/usr/games"
+"""Where Debian puts chess engines; not on everybody's PATH."""
+
+START_SECONDS = 20.0
+MOVE_SECONDS = 60.0
+"""How long an engine may take over a move; `movetime` comes on top."""
+QUIT_SECONDS = 2.0
+
+_FAULTS = (chess.engine.EngineError, asyncio.TimeoutError, OSError, PawnzeroError)
+"""What an engine's failings are raised as."""
+
+T = TypeVar("T")
+
+logging.getLogger("chess.engine").addHandler(
+    logging.NullHandler()
+)  # else its warnings about engines' output reach the terminal
+
+
+@dataclass(frozen=True)
+class UciSpec:
+    """What ``uci:…`` says: the command's words, limits of a move (see LIMITS), the engine's own options."""
+
+    command: Tuple[str, ...]
+    limits: Dict[str, int]
+    options: Dict[str, str]
+
+
+class _Engine(NamedTuple):
+    transport: asyncio.SubprocessTransport
+    protocol: chess.engine.UciProtocol
+
+    @property
+    def alive(self) -> bool:
+        return not self.protocol.returncode.done()
+
+
+def parse_uci(text: str) -> UciSpec:
+    """Take ``uci:COMMAND;OPTION=VALUE;…`` apart and find the command. Raises UsageError that names what is wrong."""
+    assert text.startswith(UCI_PREFIX)
+    command, *settings = text[len(UCI_PREFIX) :].split(";")
+    limits: Dict[str, int] = {}
+    options: Dict[str, str] = {}
+    for setting in settings:
+        name, equals, value = (part.strip() for part in setting.partition("="))
+        if not setting.strip():
+            continue
+        if not name or not equals:
+            raise UsageError(f"player {text!r}: {setting.strip()!r}, expected OPTION=VALUE")
+        if name not in LIMITS:
+            options[name] = value
+        elif value.isdigit() and int(value) > 0:
+            limits[name] = int(value)
+        else:
+            raise UsageError(f"player {text!r}: {name} is {value!r}, expected an integer of at least 1")
+    return UciSpec(_find_command(text, command), limits or {"nodes": DEFAULT_NODES}, options)
+
+
+def _find_command(text: str, command: str) -> Tuple[str, ...]:
+    try:
+        words = shlex.split(command, posix=os.name == "posix")
+    except ValueError as error:
+        raise UsageError(f"player {text!r}: the command cannot be read ({error})") from None
+    if not words:
+        raise UsageError(f"player {text!r}: no command, expected {UCI_PREFIX}COMMAND;OPTION=VALUE;…")
+    found = shutil.which(words[0]) or (
+        shutil.which(words[0], path=EXTRA_PATH) if os.path.basename(words[0]) == words[0] else None
+    )
+    if found is None:
+        raise UsageError(f"player {text!r}: engine {words[0]!r} not found on the PATH or in {EXTRA_PATH}")
+    return (found, *words[1:])
+
+
+class UciPlayer(Player):
+    """An engine of UCI, `processes` of it at most (as many as there are processors where not given).
+
+    Raises UsageError where it cannot play the game or does not know an option, PawnzeroError where it does not start.
+    """
+
+    def __init__(
+        self, game: Game, spec: UciSpec, *, move_seconds: float = MOVE_SECONDS, processes: Optional[int] = None
+    ) -> None:
+        if game.name not in GAMES:
+            raise UsageError(f"player {spec.command[0]!r}: UCI engines play {', '.join(GAMES)}, not {game.name}")
+        self._game = game
+        self._spec = spec
+        limits = spec.limits
+        seconds = limits["movetime"] / 1000 if "movetime" in limits else None
+        self._limit = chess.engine.Limit(nodes=limits.get("nodes"), depth=limits.get("depth"), time=seconds)
+        self._move_seconds = move_seconds + (seconds or 0.0)
+        self._processes = processes or os.cpu_count() or 1
+        self._idle: List[_Engine] = []
+        self._closed = False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="uci-engines", daemon=True)
+        self._thread.start()
+        try:
+            first = self._await(self._first())
+        except BaseException:
+            self.close()
+            raise
+        settings = {**spec.options, **{name: str(value) for name, value in limits.items()}}
+        described = ", ".join(f"{name}={value}" for name, value in settings.items())
+        self.name = f"{first} ({described})"
+        self.details = {"Engine": shlex.join(spec.command), "Limits": described}
+
+    def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
+        return self._await(self._choose_all(lines))
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._await(self._quit_all())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _first(self) -> str:
+        """Start the first process; returns the name the engine gives itself."""
+        self._slots = asyncio.Semaphore(self._processes)
+        try:
+            engine = await self._start()
+        except UsageError:
+            raise
+        except _FAULTS as error:
+            raise PawnzeroError(f"engine {self._spec.command[0]}: does not start as a UCI engine ({_reason(error)})") from None
+        self._idle.append(engine)
+        return engine.protocol.id.get("name", os.path.basename(self._spec.command[0]))
+
+    async def _start(self) -> _Engine:
+        """A new process that knows its options. Raises one of _FAULTS, or UsageError for an option."""
+        popen = chess.engine.UciProtocol.popen(list(self._spec.command), stderr=subprocess.DEVNULL)
+        transport, protocol = await asyncio.wait_for(popen, START_SECONDS)
+        try:
+            await asyncio.wait_for(protocol.initialize(), START_SECONDS)
+            _check_options(self._spec, protocol)
+            await asyncio.wait_for(protocol.configure(dict(self._spec.options)), START_SECONDS)
+            await asyncio.wait_for(protocol.ping(), START_SECONDS)
+        except BaseException:
+            transport.close()
+            raise
+        return _Engine(transport, protocol)
+
+    async def _choose_all(self, lines: Sequence[Line]) -> List[Move]:
+        return list(await asyncio.gather(*(self._choose(line) for line in lines)))
+
+    async def _choose(self, line: Line) -> Move:
+        """A move for one game; whatever the engine does wrong gives the game up and ends the process."""
+        async with self._slots:
+            engine = self._take_idle()
+            try:
+                if engine is None:
+                    engine = await self._start()
+                play = engine.protocol.play(_board(line), self._limit, game=object())
+                move = (await asyncio.wait_for(play, self._move_seconds)).move
+                if move is None:
+                    raise chess.engine.EngineError(f"gave no move in {self._game.format(line.state)}")
+                action = self._game.parse_action(line.state, move.uci())
+            except _FAULTS as error:
+                if engine is not None:
+                    engine.transport.close()
+                return Forfeit(_reason(error))
+            self._idle.append(engine)
+            return action
+
+    def _take_idle(self) -> Optional[_Engine]:
+        """A process that waits for work; those that died while waiting are let go."""
+        while self._idle:
+            engine = self._idle.pop()
+            if engine.alive:
+                return engine
+        return None
+
+    async def _quit_all(self) -> None:
+        for engine in self._idle:
+            with suppress(*_FAULTS):  # it is gone already, or is made to go now
+                await asyncio.wait_for(engine.protocol.quit(), QUIT_SECONDS)
+            engine.transport.close()
+        self._idle.clear()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, asyncio.TimeoutError):
+        return "no answer in time"
+    if isinstance(error, chess.engine.EngineTerminatedError):
+        return f"the engine ended: {error}"
+    return " ".join(str(error).split())
+
+
+def _check_options(spec: UciSpec, protocol: chess.engine.UciProtocol) -> None:
+    """Raises UsageError for an option that the engine does not know or that takes other values."""
+    for name, value in spec.options.items():
+        place = f"engine {spec.command[0]}"
+        if name not in protocol.options:
+            near = difflib.get_close_matches(name, [*protocol.options, *LIMITS], n=3, cutoff=0.4) or list(LIMITS)
+            raise UsageError(f"{place}: no option {name!r}; near ones are {', '.join(near)}")
+        option = protocol.options[name]
+        if option.is_managed():
+            raise UsageError(f"{place}: option {name!r} is set by the arena itself")
+        if option.type == "check" and value not in ("true", "false"):
+            raise UsageError(f"{place}: option {name!r} is {value!r}, expected true or false")
+        try:
+            option.parse(value)
+        except chess.engine.EngineError as error:
+            raise UsageError(f"{place}: {error}") from None
+
+
+def _board(line: Line) -> chess.Board:
+    """The line as python-chess keeps it: its start and all moves, so that the engine sees repetitions."""
+    game = line.game
+    board = chess.Board(game.format(line.states[0]))
+    for state, action in zip(line.states, line.actions):
+        board.push(chess.Move.from_uci(game.format_action(state, action)))
+    return board

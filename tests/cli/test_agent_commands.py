@@ -1,0 +1,128 @@
+"""The commands that work on an agent, each for real with a tiny net: what they report and what they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_iterate_leaves_everything_the_contract_lists(agent_dir: Path) -> None:
+    for name in (
+        "metadata.json",
+        "checkpoints/latest.pt",
+        "checkpoints/best.pt",
+        "checkpoints/replay.pt",
+        "experiments/prechecks.json",
+        "experiments/last_arena.json",
+        "experiments/arena.csv",
+        "experiments/train.json",
+    ):
+        assert (agent_dir / name).is_file(), name
+    assert sorted((agent_dir / "checkpoints").glob("ckpt_*.pt"))
+    assert "winrate" in json.loads((agent_dir / "experiments" / "last_arena.json").read_text())
+    assert isinstance(json.loads((agent_dir / "experiments" / "train.json").read_text()), list)
+    assert json.loads((agent_dir / "metadata.json").read_text())["config"]["mcts_sims"] == 4
+
+
+def test_iterate_goes_on_with_the_next_and_does_a_finished_one_no_more(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    told = cli("iterate", agent_dir, "--iteration", "1", "--config", tiny_config, "--json")
+    assert told.code == 0
+    found = told.json()
+    assert found["iteration"] == 1
+    assert found["selfplay"]["games"] == 3
+    assert found["train"]["step"] == 8
+    assert found["arena"]["games"] == 2
+    assert isinstance(found["promoted"], bool)
+    before = (agent_dir / "checkpoints" / "latest.pt").read_bytes()
+    again = cli("iterate", agent_dir, "--iteration", "1", "--config", tiny_config)
+    assert again.code == 0
+    assert "finished" in again.out
+    assert (agent_dir / "checkpoints" / "latest.pt").read_bytes() == before
+
+
+def test_iterate_tells_people_what_happened(cli: Any, tmp_path: Path, tiny_config: Path) -> None:
+    shown = cli("iterate", tmp_path / "A", "--config", tiny_config, "--seed", "3").out
+    for word in (
+        f"settings: {tiny_config}",
+        "self-play",
+        "training",
+        "arena",
+        "promotion",
+        "there was no best net yet",
+        "Next:",
+    ):
+        assert word in shown
+
+
+def test_run_does_so_many_iterations(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    found = cli("run", agent_dir, "--iterations", "2", "--config", tiny_config, "--json").json()
+    assert [done["iteration"] for done in found["iterations"]] == [1, 2]
+
+
+def test_run_for_hours_stops(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    found = cli("run", agent_dir, "--hours", "1e-9", "--config", tiny_config, "--json").json()
+    assert len(found["iterations"]) <= 1
+
+
+def test_stages_alone(cli: Any, tmp_path: Path, tiny_config: Path) -> None:
+    agent = tmp_path / "A"
+    assert cli("selfplay", agent, "--games", "2", "--config", tiny_config, "--json").json()["games"] == 2
+    assert cli("selfplay", agent, "--games", "1", "--config", tiny_config, "--json").json()["games"] == 1
+    argv = ["train", "--agent-dir", agent, "--epochs", "2", "--iters-per-epoch", "3", "--grad-accum-steps", "2"]
+    assert cli(*argv, "--config", tiny_config, "--json").json()["step"] == 6
+    assert cli(*argv, "--config", tiny_config, "--json").json()["step"] == 12
+    found = cli("promote", agent, "--games", "3", "--threshold", "0.9", "--config", tiny_config, "--json").json()
+    assert (found["games"], found["promoted"], found["threshold"]) == (3, True, 0.9)
+    for key in ("wins", "draws", "losses", "score", "elo", "elo_low", "elo_high", "los", "distinct_games"):
+        assert key in found
+    again = cli("promote", agent, "--games", "2", "--threshold", "1", "--config", tiny_config)
+    assert again.code == 0
+    assert "the best net stays" in again.out
+
+
+def test_arena_between_agents_checkpoints_and_random(cli: Any, agent_dir: Path, tiny_config: Path, tmp_path: Path) -> None:
+    latest = agent_dir / "checkpoints" / "latest.pt"
+    for first, second in ((agent_dir, latest), (latest, "random"), ("random", agent_dir)):
+        argv = ["--games", "4", "--sims", "2", "--config", tiny_config, "--pgn", tmp_path / "games.pgn", "--json"]
+        found = cli("arena", first, second, *argv).json()
+        assert found["games"] == found["wins"] + found["draws"] + found["losses"] == 4
+    assert (tmp_path / "games.pgn").read_text().count('[Event "pawnzero arena"]') == 12
+
+
+def test_the_agents_own_shape_is_kept_and_said(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    told = cli("iterate", agent_dir, "--config", tiny_config, "--channels", "16")
+    assert told.code == 0
+    assert "channels 8, not 16" in told.out
+
+
+def test_smoke_touches_no_agent(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = cli("smoke", "--device", "cpu", "--json").json()
+    assert found["ok"] is True
+    assert os.listdir(str(tmp_path)) == []
+    assert "The set-up works." in cli("smoke", "--device", "cpu").out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_an_interrupted_iteration_goes_on(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    argv = [sys.executable, "-u", "-m", "pawnzero", "iterate", str(agent_dir), "--config", str(tiny_config)]
+    child = subprocess.Popen([*argv, "--sims", "200"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("self-play:"):
+            break
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert told == "pawnzero iterate: interrupted; the same command goes on from here\n"
+    shown = cli(*argv[4:])
+    assert shown.code == 0
+    assert "iteration 1 of AgentA goes on with: selfplay" in shown.out
+    assert json.loads((agent_dir / "metadata.json").read_text())["next_iteration"] == 2

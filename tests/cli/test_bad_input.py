@@ -1,0 +1,198 @@
+"""What a user may get wrong: each ends with one line and exit code 1 or 2, and damages nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+
+
+def contents(directory: Path) -> Dict[str, bytes]:
+    """Every file under a directory, to see that nothing was damaged."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.mark.parametrize("argv", [["train"], ["promote"], ["arena", "random"]])
+def test_no_such_agent(cli: Any, tmp_path: Path, argv: list) -> None:
+    outcome = cli(*argv, tmp_path / "nobody")
+    assert "nobody" in outcome.error()
+    assert not (tmp_path / "nobody").exists()
+
+
+def test_a_directory_that_is_no_agent(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    for argv in (["train"], ["promote"], ["iterate"], ["selfplay"], ["arena", "random"]):
+        assert str(tmp_path) in cli(*argv, tmp_path).error()
+    assert contents(tmp_path) == {"thesis.txt": b"mine"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"batchsize": 64}', "unknown key 'batchsize'; the nearest valid one is 'batch_size'"),
+        ('{"batch_size": "64"}', "batch_size is '64', expected an integer"),
+        ('{"batch_size": 0}', "batch_size is 0, expected an integer of at least 1"),
+        ('{"batch_size": 64', "not JSON"),
+    ],
+)
+def test_configuration(cli: Any, tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(text)
+    outcome = cli("iterate", tmp_path / "A", "--config", path)
+    assert outcome.code == 2
+    assert told in outcome.error()
+    assert "mine.json" in outcome.error()
+    assert not (tmp_path / "A").exists()
+
+
+def test_a_configuration_that_is_not_there(cli: Any, tmp_path: Path) -> None:
+    outcome = cli("iterate", tmp_path / "A", "--config", tmp_path / "none.json")
+    assert outcome.code == 2
+    assert "none.json" in outcome.error()
+
+
+@pytest.mark.parametrize("fen", ["nonsense", "8/8/8/8/8/8/8/8 w - - 0 1", "4k3/8/8/8/8/8/8/4K2R b K - 0 1 extra", "startpos2"])
+def test_a_fen_that_is_no_position(cli: Any, fen: str) -> None:
+    outcome = cli("perft", fen, "2")
+    assert outcome.code == 2
+    assert fen in outcome.error()
+
+
+@pytest.mark.parametrize("argv", [["iterate"], ["run", "--iterations", "1"], ["selfplay"], ["train"], ["promote"], ["smoke"]])
+def test_a_device_that_is_not_there(cli: Any, agent_dir: Path, argv: list) -> None:
+    before = contents(agent_dir)
+    place = [] if argv == ["smoke"] else [agent_dir]
+    outcome = cli(*argv, *place, "--device", "cuda:99")
+    assert outcome.code == 2
+    assert "cuda:99" in outcome.error()
+    assert contents(agent_dir) == before
+
+
+def test_an_agent_is_not_made_for_a_device_that_is_not_there(cli: Any, tmp_path: Path) -> None:
+    cli("iterate", tmp_path / "A", "--device", "cuda:99").error()
+    assert not (tmp_path / "A").exists()
+
+
+def _truncated(path: Path, _: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def _empty(path: Path, _: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _text(path: Path, _: Path) -> None:
+    path.write_text("not a checkpoint at all\n" * 50)
+
+
+def _a_zip(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "zipped").mkdir()
+    (tmp_path / "zipped" / "note.txt").write_text("hello")
+    shutil.move(shutil.make_archive(str(tmp_path / "note"), "zip", str(tmp_path / "zipped")), str(path))
+
+
+def _of_another_shape(path: Path, tmp_path: Path) -> None:
+    from pawnzero.config import load_config
+    from pawnzero.pipeline import run_iteration
+
+    settings = {"mcts_sims": 2, "num_selfplay": 1, "batch_size": 4, "trainer_iters": 1, "eval_games": 1}
+    shape = {"model.channels": 4, "model.blocks": 1, "selfplay.max_plies": 16}
+    run_iteration(tmp_path / "other", load_config(None, {**settings, **shape}), device="cpu")
+    shutil.copy(str(tmp_path / "other" / "checkpoints" / "latest.pt"), str(path))
+
+
+@pytest.mark.parametrize("damage", [_truncated, _empty, _text, _a_zip, _of_another_shape])
+def test_a_checkpoint_that_cannot_be_used(cli: Any, agent_dir: Path, tmp_path: Path, tiny_config: Path, damage: Any) -> None:
+    path = agent_dir / "checkpoints" / "latest.pt"
+    damage(path, tmp_path)
+    before = contents(agent_dir)
+    commands = [["train", agent_dir], ["promote", agent_dir], ["selfplay", agent_dir, "--games", "1"], ["iterate", agent_dir]]
+    for argv in commands:
+        outcome = cli(*argv, "--config", tiny_config)
+        assert "latest.pt" in outcome.error(), argv
+    after = contents(agent_dir)
+    assert {name: after[name] for name in before if name.endswith(".pt")} == {
+        name: data for name, data in before.items() if name.endswith(".pt")
+    }
+    if damage is not _of_another_shape:
+        assert "latest.pt" in cli("arena", path, "random", "--games", "1").error()
+
+
+def test_a_replay_file_of_another_version(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    from pawnzero.replay.ring import MAGIC
+
+    path = agent_dir / "checkpoints" / "replay.pt"
+    data = bytearray(path.read_bytes())
+    data[len(MAGIC)] ^= 0x40
+    path.write_bytes(bytes(data))
+    before = contents(agent_dir)
+    for argv in (["train", agent_dir], ["selfplay", agent_dir, "--games", "1"]):
+        assert "replay.pt" in cli(*argv, "--config", tiny_config).error()
+    assert contents(agent_dir)["checkpoints/replay.pt"] == before["checkpoints/replay.pt"]
+
+
+def test_training_without_data_says_what_fills_the_buffer(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    (agent_dir / "checkpoints" / "replay.pt").unlink()
+    outcome = cli("train", agent_dir, "--config", tiny_config)
+    assert outcome.code == 1
+    assert "pawnzero selfplay" in outcome.error()
+    assert "replay.pt" in outcome.error()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths of Unix")
+@pytest.mark.parametrize("command", ["iterate", "selfplay"])
+def test_a_directory_that_cannot_be_written(cli: Any, command: str) -> None:
+    outcome = cli(command, "/dev/null/AgentA")
+    assert outcome.code == 1
+    assert "/dev/null/AgentA" in outcome.error()
+
+
+def test_a_gap_in_the_iterations_names_the_next(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    before = contents(agent_dir)
+    outcome = cli("iterate", agent_dir, "--iteration", "3", "--config", tiny_config)
+    assert outcome.code == 2
+    assert "iteration 1" in outcome.error()
+    assert contents(agent_dir) == before
+
+
+def test_an_agent_in_use_names_the_process(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from pawnzero.locks import locked\n"
+        "with locked(Path(sys.argv[1]) / '.lock', 'it'): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(agent_dir)], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        before = contents(agent_dir)
+        for argv in (["iterate"], ["train"], ["promote"], ["selfplay"]):
+            outcome = cli(*argv, agent_dir, "--config", tiny_config)
+            assert outcome.code == 1
+            assert f"process {holder.pid}" in outcome.error()
+        assert contents(agent_dir) == before
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_an_unknown_game_or_player(cli: Any, tmp_path: Path) -> None:
+    assert "checkers" in cli("iterate", tmp_path / "A", "--game", "checkers").error()
+    assert not (tmp_path / "A").exists()
+    assert "checkers" in cli("arena", "random", "random", "--game", "checkers").error()
+    assert "uci:nosuchengine" in cli("arena", "random", "uci:nosuchengine", "--games", "1").error()
+
+
+def test_damaged_metadata(cli: Any, agent_dir: Path) -> None:
+    (agent_dir / "metadata.json").write_text('{"format": 1')
+    assert "metadata.json" in cli("iterate", agent_dir).error()
+    (agent_dir / "metadata.json").write_text(json.dumps({"format": 99}))
+    assert "format 99" in cli("promote", agent_dir).error()

@@ -1,0 +1,169 @@
+"""The front door: help, usage errors, exit codes, what is on which stream, and that it opens fast."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pawnzero.cli import main as front
+from pawnzero.cli.output import duration, figure, plain
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def test_help_names_every_command(cli: Any) -> None:
+    shown = cli("--help")
+    assert shown.code == 0
+    assert all(f"    {name} " in shown.out for name in front.COMMANDS)
+
+
+@pytest.mark.parametrize("name", front.COMMANDS)
+def test_every_command_has_help(cli: Any, name: str) -> None:
+    shown = cli(name, "--help")
+    assert shown.code == 0
+    assert "--json" in shown.out
+
+
+def test_parsing_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from pawnzero.cli.main import make_parser; make_parser();"
+        "print([name for name in ('numpy', 'numba', 'torch', 'chess', 'rich') if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], universal_newlines=True).strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["nonsense"],
+        ["iterate"],
+        ["iterate", "x", "--nonsense"],
+        ["iterate", "x", "--iter", "0"],
+        ["iterate", "x", "--iteration", "-1"],
+        ["iterate", "x", "--batch-size", "0"],
+        ["iterate", "x", "--lr", "nan"],
+        ["iterate", "x", "--device", "gpu"],
+        ["run", "x"],
+        ["run", "x", "--hours", "1", "--iterations", "1"],
+        ["run", "x", "--hours", "0"],
+        ["run", "x", "--hours", "inf"],
+        ["train"],
+        ["train", "x", "--agent-dir", "y"],
+        ["arena", "random"],
+        ["arena", "random", "random", "--games", "0"],
+        ["perft", "startpos"],
+        ["perft", "startpos", "-1"],
+        ["perft", "startpos", "99"],
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_2(cli: Any, argv: list) -> None:
+    outcome = cli(*argv)
+    assert outcome.code == 2
+    assert outcome.error()
+    assert outcome.out == ""
+    assert not Path("x").exists()
+
+
+def test_perft_json_is_one_object(cli: Any) -> None:
+    found = cli("perft", "startpos", "3", "--json").json()
+    assert found["nodes"] == 8902
+    assert found["seconds"] > 0
+    assert found["nodes_per_second"] > 0
+
+
+def test_perft_takes_a_fen_with_or_without_quotes(cli: Any) -> None:
+    fen = "8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1"
+    assert cli("perft", fen, "3").out.startswith("2,812 nodes")
+    assert cli("perft", *fen.split(), "3").out.startswith("2,812 nodes")
+
+
+def test_check_prints_a_table_and_json(cli: Any) -> None:
+    shown = cli("check")
+    assert shown.code == 0
+    assert "4,865,609" in shown.out
+    told = cli("check", "--plies", "50", "--json")
+    found = told.json()
+    assert found["ok"] is True
+    assert found["perft"]["ok"]
+    assert found["codec"]["ok"]
+    assert "perft: 6 positions" in told.err
+
+
+def test_check_fails_on_a_mismatch(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pawnzero import checks
+
+    fen, *counts = checks.PERFT["startpos"]
+    monkeypatch.setitem(checks.PERFT, "startpos", (fen, *((depth, count + 1) for depth, count in counts)))
+    told = cli("check", "--json")
+    assert told.code == 1
+    assert told.json()["ok"] is False
+    assert "WRONG" in cli("check").out
+
+
+def test_a_missing_package_is_answered_with_the_command_that_installs_it() -> None:
+    run = "from pawnzero.cli.main import main; sys.exit(main(['perft', 'startpos', '1']))"
+    code = f"import sys; sys.modules['numba'] = None; {run}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "-m pip install numba" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths of Unix")
+def test_a_file_that_cannot_be_written_is_one_line(cli: Any) -> None:
+    outcome = cli("arena", "random", "random", "--games", "1", "--max-plies", "20", "--pgn", "/dev/null/games.pgn")
+    assert outcome.code == 1
+    assert "/dev/null/games.pgn" in outcome.error()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_interrupting_is_one_line_and_exit_130() -> None:
+    argv = [sys.executable, "-u", "-m", "pawnzero", "check", "--plies", "100000000"]
+    child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("random play"):
+            break
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=60)
+    assert (child.returncode, told) == (130, "pawnzero check: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of Unix")
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "pawnzero", "perft", "startpos", "1"], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_documented_scripts_name_themselves() -> None:
+    for name in ("run_iteration", "run_smoke", "evaluate_and_promote", "train", "checks"):
+        script = ROOT / "training" / f"{name}.py"
+        done = subprocess.run([sys.executable, "-S", str(script), "--nonsense"], stderr=subprocess.PIPE, text=True, cwd="/")
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"{name}.py: error:")
+
+
+def test_plain_values() -> None:
+    import numpy as np
+
+    value = {"a": float("nan"), 1: np.float32("inf"), "b": np.arange(2), "c": (1, Path("x"), np.int16(3)), "d": True}
+    assert plain(value) == {"a": None, "1": None, "b": [0, 1], "c": [1, "x", 3], "d": True}
+    json.dumps(plain(value), allow_nan=False)
+
+
+def test_figures_and_times_for_people() -> None:
+    assert [figure(v) for v in (None, float("nan"), 0.12345, 1234567, 12345.6, "x", True)] == [
+        "–", "–", "0.1235", "1,234,567", "12,346", "x", "True",
+    ]  # fmt: skip
+    assert [duration(v) for v in (4.24, 59.0, 200, 7500)] == ["4.2 s", "59 s", "3 min 20 s", "2 h 05 min"]

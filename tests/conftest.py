@@ -1,0 +1,96 @@
+"""What tests share: the command line in this process, and an agent that has lived through one tiny iteration."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import pytest
+
+from pawnzero.cli.main import main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TINY: Dict[str, Any] = {
+    "mcts_sims": 4,
+    "num_selfplay": 3,
+    "batch_size": 8,
+    "trainer_iters": 4,
+    "replay_capacity": 2000,
+    "eval_games": 2,
+    "model": {"channels": 8, "blocks": 1},
+    "selfplay": {"max_plies": 24},
+}
+"""Settings that make an iteration of chess take seconds. Openings of the arena are up to eight plies long."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Standard output, which must be one JSON object."""
+        return json.loads(self.out)
+
+    def error(self) -> str:
+        """The one line it failed with."""
+        assert self.code in (1, 2), self
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        assert ": error: " in lines[0]
+        return lines[0]
+
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs `pawnzero ARGUMENTS…` in this process."""
+
+    def run(*argv: object) -> Outcome:
+        capsys.readouterr()
+        try:
+            code = main([str(argument) for argument in argv])
+        except SystemExit as stop:  # argparse's way to end
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return Outcome(code, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the settings TINY."""
+    path = tmp_path_factory.mktemp("config") / "tiny.json"
+    path.write_text(json.dumps(TINY), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def _lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An agent after iteration 0. Tests get copies."""
+    from pawnzero.config import load_config
+    from pawnzero.pipeline import run_iteration
+
+    directory = tmp_path_factory.mktemp("models") / "AgentA"
+    path = directory.parent / "tiny.json"
+    path.write_text(json.dumps(TINY), encoding="utf-8")
+    run_iteration(directory, load_config(path), device="cpu")
+    return directory
+
+
+@pytest.fixture
+def agent_dir(_lived: Path, tmp_path: Path) -> Path:
+    """The directory of an agent that has done iteration 0 with the settings TINY; the test's own copy."""
+    directory = tmp_path / "AgentA"
+    shutil.copytree(str(_lived), str(directory))
+    return directory

@@ -1,0 +1,58 @@
+"""A UCI engine that plays the first legal move, and fails on demand: ``fake_uci.py FAULT MOVE`` where a game begins with MOVE.
+
+FAULT: none, crash (ends instead of moving), hang (never answers), illegal (plays a1a1), garbage (no UCI move), resign (0000),
+refuse (is no UCI engine at all), once:FILE (ends when it is started again after FILE was made).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import chess
+
+
+def answer(fault: str, board: chess.Board) -> str:
+    if fault == "crash":
+        sys.exit(3)
+    if fault == "hang":
+        time.sleep(600)
+    faulty = {"illegal": "a1a1", "garbage": "♞f3 !!", "resign": "(none)"}
+    return faulty.get(fault) or min(move.uci() for move in board.legal_moves)
+
+
+def main() -> None:
+    fault, start = (sys.argv[1:] + ["none", ""])[:2]
+    if fault == "refuse":
+        sys.exit(1)
+    if fault.startswith("once:"):
+        mark = Path(fault[5:])
+        if mark.exists():
+            sys.exit(1)
+        mark.touch()
+        fault = "crash"
+    board, begins = chess.Board(), False
+    for line in sys.stdin:
+        words = line.split()
+        if words[:1] == ["uci"]:
+            print(
+                "id name Fake\noption name Style type check default false\noption name Skill Level type spin default 5 min 0 max 9\nuciok"
+            )
+        elif words[:1] == ["isready"]:
+            print("readyok")
+        elif words[:1] == ["position"]:
+            moves = words[words.index("moves") + 1 :] if "moves" in words else []
+            board = chess.Board() if words[1] == "startpos" else chess.Board(" ".join(words[2:8]))
+            for move in moves:
+                board.push_uci(move)
+            begins = moves[:1] == [start]
+        elif words[:1] == ["go"]:
+            print("bestmove", answer(fault if begins else "none", board))
+        elif words[:1] == ["quit"]:
+            return
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Checkpoints: what is saved comes back, and what is no checkpoint of ours is refused in one line."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pawnzero.config import ModelConfig
+from pawnzero.errors import PawnzeroError
+from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+
+SHAPE = ModelConfig(channels=8, blocks=2)
+
+
+@pytest.fixture
+def checkpoint(awake):  # type: ignore[no-untyped-def]
+    net, averaged = awake("tic_tac_toe", 8), awake("tic_tac_toe", 8)
+    with torch.no_grad():
+        averaged.stem.bias.fill_(0.25)
+    optimizer = torch.optim.AdamW(net.parameters())
+    optimizer.step()
+    training = {"optimizer": optimizer.state_dict(), "note": "x", "numbers": [1, 2.5, None, (3, True)]}
+    return Checkpoint("tic_tac_toe", SHAPE, 7, 2, net.state_dict(), averaged.state_dict(), training)
+
+
+def _refusal(path, **wanted) -> str:  # type: ignore[no-untyped-def]
+    with pytest.raises(PawnzeroError) as caught:
+        load_checkpoint(path, **wanted)
+    text = str(caught.value)
+    assert str(path) in text
+    assert "\n" not in text
+    return text
+
+
+def test_what_is_saved_comes_back(tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, checkpoint)
+    back = load_checkpoint(path, game="tic_tac_toe", model=SHAPE)
+    assert replace(back, net={}, averaged={}, training=None) == replace(checkpoint, net={}, averaged={}, training=None)
+    for ours, theirs in ((checkpoint.net, back.net), (checkpoint.averaged, back.averaged)):
+        assert list(ours) == list(theirs)
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert back.training["numbers"] == [1, 2.5, None, (3, True)]
+    assert back.training["optimizer"]["param_groups"] == checkpoint.training["optimizer"]["param_groups"]
+    assert back.make_net().stem.bias[0].item() == 0.25
+    assert back.make_net(averaged=False).stem.bias[0].item() != 0.25
+    assert [entry.name for entry in tmp_path.iterdir()] == ["latest.pt"]
+
+
+def test_another_game_or_shape(tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "best.pt"
+    save_checkpoint(path, checkpoint)
+    assert "a net for tic_tac_toe, expected one for chess" in _refusal(path, game="chess")
+    said = _refusal(path, model=ModelConfig(channels=64))
+    assert "8 channels × 2 blocks" in said
+    assert "64 channels × 6 blocks" in said
+
+
+def test_files_that_are_no_checkpoints(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "x.pt"
+    assert "cannot be read" in _refusal(path)
+    assert "cannot be read" in _refusal(tmp_path)
+    for content in (b"", b"hello", pickle.dumps({"format": 1})):
+        path.write_bytes(content)
+        assert "not a pawnzero checkpoint" in _refusal(path)
+    torch.save({"state_dict": {}}, str(path))
+    assert "not a pawnzero checkpoint" in _refusal(path)
+    torch.save([1, 2], str(path))
+    assert "not a pawnzero checkpoint" in _refusal(path)
+
+
+class _Trap:
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        return (print, ("executed",))
+
+
+def test_nothing_in_a_file_is_executed(tmp_path, capsys) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "trap.pt"
+    torch.save({"name": _Trap()}, str(path))
+    assert "not a pawnzero checkpoint" in _refusal(path)
+    assert "executed" not in capsys.readouterr().out
+
+
+def test_a_torn_file(tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, checkpoint)
+    whole = path.read_bytes()
+    for length in (5, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert "truncated or damaged" in _refusal(path)
+    middle = whole.index(checkpoint.net["stem.weight"].numpy().tobytes()[:64])
+    path.write_bytes(whole[:middle] + b"\xff" * 64 + whole[middle + 64 :])
+    assert "damaged" in _refusal(path) or "not all finite" in _refusal(path)
+
+
+def test_contents_that_do_not_fit_together(tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "latest.pt"
+
+    def said(**changes) -> str:  # type: ignore[no-untyped-def]
+        save_checkpoint(path, replace(checkpoint, **changes))
+        return _refusal(path)
+
+    assert "[8, " in said(model=ModelConfig(channels=16, blocks=2))
+    assert "missing or unknown" in said(model=ModelConfig(channels=8, blocks=3))
+    assert "missing or unknown" in said(averaged={})
+    assert "unknown game 'go'" in said(game="go")
+    assert "not all finite" in said(net={**checkpoint.net, "stem.bias": torch.full((8,), float("nan"))})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"format": 2}, "format 2, expected 1"), ({"model": {"channels": "a"}}, "damaged"), ({"game": ...}, "damaged")],
+)
+def test_another_version_or_damage_inside(changes, said, tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, checkpoint)
+    content = torch.load(str(path), weights_only=True)
+    content.update(changes)
+    torch.save({key: value for key, value in content.items() if value is not ...}, str(path))
+    assert said in _refusal(path)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(PawnzeroError, match="cannot be written"):
+        save_checkpoint(tmp_path / "nowhere" / "latest.pt", checkpoint)

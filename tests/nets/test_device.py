@@ -1,0 +1,60 @@
+"""Names of devices, and the faces of memory that ran out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pawnzero.errors import UsageError
+from pawnzero.nets.device import is_out_of_memory, resolve_device
+
+
+def test_names_that_work_anywhere() -> None:
+    assert resolve_device("cpu") == torch.device("cpu")
+    assert resolve_device("auto").type in ("cpu", "cuda")
+
+
+@pytest.mark.parametrize("text", ["gpu", "cuda:", "cuda:x", "cuda:-1", "", "CPU"])
+def test_other_names_are_usage_errors(text) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UsageError, match="expected auto, cpu, cuda or cuda:N"):
+        resolve_device(text)
+
+
+@pytest.mark.parametrize(("cards", "text", "said"), [(0, "cuda", "no GPU"), (0, "cuda:0", "no GPU"), (2, "cuda:2", "cuda:1")])
+def test_a_card_that_is_not_there(cards, text, said, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cards > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    with pytest.raises(UsageError, match=said):
+        resolve_device(text)
+
+
+def test_cards_that_are_there(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [resolve_device(text) for text in ("auto", "cuda", "cuda:1")] == [torch.device("cuda", n) for n in (0, 0, 1)]
+
+
+def test_out_of_memory_on_this_machine() -> None:
+    with pytest.raises((RuntimeError, MemoryError)) as caught:
+        torch.empty(2**60)
+    assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("HIP error: hipErrorOutOfMemory"),
+        RuntimeError("Memory not available to allocate buffer"),
+        RuntimeError("Not enough GPU video memory available!"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_its_faces(error) -> None:  # type: ignore[no-untyped-def]
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shape mismatch"), ValueError("out of memory"), KeyError("memory")])
+def test_other_errors(error) -> None:  # type: ignore[no-untyped-def]
+    assert not is_out_of_memory(error)

@@ -1,0 +1,60 @@
+"""The choice of a number format, on this machine's CPU."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.nets import precision
+from pawnzero.nets.fold import CompiledNet
+from pawnzero.nets.precision import choose_precision, fastest_format
+
+CPU = torch.device("cpu")
+
+
+def test_a_format_asked_for_is_taken(awake) -> None:  # type: ignore[no-untyped-def]
+    net = awake("tic_tac_toe")
+    assert choose_precision(net, CPU, "float32").dtype == torch.float32
+    assert choose_precision(net, CPU, "bfloat16").name == "bfloat16"
+
+
+@pytest.mark.parametrize("wanted", ["bf16", "float16"])
+def test_a_format_that_is_not_to_be_had(wanted, awake) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UsageError, match=wanted):
+        choose_precision(awake("tic_tac_toe"), CPU, wanted)
+
+
+def test_the_measurement_is_made_once() -> None:
+    assert fastest_format(CPU, 24) is fastest_format(CPU, 24)
+
+
+@pytest.mark.parametrize(("half_seconds", "taken"), [(1.0, torch.bfloat16), (3.9, torch.float32), (8.0, torch.float32)])
+def test_half_precision_must_be_clearly_faster(half_seconds, taken, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(precision, "half_formats", lambda device: (torch.bfloat16,))
+    monkeypatch.setattr(precision, "_convolution_seconds", lambda d, c, dtype: 4.0 if dtype == torch.float32 else half_seconds)
+    assert fastest_format.__wrapped__(CPU, 8)[0] == taken
+
+
+class _Wrong(CompiledNet):
+    """A device that miscomputes in bfloat16, and only the third time."""
+
+    calls = 0
+
+    def __call__(self, planes):  # type: ignore[no-untyped-def]
+        policy, wdl = super().__call__(planes)
+        _Wrong.calls += 1
+        return (policy + 1.0 if self.dtype == torch.bfloat16 and _Wrong.calls == 3 else policy), wdl
+
+
+def test_a_format_that_is_fast_but_wrong_is_not_trusted(awake, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(precision, "CompiledNet", _Wrong)
+    monkeypatch.setattr(precision, "fastest_format", lambda device, channels: (torch.bfloat16, "fast"))
+    net = awake("tic_tac_toe")
+    _Wrong.calls = 0
+    chosen = choose_precision(net, CPU, "auto")
+    assert chosen.dtype == torch.float32
+    assert "bfloat16 was faster but wrong" in chosen.reason
+    _Wrong.calls = 0
+    with pytest.raises(PawnzeroError, match="wrong numbers"):
+        choose_precision(net, CPU, "bfloat16")

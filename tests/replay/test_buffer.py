@@ -1,0 +1,159 @@
+"""The buffer against a plain list of rows, and what users meet when something is wrong with the file."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import List, Tuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracle import Oracle
+from walk_game import GAME, make_record
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.replay import ReplayBuffer
+from pawnzero.replay.ring import HEADER_BYTES
+
+APPEND = st.tuples(st.just("append"), st.integers(1, 14), st.integers(0, 4))
+REOPEN = st.tuples(st.just("reopen"), st.just(0), st.just(0))
+RESIZE = st.tuples(st.just("resize"), st.integers(1, 40), st.just(0))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(capacity=st.integers(1, 30), actions=st.lists(st.one_of(APPEND, APPEND, APPEND, REOPEN, RESIZE), max_size=12))
+def test_the_same_as_a_list_of_rows(tmp_path: Path, capacity: int, actions: List[Tuple[str, int, int]]) -> None:
+    path = tmp_path / "replay.pt"
+    path.unlink(missing_ok=True)
+    buffer = ReplayBuffer(path, capacity, "walk")
+    oracle = Oracle(capacity)
+    for number, (what, size, context) in enumerate(actions):
+        if what == "append":
+            record = make_record(number + 1, size, context=context, counts=(3, 97, 5), result=number % 3 - 1)
+            buffer.append(record)
+            oracle.append(record)
+        elif what == "reopen" and path.exists():
+            buffer = ReplayBuffer(path)
+        elif what == "resize":
+            buffer.resize(size)
+            oracle.resize(size)
+        oracle.check(buffer)
+
+
+def test_a_new_buffer_is_nothing_on_disk_until_the_first_game(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(tmp_path / "replay.pt")
+    assert (len(buffer), buffer.total, buffer.capacity, buffer.game.name) == (0, 0, 100_000, "chess")
+    assert buffer.last_game_ids(5) == []
+    assert not buffer.contains(0)
+    buffer.flush()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_is_sparse_and_opened_by_its_path_alone(tmp_path: Path) -> None:
+    path = tmp_path / "replay.pt"
+    with ReplayBuffer(path, 1_000_000, "walk") as buffer:
+        buffer.append(make_record(1, 20))
+        buffer.flush()
+    assert path.stat().st_size > 250_000_000
+    assert path.stat().st_blocks * 512 < 1_000_000
+    reopened = ReplayBuffer(path, capacity=5)
+    assert (reopened.capacity, len(reopened), reopened.game.name) == (1_000_000, 20, "walk")
+
+
+def test_two_objects_on_one_file_see_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "replay.pt"
+    reader = ReplayBuffer(path, 100, "walk")
+    writer = ReplayBuffer(path, 100, "walk")
+    writer.append(make_record(1, 20))
+    assert reader.sampler(0).window == (1, 20)
+    writer.append(make_record(2, 20))
+    assert reader.sampler(0).window == (1, 40)
+
+
+def test_an_empty_buffer_says_what_fills_it(tmp_path: Path) -> None:
+    path = tmp_path / "AgentA" / "checkpoints" / "replay.pt"
+    message = r"replay.pt holds no positions to train on: fill it with `pawnzero selfplay .*AgentA --games 10`"
+    with pytest.raises(PawnzeroError, match=message):
+        ReplayBuffer(path).sampler(0)
+    with pytest.raises(PawnzeroError, match="pawnzero selfplay AGENT_DIR --games 10`"):
+        ReplayBuffer(tmp_path / "replay.pt").sampler(0)
+
+
+def test_an_unwritable_place(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(tmp_path / "missing" / "replay.pt", 10, "walk")
+    with pytest.raises(PawnzeroError, match=r"replay.pt: cannot be written \(No such file or directory\)"):
+        buffer.append(make_record(1, 3))
+    assert len(buffer) == 0
+
+
+def test_a_capacity_below_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="replay capacity 0: expected 1 or more"):
+        ReplayBuffer(tmp_path / "replay.pt", 0)
+    with pytest.raises(UsageError, match="replay capacity -1"):
+        ReplayBuffer(tmp_path / "replay.pt", 5).resize(-1)
+
+
+def header(**changes: object) -> bytes:
+    """A file of walk with room for 10 rows and none in it, but for the `changes`."""
+    numbers = {"version": 1, "size": 256, "order": GAME.order_version, "spare": 0, "capacity": 10, "base": 1}
+    values = {"magic": b"PZREPLAY", **numbers, "name": b"walk", **changes}
+    fields = struct.pack("<8sIIIIQQ32s", *values.values())
+    return (fields + struct.pack("<I", zlib.crc32(fields))).ljust(HEADER_BYTES, b"\0") + bytes(2560)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a replay file"),
+        (b"PK\x03\x04 a checkpoint, rather", "not a replay file"),
+        (header()[:100], r"100 bytes, expected 4096 or more \(truncated\?\)"),
+        (header()[:-1], r"6655 bytes, expected 6656 \(truncated\?\)"),
+        (header(version=2), r"format 2, expected 1 \(written by another version\?\)"),
+        (header(size=248), r"row size 248, expected 256 \(written by another version\?\)"),
+        (header(order=6), r"action order 6 of walk, expected 7 \(written by another version\?\)"),
+        (header(name=b"chess"), "holds games of chess, expected walk"),
+        (header()[:40] + b"\xff" + header()[41:], "the header is damaged"),
+    ],
+)
+def test_files_that_are_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "replay.pt"
+    path.write_bytes(content)
+    with pytest.raises(PawnzeroError, match=f"replay.pt: {message}") as caught:
+        ReplayBuffer(path, game="walk")
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == content
+
+
+def test_a_game_of_the_future(tmp_path: Path) -> None:
+    (tmp_path / "replay.pt").write_bytes(header(name=b"go"))
+    with pytest.raises(PawnzeroError, match="holds games of 'go', which this version does not know"):
+        ReplayBuffer(tmp_path / "replay.pt")
+
+
+def test_the_handmade_header_is_a_good_one(tmp_path: Path) -> None:
+    (tmp_path / "replay.pt").write_bytes(header())
+    buffer = ReplayBuffer(tmp_path / "replay.pt")
+    assert (len(buffer), buffer.capacity) == (0, 10)
+
+
+def test_a_refused_record_changes_nothing(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(tmp_path / "replay.pt", 30, "walk")
+    oracle = Oracle(30)
+    record = make_record(1, 9)
+    buffer.append(record)
+    oracle.append(record)
+    before = buffer.path.read_bytes()
+    bad = make_record(2, 9)
+    bad.policy[0] = 2.0
+    with pytest.raises(PawnzeroError, match="game 2, ply 0"):
+        buffer.append(bad)
+    assert buffer.path.read_bytes() == before
+    oracle.check(buffer)
+
+
+def test_the_original_layouts_name() -> None:
+    from training.replay_buffer import ReplayBuffer as Original
+
+    assert Original is ReplayBuffer

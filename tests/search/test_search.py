@@ -1,0 +1,190 @@
+"""The batched search: equal to a naive one, right about known positions, safe at its limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import List
+
+import numpy as np
+import pytest
+
+from pawnzero.config import SearchConfig
+from pawnzero.games import GAME_NAMES, get_game
+from pawnzero.games.base import ONGOING
+from pawnzero.games.line import Line
+from pawnzero.search import BatchedSearch, Searcher, UniformEvaluator, read_roots
+from pawnzero.search.root import set_root
+from pawnzero.search.tree import UNEXPANDED, Trees
+from tests.search.naive import HashEvaluator, NaiveSearch, visits_of
+
+CONFIG = SearchConfig(algorithm="puct", solver=False)
+
+
+def random_lines(game_name: str, count: int, seed: int, most_plies: int) -> List[Line]:
+    game, rng = get_game(game_name), random.Random(seed)
+    lines = []
+    while len(lines) < count:
+        line = Line(game)
+        for _ in range(rng.randrange(most_plies)):
+            if not line.over:
+                line.push(int(rng.choice(list(line.legal))))
+        if not line.over:
+            lines.append(line)
+    return lines
+
+
+def single_tree(game_name: str, line: Line, simulations: int, leaves: int = 1, evaluator=None) -> BatchedSearch:  # type: ignore[no-untyped-def]
+    game = get_game(game_name)
+    search = BatchedSearch(game, evaluator or HashEvaluator(), CONFIG, trees=1, simulations=simulations, leaves=leaves)
+    history, repeated, length = line.history(game.history)
+    past = history[:length], repeated[:length], line.past_keys()
+    set_root(search.trees, 0, game.look(line.state), *past, simulations, np.uint64(1), 0)
+    return search
+
+
+@pytest.mark.parametrize("game_name", GAME_NAMES)
+def test_equals_the_naive_search_visit_for_visit(game_name: str) -> None:
+    game = get_game(game_name)
+    lines = random_lines(game_name, 6, seed=5, most_plies=6 if game_name == "tic_tac_toe" else 40)
+    result = Searcher(game, HashEvaluator(), dataclasses.replace(CONFIG, leaves_per_tree=1), 120).run(lines)
+    for row, line in enumerate(lines):
+        naive = NaiveSearch(game, HashEvaluator(), CONFIG, line, 120)
+        count = int(result.count[row])
+        assert result.visits[row, :count].tolist() == visits_of(naive), game.format(line.state)
+        value = naive.root.value_sum / naive.root.visits
+        assert result.root_wdl[row, 0] - result.root_wdl[row, 2] == pytest.approx(value, abs=1e-5)
+        draws = (naive.root.draw + sum(edge[2] for edge in naive.root.edges.values())) / naive.root.visits
+        assert result.root_wdl[row, 1] == pytest.approx(draws, abs=1e-5)
+
+
+def test_equals_the_naive_search_where_positions_repeat() -> None:
+    game = get_game("chess")
+    line = Line(game, game.parse("8/8/8/1k6/8/1K6/1R6/8 w - - 0 1"))
+    for move in ("b2c2", "b5b6", "c2b2", "b6b5", "b2c2", "b5b6"):
+        line.push(game.parse_action(line.state, move))
+    naive = NaiveSearch(game, HashEvaluator(), CONFIG, line, 400)
+    result = Searcher(game, HashEvaluator(), dataclasses.replace(CONFIG, leaves_per_tree=1), 400).run([line])
+    assert result.visits[0, : int(result.count[0])].tolist() == visits_of(naive)
+    back = game.parse_action(line.state, "c2b2")
+    assert result.q[0, list(result.legal[0]).index(back)] != 0.0  # stood once before the root: not yet a draw
+
+
+@pytest.mark.parametrize(
+    ("fen", "simulations", "move"),
+    [
+        ("6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1", 64, "a1a8"),
+        ("r6k/8/8/8/8/8/5PPP/6K1 b - - 0 1", 64, "a8a1"),
+        ("kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1", 2000, "a1a6"),
+        ("7k/8/5K2/6Q1/8/8/8/8 w - - 0 1", 64, "g5g7"),
+    ],
+)
+def test_finds_mates_in_one_and_two(fen: str, simulations: int, move: str) -> None:
+    game = get_game("chess")
+    line = Line(game, game.parse(fen))
+    for leaves in (1, 8):
+        config = dataclasses.replace(CONFIG, leaves_per_tree=leaves)
+        result = Searcher(game, UniformEvaluator(), config, simulations).run([line])
+        assert game.format_action(line.state, int(result.action[0])) == move
+
+
+def test_knows_the_value_of_small_positions() -> None:
+    game = get_game("tic_tac_toe")
+    empty = Searcher(game, UniformEvaluator(), CONFIG, 4000).run([Line(game)])
+    assert abs(float(empty.root_wdl[0, 0] - empty.root_wdl[0, 2])) < 0.25
+    blunder = Line.from_actions(game, [0, 1])  # corner, then an edge beside it: won for the first player
+    won = Searcher(game, UniformEvaluator(), CONFIG, 4000).run([blunder])
+    assert won.root_wdl[0, 0] > 0.8
+
+
+@pytest.mark.parametrize("leaves", [1, 3, 8])
+def test_every_simulation_is_counted_once(leaves: int) -> None:
+    for line in random_lines("connect_four", 4, seed=2, most_plies=30):
+        search = single_tree("connect_four", line, 90, leaves)
+        waves = 0
+        while search.working().any():
+            search.wave()
+            waves += 1
+        t = search.trees
+        assert int(t.visits[0, : int(t.edge_count[0, 0])].sum()) == 90
+        assert int(t.node_visits[0, 0]) == 91
+        assert not t.pending[0, : int(t.edges[0])].any()
+        assert not t.node_pending[0, : int(t.nodes[0])].any()
+        consistent(t)
+
+
+def consistent(t: Trees) -> None:
+    """Each node's visits and values are those of its edges and its own evaluation."""
+    for node in range(int(t.nodes[0])):
+        if int(t.edge_count[0, node]) <= 0:
+            continue
+        edges = slice(int(t.first_edge[0, node]), int(t.first_edge[0, node]) + int(t.edge_count[0, node]))
+        assert int(t.node_visits[0, node]) == 1 + int(t.visits[0, edges].sum())
+        values = float(t.leaf_value[0, node] + t.value_sum[0, edges].sum())
+        assert float(t.node_value_sum[0, node]) == pytest.approx(values, abs=1e-4)
+        assert float(t.prior[0, edges].sum()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_tree_without_room_for_edges_goes_on_with_leaves() -> None:
+    """Queens everywhere: far more legal moves than a tree has room for. Nothing may be written outside its arrays."""
+    game = get_game("chess")
+    line = Line(game, game.parse("R6R/3Q4/1Q4Q1/4Q3/2Q4Q/Q4Q2/pp1Q4/kBNN1KB1 w - - 0 1"))
+    assert len(line.legal) == 218
+    search = single_tree("chess", line, 64)
+    room = search.trees.action.shape[1]
+    for _ in range(200):
+        search.wave()
+    t = search.trees
+    assert int(t.edges[0]) <= room
+    assert int(t.visits[0, :218].sum()) == 64
+    lone = Line(game)
+    small = BatchedSearch(game, HashEvaluator(), CONFIG, trees=1, simulations=300, leaves=1)
+    history, repeated, length = lone.history(game.history)
+    cut = small.trees._replace(**{name: getattr(small.trees, name)[:, :250].copy() for name in EDGE_ARRAYS})
+    small.trees = cut
+    set_root(cut, 0, game.look(lone.state), history[:length], repeated[:length], lone.past_keys(), 300, np.uint64(1), 0)
+    while small.working().any():
+        small.wave()
+    assert int(cut.edges[0]) <= 250
+    assert int(cut.node_visits[0, 0]) == 301
+    kept_as_leaf = (cut.edge_count[0, : int(cut.nodes[0])] == UNEXPANDED) & (cut.ending[0, : int(cut.nodes[0])] == ONGOING)
+    assert kept_as_leaf.any()
+    consistent(cut)
+
+
+EDGE_ARRAYS = ("action", "prior", "visits", "pending", "value_sum", "draw_sum", "child")
+
+
+def test_trees_do_not_feel_their_neighbours() -> None:
+    game = get_game("chess")
+    lines = random_lines("chess", 12, seed=9, most_plies=60)
+    config = dataclasses.replace(CONFIG, leaves_per_tree=2)
+    together = Searcher(game, HashEvaluator(), config, 50).run(lines)
+    for row, line in enumerate(lines):
+        alone = Searcher(game, HashEvaluator(), config, 50).run([line])
+        count = int(alone.count[0])
+        assert together.visits[row, :count].tolist() == alone.visits[0, :count].tolist()
+
+
+def test_threads_change_nothing() -> None:
+    game = get_game("connect_four")
+    lines = random_lines("connect_four", 140, seed=3, most_plies=20)
+    config = dataclasses.replace(CONFIG, leaves_per_tree=1)
+    one = Searcher(game, HashEvaluator(), config, 30, threads=1).run(lines)
+    two = Searcher(game, HashEvaluator(), config, 30, threads=2).run(lines)
+    assert np.array_equal(one.visits, two.visits)
+    assert np.array_equal(one.action, two.action)
+
+
+def test_root_noise_is_a_share_of_the_prior() -> None:
+    line = Line(get_game("chess"))
+    plain = single_tree("chess", line, 1)
+    noisy = single_tree("chess", line, 1)
+    noisy.trees.exploration[0] = 1.0
+    for search in (plain, noisy):
+        search.wave()
+    before, after = read_roots(plain, [0]).prior[0, :20], read_roots(noisy, [0]).prior[0, :20]
+    noise = (after - (1 - CONFIG.dirichlet_epsilon) * before) / CONFIG.dirichlet_epsilon
+    assert float(noise.sum()) == pytest.approx(1.0, abs=1e-4)
+    assert float(noise.min()) >= -1e-5
+    assert float(noise.max()) > 2 / 20

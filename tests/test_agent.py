@@ -1,0 +1,181 @@
+"""An agent's directory: made whole or not at all, written by one process at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from pawnzero.agent import Agent
+from pawnzero.config import Config, ModelConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.progress import Progress
+
+SMALL = Config(model=ModelConfig(channels=8, blocks=1), game="tic_tac_toe", seed=5)
+
+
+class _Notes(Progress):
+    def __init__(self) -> None:
+        self.lines: List[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_create_and_open(tmp_path: Path) -> None:
+    Agent.create(tmp_path / "models" / "AgentA", SMALL)
+    agent = Agent.open(tmp_path / "models" / "AgentA")
+    assert (agent.name, agent.game, agent.model, agent.metadata["seed"]) == ("AgentA", "tic_tac_toe", SMALL.model, 5)
+    assert agent.checkpoints.is_dir()
+    assert agent.experiments.is_dir()
+    assert (agent.metadata["next_iteration"], agent.metadata["stage"], agent.metadata["iterations"]) == (0, None, [])
+    assert agent.metadata["config"]["seed"] == 5
+
+
+def test_open_says_what_creates_one(tmp_path: Path) -> None:
+    with pytest.raises(PawnzeroError, match=r"nobody: no agent here; pawnzero iterate, run and selfplay create one"):
+        Agent.open(tmp_path / "nobody")
+    assert not (tmp_path / "nobody").exists()
+
+
+def test_open_or_create_keeps_what_is_there(tmp_path: Path) -> None:
+    first = Agent.open_or_create(tmp_path / "A", SMALL)
+    second = Agent.open_or_create(tmp_path / "A", dataclasses.replace(SMALL, seed=6))
+    assert second.metadata == first.metadata
+
+
+def test_create_does_not_replace_an_agent(tmp_path: Path) -> None:
+    Agent.create(tmp_path / "A", SMALL)
+    with pytest.raises(PawnzeroError, match="lies here"):
+        Agent.create(tmp_path / "A", SMALL)
+
+
+def test_create_leaves_a_directory_of_something_else_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(PawnzeroError, match=r"thesis\.txt lies here"):
+        Agent.create(tmp_path, SMALL)
+    assert os.listdir(str(tmp_path)) == ["thesis.txt"]
+
+
+def test_lost_metadata_is_made_again_around_the_other_files(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    agent.replay.write_bytes(b"data")
+    (agent.directory / "metadata.json").unlink()
+    assert Agent.open_or_create(tmp_path / "A", SMALL).replay.read_bytes() == b"data"
+
+
+def test_unknown_game_makes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="checkers"):
+        Agent.create(tmp_path / "A", dataclasses.replace(SMALL, game="checkers"))
+    assert not (tmp_path / "A").exists()
+
+
+@pytest.mark.parametrize("place", ["/dev/null/AgentA", "/proc/AgentA"])
+def test_a_place_that_cannot_be_written(place: str) -> None:
+    if not Path(place).parent.exists():
+        pytest.skip("no such place on this system")
+    with pytest.raises(PawnzeroError, match=f"{place}: an agent cannot be made here"):
+        Agent.create(Path(place), SMALL)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": 2}, "format 2, expected 1"),
+        ({"game": None}, "game is None, expected str"),
+        ({"next_iteration": "3"}, "next_iteration is '3', expected int"),
+        ({"model": {"channels": 8}}, "expected positive integers"),
+        ({"model": {"channels": -8, "blocks": 1, "se_ratio": 4}}, "expected positive integers"),
+    ],
+)
+def test_metadata_that_cannot_be_relied_on(tmp_path: Path, change: dict, told: str) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    path = agent.directory / "metadata.json"
+    path.write_text(json.dumps({**agent.metadata, **change}))
+    with pytest.raises(PawnzeroError, match=r"metadata\.json: ") as caught:
+        Agent.open(agent.directory)
+    assert told in str(caught.value)
+
+
+def test_update_is_on_disk_and_needs_the_lock(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    with pytest.raises(AssertionError):
+        agent.update(next_iteration=1)
+    with agent.lock():
+        agent.update(next_iteration=1)
+    assert Agent.open(agent.directory).metadata == agent.metadata
+    assert agent.metadata["next_iteration"] == 1
+
+
+def test_update_keeps_what_another_holder_wrote(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    other = Agent.open(tmp_path / "A")
+    with other.lock():
+        other.update(next_iteration=4)
+    with agent.lock():
+        agent.update(best={"step": 1})
+    assert Agent.open(tmp_path / "A").metadata["next_iteration"] == 4
+
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from pawnzero.agent import Agent
+with Agent.open(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_writer_is_told_who_holds_it_until_that_one_dies(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(agent.directory)], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(PawnzeroError, match=f"in use by process {holder.pid}"), agent.lock():
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    with agent.lock():
+        pass
+
+
+def test_the_lock_may_be_taken_again_inside(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    with agent.lock():
+        with agent.lock():
+            pass
+        with pytest.raises(PawnzeroError, match="in use"), Agent.open(tmp_path / "A").lock():
+            pass
+    with Agent.open(tmp_path / "A").lock():
+        pass
+
+
+def test_numbered_checkpoints_in_order_of_steps_and_the_newest_kept(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    for name in ("ckpt_000200.pt", "ckpt_000100.pt", "ckpt_1000000.pt", "latest.pt", "ckpt_abc.pt"):
+        (agent.checkpoints / name).touch()
+    assert [step for step, _ in agent.numbered()] == [100, 200, 1000000]
+    agent.prune(2)
+    assert [step for step, _ in agent.numbered()] == [200, 1000000]
+    agent.prune(0)
+    assert [step for step, _ in agent.numbered()] == [1000000]
+    assert (agent.checkpoints / "latest.pt").exists()
+
+
+def test_game_and_shape_stay_the_agents_own(tmp_path: Path) -> None:
+    agent, notes = Agent.create(tmp_path / "A", SMALL), _Notes()
+    assert agent.adopt(SMALL, notes) == SMALL
+    assert notes.lines == []
+    adopted = agent.adopt(Config(mcts_sims=9), notes)
+    assert (adopted.game, adopted.model, adopted.mcts_sims) == ("tic_tac_toe", SMALL.model, 9)
+    assert any("channels 8, not 64" in line for line in notes.lines)
+    assert any("tic_tac_toe" in line for line in notes.lines)

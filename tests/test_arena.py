@@ -1,0 +1,271 @@
+"""Matches: who plays what, how games end, what is counted, what is written."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+
+import chess.pgn
+import pytest
+
+from pawnzero import stats
+from pawnzero.arena import FORFEIT, play_match
+from pawnzero.config import SearchConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.games import get_game
+from pawnzero.games.line import Line
+from pawnzero.openings import openings
+from pawnzero.players import Forfeit, NetPlayer, Player, RandomPlayer
+from pawnzero.progress import Progress
+from pawnzero.search import UniformEvaluator
+from pawnzero.uci_player import UciPlayer, parse_uci
+
+CHESS, FOUR, TIC = get_game("chess"), get_game("connect_four"), get_game("tic_tac_toe")
+
+
+class Scripted(Player):
+    """Plays what `rule` says of a line, and keeps a record of the batches it was asked about."""
+
+    def __init__(self, name, rule):
+        self.name = name
+        self.details = {}
+        self.rule = rule
+        self.batches = []
+
+    def choose(self, lines, numbers=()):
+        self.batches.append(list(numbers))
+        return [self.rule(line) for line in lines]
+
+
+def first_legal(line):
+    return int(line.legal[0])
+
+
+def last_legal(line):
+    return int(line.legal[-1])
+
+
+def preferring(move):
+    """Plays `move` (UCI) where it is legal."""
+
+    def rule(line):
+        names = {CHESS.format_action(line.state, action): int(action) for action in line.legal}
+        return names.get(move, int(line.legal[0]))
+
+    return rule
+
+
+def give_up(line):
+    return Forfeit('said "no"')
+
+
+def lines(game, *texts):
+    found = []
+    for text in texts:
+        line = Line(game)
+        for move in text.split():
+            line.push(game.parse_action(line.state, move))
+        found.append(line)
+    return found
+
+
+def match(first, second, games, game=FOUR, starts=None, **options):
+    starts = starts or openings(game, (games + 1) // 2, seed=0)
+    return play_match(first, second, games=games, openings=starts, game=game, **options)
+
+
+def test_pairs_share_an_opening_and_swap_colours():
+    first, second = Scripted("a", first_legal), Scripted("b", last_legal)
+    starts = lines(FOUR, "1 2", "3 4 5", "")
+    result = match(first, second, 5, starts=starts)
+    assert [one.opening for one in result.played] == [0, 0, 1, 1, 2]
+    assert [one.first_side for one in result.played] == [0, 1, 0, 1, 0]
+    for one in result.played:
+        opening = starts[one.opening].actions
+        assert one.line.actions[: one.opening_plies] == opening
+        replay = Line.from_actions(FOUR, opening)
+        for action in one.line.actions[len(opening) :]:
+            own = (replay.player == 0) == (one.first_side == 0)
+            assert action == (first_legal if own else last_legal)(replay)
+            replay.push(action)
+        assert replay.over
+        assert one.points == (1 + replay.result * (1 if one.first_side == 0 else -1)) / 2
+    assert all(len(line.actions) == plies for line, plies in zip(starts, (2, 3, 0)))
+
+
+def test_all_games_move_together():
+    first, second = RandomPlayer(0), Scripted("b", first_legal)
+    match(first, second, 8)
+    assert max(len(batch) for batch in second.batches) == 8
+    assert len(second.batches) <= 22
+
+
+def test_points_are_the_first_players():
+    result = match(Scripted("winner", first_legal), Scripted("quitter", give_up), 7)
+    assert (result.wins, result.draws, result.losses, result.score) == (7, 0, 0, 1.0)
+    assert result.by_colour == {
+        "white": {"wins": 4, "draws": 0, "losses": 0},
+        "black": {"wins": 3, "draws": 0, "losses": 0},
+    }
+    assert result.pairs == (0, 0, 0, 0, 3)
+    assert (result.forfeits, result.forfeits_by) == (7, {"first": 0, "second": 7})
+    assert result.endings == {FORFEIT: 7}
+    assert (result.elo, result.elo_high) == (None, None)
+    mirrored = match(Scripted("quitter", give_up), Scripted("winner", first_legal), 7)
+    assert (mirrored.losses, mirrored.score, mirrored.forfeits_by) == (7, 0.0, {"first": 7, "second": 0})
+
+
+def test_figures_are_those_of_the_games():
+    result = match(RandomPlayer(1), RandomPlayer(2), 41, game=TIC)
+    points = [one.points for one in result.played]
+    assert (result.wins, result.draws, result.losses) == (points.count(1), points.count(0.5), points.count(0))
+    assert result.wins + result.draws + result.losses == result.games == 41
+    assert sum(result.pairs) == 20
+    expected = stats.estimate(stats.pair_counts(points), points[-1])
+    assert (result.score, result.elo_low, result.los) == (expected.score, expected.elo_low, expected.los)
+    assert result.mean_plies == sum(len(one.line.actions) for one in result.played) / 41
+    assert result.endings == dict(Counter(one.ending for one in result.played))
+    assert result.distinct_openings == 21
+
+
+def test_duplicates_are_counted_as_such():
+    start = lines(TIC, "")
+    result = match(Scripted("a", first_legal), Scripted("b", first_legal), 6, game=TIC, starts=start * 3)
+    assert (result.distinct_games, result.distinct_openings) == (1, 1)
+    assert match(RandomPlayer(1), RandomPlayer(2), 6, game=FOUR, starts=lines(FOUR, "") * 3).distinct_games == 6
+
+
+def test_long_games_are_adjudicated_draws():
+    result = match(Scripted("a", first_legal), Scripted("b", first_legal), 4, game=CHESS, max_plies=14)
+    assert (result.draws, result.adjudicated, result.endings) == (4, 4, {"max plies": 4})
+    assert result.mean_plies == 14
+
+
+def test_repetition_ends_a_game():
+    def shuffle(line):
+        return CHESS.parse_action(line.state, ("g1f3", "g8f6", "f3g1", "f6g8")[len(line.actions) % 4])
+
+    result = match(Scripted("a", shuffle), Scripted("b", shuffle), 2, game=CHESS, starts=lines(CHESS, ""))
+    assert result.endings == {"repetition": 2}
+    assert result.mean_plies == 8
+    assert result.draws == 2
+
+
+def test_an_opening_longer_than_a_game_is_refused():
+    with pytest.raises(UsageError, match="games of at most 2 plies: opening 2 alone has 3"):
+        match(RandomPlayer(0), RandomPlayer(1), 4, starts=lines(FOUR, "1", "1 2 3"), max_plies=2)
+
+
+def test_same_seed_same_match():
+    def actions(seed):
+        return [one.line.actions for one in match(RandomPlayer(seed), RandomPlayer(9), 6).played]
+
+    assert actions(1) == actions(1)
+    assert actions(1) != actions(2)
+
+
+def test_search_beats_random():
+    net = NetPlayer(TIC, UniformEvaluator(), name="search", simulations=200, search=SearchConfig())
+    result = match(net, RandomPlayer(0), 20, game=TIC, starts=lines(TIC, "") * 10)
+    assert result.losses == 0
+    assert result.score > 0.8
+    assert result.elo_low > 0
+
+
+def test_json_holds_all_but_the_games():
+    result = match(RandomPlayer(1), Scripted("b", first_legal), 3)
+    told = json.loads(json.dumps(result.to_json()))
+    promised = "games wins draws losses score elo elo_low elo_high los distinct_games winrate pairs endings mean_plies seed"
+    assert set(promised.split()) <= set(told)
+    assert told["winrate"] == told["score"] == result.score
+    assert (told["first"], told["players"]["second"]["name"]) == ("random", "b")
+    assert "played" not in told
+
+
+def test_games_are_written_as_pgn(tmp_path):
+    path = tmp_path / "new" / "games.pgn"
+    net = NetPlayer(CHESS, UniformEvaluator(), name="N", simulations=2, search=SearchConfig(), net="a.pt (step 3)")
+    starts = lines(CHESS, "e2e4 e7e5 f1c4 b8c6 d1h5 g8f6") + [Line(CHESS, CHESS.parse("4k3/8/8/8/8/8/8/4K2R w K - 0 1"))]
+    result = match(Scripted("M", preferring("h5f7")), net, 4, game=CHESS, starts=starts, max_plies=12, pgn=path)
+    with open(path) as stream:
+        games = list(iter(lambda: chess.pgn.read_game(stream), None))
+    assert [game.errors for game in games] == [[]] * 4
+    for game, one in zip(games, result.played):
+        board = game.end().board()
+        assert board.fen() == CHESS.format(one.line.state)
+        assert len(board.move_stack) == len(one.line.actions)
+    first, second, third, _ = (game.headers for game in games)
+    assert (first["White"], first["Black"], first["Result"], first["Round"]) == ("M", "N", "1-0", "1.1")
+    assert (first["Termination"], first["Ending"], first["BlackNet"]) == ("normal", "checkmate", "a.pt (step 3)")
+    assert (second["White"], second["WhiteSimulations"], second["Round"]) == ("N", "2", "1.2")
+    assert (third["FEN"], third["Opening"]) == ("4k3/8/8/8/8/8/8/4K2R w K - 0 1", "2 (0 plies given)")
+    assert third["Termination"] == "adjudication"
+
+
+def test_pgn_is_added_to_and_tells_of_forfeits(tmp_path):
+    path = tmp_path / "games.pgn"
+    for _ in range(2):
+        match(Scripted('the "A"', first_legal), Scripted("B", give_up), 2, game=CHESS, pgn=path)
+    with open(path) as stream:
+        games = list(iter(lambda: chess.pgn.read_game(stream), None))
+    assert [game.headers["Result"] for game in games] == ["1-0", "0-1"] * 2
+    assert games[0].headers["White"] == "the 'A'"
+    assert games[0].headers["Termination"] == "abandoned"
+    assert games[0].headers["Ending"] == "forfeit: said 'no'"
+
+
+def test_other_games_are_written_in_their_own_notation(tmp_path):
+    result = match(RandomPlayer(0), RandomPlayer(1), 2, pgn=tmp_path / "four.txt")
+    text = (tmp_path / "four.txt").read_text()
+    moves = " ".join(str(action + 1) for action in result.played[1].line.actions)
+    assert moves in " ".join(text.split())
+    assert '[Game "connect_four"]' in text
+
+
+def test_a_pgn_that_cannot_be_written_is_told_before_the_first_move(tmp_path):
+    (tmp_path / "file").write_text("")
+    player = Scripted("a", first_legal)
+    with pytest.raises(PawnzeroError, match="cannot be written"):
+        match(player, player, 2, pgn=tmp_path / "file" / "games.pgn")
+    assert player.batches == []
+
+
+def test_a_match_that_is_broken_off_keeps_its_finished_games(tmp_path):
+    def stop_late(line):
+        if len(line.actions) > 8:
+            raise KeyboardInterrupt
+        return first_legal(line)
+
+    starts = lines(CHESS, "f2f3 e7e5 g2g4", "e2e4")
+    stopping = Scripted("S", stop_late)
+    with pytest.raises(KeyboardInterrupt):
+        match(stopping, Scripted("M", preferring("d8h4")), 4, game=CHESS, starts=starts, pgn=tmp_path / "games.pgn")
+    assert (tmp_path / "games.pgn").read_text().count("checkmate") == 1
+
+
+def test_progress_tells_the_running_score():
+    told = []
+
+    class Watching(Progress):
+        def start(self, stage, total, unit):
+            told.append((stage, total, unit))
+
+        def advance(self, count=1, **figures):
+            told.append((count, figures["score"]))
+
+    match(Scripted("a", first_legal), Scripted("b", give_up), 3, progress=Watching())
+    assert told == [("arena", 3, "games")] + [(1, "1.000")] * 3
+
+
+def test_an_engines_faults_cost_it_those_games_and_not_the_match(tmp_path):
+    script = Path(__file__).parent / "fake_uci.py"
+    spec = parse_uci(f"uci:{shlex.quote(sys.executable)} {shlex.quote(str(script))} crash e2e4")
+    with UciPlayer(CHESS, spec, processes=2) as engine:
+        starts = lines(CHESS, "e2e4 e7e5", "d2d4 d7d5")
+        result = match(RandomPlayer(0), engine, 4, game=CHESS, starts=starts, max_plies=10, pgn=tmp_path / "games.pgn")
+    assert [one.ending for one in result.played] == [FORFEIT, FORFEIT, "max plies", "max plies"]
+    assert (result.wins, result.draws, result.forfeits_by["second"]) == (2, 2, 2)
+    assert "the engine ended" in (tmp_path / "games.pgn").read_text()

@@ -1,0 +1,136 @@
+"""Settings: flags beat the file, the file beats the defaults, and every mistake is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pawnzero.config import SETTINGS, Config, load_config, to_json
+from pawnzero.errors import UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    """Writes a file of settings and gives its path."""
+
+    def _write(text: Any) -> Path:
+        path = tmp_path / "settings.json"
+        path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+        return path
+
+    return _write
+
+
+def test_defaults_are_the_contracts() -> None:
+    config = load_config()
+    assert config == Config()
+    assert (config.mcts_sims, config.trainer_iters, config.eval_games, config.eval_threshold) == (64, 100, 20, 0.55)
+    assert (config.model.channels, config.model.blocks, config.selfplay.max_plies) == (64, 6, 200)
+
+
+def test_given_beats_file_beats_default(write: Any) -> None:
+    path = write({"mcts_sims": 50, "batch_size": 32, "model": {"channels": 32}})
+    config = load_config(path, {"batch_size": 16, "trainer.lr": 0.01, "seed": None})
+    assert (config.mcts_sims, config.batch_size, config.model.channels, config.trainer.lr, config.seed) == (50, 16, 32, 0.01, 0)
+
+
+def test_the_shipped_file_is_the_defaults() -> None:
+    assert load_config(ROOT / "training" / "config_rx580.json") == Config()
+
+
+def test_what_is_saved_reads_back(write: Any) -> None:
+    config = load_config(None, {"model.blocks": 3, "trainer.lr": 0.5, "selfplay.max_plies": 10, "game": "tic_tac_toe"})
+    assert load_config(write(to_json(config))) == config
+
+
+def test_an_integer_may_stand_for_a_number(write: Any) -> None:
+    lr = load_config(write({"trainer": {"lr": 1}})).trainer.lr
+    assert lr == 1.0
+    assert type(lr) is float
+
+
+def test_values_outside_the_advised_ranges_work(write: Any) -> None:
+    config = load_config(write({"mcts_sims": 30, "replay_capacity": 10_000_000}))
+    assert (config.mcts_sims, config.replay_capacity) == (30, 10_000_000)
+
+
+def test_iters_is_trainer_iters(write: Any) -> None:
+    assert load_config(write({"trainer": {"iters": 7}})).trainer_iters == 7
+    assert load_config(write({"trainer": {"iters": 7}, "trainer_iters": 7})).trainer_iters == 7
+    assert load_config(write({"trainer": {"iters": 7}}), {"trainer_iters": 9}).trainer_iters == 9
+    with pytest.raises(UsageError, match=r"settings\.json: trainer_iters is 8 and trainer\.iters is 7"):
+        load_config(write({"trainer_iters": 8, "trainer": {"iters": 7}}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "nearest"),
+    [
+        ({"mcts_simulations": 64}, "mcts_simulations", "mcts_sims"),
+        ({"batchsize": 64}, "batchsize", "batch_size"),
+        ({"lr": 0.1}, "lr", "trainer.lr"),
+        ({"channels": 64}, "channels", "model.channels"),
+        ({"modle": {"channels": 64}}, "modle", "model"),
+        ({"model": {"chanels": 64}}, "model.chanels", "model.channels"),
+        ({"trainer": {"lrr": 64}}, "trainer.lrr", "trainer.lr"),
+        ({"model": {"batch_size": 64}}, "model.batch_size", "batch_size"),
+    ],
+)
+def test_unknown_key_is_named_with_the_nearest(write: Any, settings: Any, key: str, nearest: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(write(settings))
+    assert f"settings.json: unknown key {key!r}; the nearest valid one is {nearest!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"batch_size": 0}, "batch_size is 0, expected an integer of at least 1"),
+        ({"batch_size": True}, "batch_size is True, expected an integer of at least 1"),
+        ({"batch_size": 64.0}, "batch_size is 64.0, expected an integer"),
+        ({"batch_size": "64"}, "batch_size is '64', expected an integer"),
+        ({"batch_size": None}, "batch_size is None, expected an integer"),
+        ({"seed": 1 << 70}, f"seed is {1 << 70}, expected an integer"),
+        ({"eval_threshold": 1.5}, "eval_threshold is 1.5, expected a number from 0 to 1"),
+        ({"trainer": {"lr": "fast"}}, "trainer.lr is 'fast', expected a number of at least 0"),
+        ({"trainer": {"lr": False}}, "trainer.lr is False, expected a number"),
+        ({"trainer": {"lr": float("nan")}}, "trainer.lr is nan, expected a number"),
+        ({"trainer": {"lr": float("inf")}}, "trainer.lr is inf, expected a number"),
+        ({"game": 1}, "game is 1, expected a text"),
+        ({"model": 64}, "model is 64, expected a section in braces"),
+        ({"model.channels": 64}, 'sections are nested, as in "model": {"channels": …}'),
+        ([1], "expected settings in braces"),
+    ],
+)
+def test_ill_typed_or_out_of_range_is_named(write: Any, settings: Any, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(write(settings))
+    message = str(caught.value)
+    assert told in message
+    assert "settings.json" in message
+    assert "\n" not in message
+
+
+def test_a_file_that_is_not_json_is_one_line_with_the_place(write: Any) -> None:
+    with pytest.raises(UsageError, match=r"settings\.json: not JSON \(.*line 2 column"):
+        load_config(write('{\n"batch_size" 64}'))
+
+
+def test_a_file_that_is_missing_is_a_mistake_of_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none\.json: cannot be read"):
+        load_config(tmp_path / "none.json")
+
+
+def test_given_settings_are_checked_too() -> None:
+    with pytest.raises(UsageError, match="given settings: batch_size is 0"):
+        load_config(None, {"batch_size": 0})
+
+
+def test_every_setting_says_what_it_is_and_its_default_is_valid() -> None:
+    for setting in SETTINGS.values():
+        assert setting.help
+        assert setting.check(setting.default) == setting.default

@@ -1,0 +1,133 @@
+"""Openings: the built-in list, the ones found by enumeration, and users' files."""
+
+from __future__ import annotations
+
+import chess
+import pytest
+
+from pawnzero import openings as subject
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.games import get_game
+from pawnzero.games.line import Line
+from pawnzero.openings import openings, read_openings
+
+CHESS = get_game("chess")
+BUILT_IN = subject._DATA / "openings_chess.txt"
+
+
+def played(lines):
+    return [tuple(line.actions) for line in lines]
+
+
+def test_built_in_list_is_long_legal_and_distinct():
+    positions = set()
+    listed = list(read_openings(BUILT_IN))
+    for opening in listed:
+        board = chess.Board()
+        for move in opening.moves:
+            board.push_uci(move)
+        positions.add(board.epd())
+        assert 6 <= len(opening.moves) <= 10
+        assert not board.is_game_over()
+    assert len(positions) == len(listed) >= 500
+
+
+def test_our_rules_play_the_built_in_openings():
+    for line in openings(CHESS, 25, seed=3):
+        board = chess.Board()
+        for state, action in zip(line.states, line.actions):
+            board.push_uci(CHESS.format_action(state, action))
+        assert CHESS.format(line.state) == board.fen()
+
+
+def test_seed_fixes_the_order():
+    assert played(openings(CHESS, 8, seed=1)) == played(openings(CHESS, 8, seed=1))
+    assert played(openings(CHESS, 8, seed=1)) != played(openings(CHESS, 8, seed=2))
+    assert played(openings(CHESS, 5, seed=1)) == played(openings(CHESS, 8, seed=1))[:5]
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("tic_tac_toe", 1), ("tic_tac_toe", 50), ("connect_four", 60), ("connect_four", 300)]
+)
+def test_other_games_get_distinct_positions_of_one_depth(name, count):
+    lines = openings(get_game(name), count, seed=0)
+    assert len(lines) == count
+    assert len({line.keys[-1] for line in lines}) == count
+    assert len({len(line.actions) for line in lines}) == 1
+    assert not any(line.over for line in lines)
+
+
+def test_more_than_there_are_come_again_after_all_were_used(tmp_path):
+    file = tmp_path / "few.epd"
+    file.write_text("e2e4\nd2d4 d7d5\n\n# a comment\ng1f3  # another\n")
+    lines = openings(CHESS, 7, seed=4, file=file)
+    assert len(set(played(lines[:3]))) == 3
+    assert played(lines[3:6]) == played(lines[:3])
+    assert len(lines) == 7
+
+
+def test_epd_and_fen_lines(tmp_path):
+    after_e4 = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq -"
+    file = tmp_path / "some.epd"
+    file.write_text(
+        f'{after_e4} bm e5; id "one; two";\n4k3/8/8/8/8/8/8/4K2R w K - hmvc 7; fmvn 30;\n4k3/8/8/8/8/8/8/R3K3 w Q - 3 9\n'
+    )
+    got = sorted(CHESS.format(line.state) for line in openings(CHESS, 3, seed=0, file=file))
+    assert got == ["4k3/8/8/8/8/8/8/4K2R w K - 7 30", "4k3/8/8/8/8/8/8/R3K3 w Q - 3 9", after_e4 + " 0 1"]
+
+
+def test_pgn_main_lines(tmp_path):
+    file = tmp_path / "some.pgn"
+    file.write_text(
+        '[Event "a"]\n\n1. e4 (1. d4 d5) e5 {a comment} 2. Nf3 *\n\n[Event "b"]\n[SetUp "1"]\n[FEN "4k3/8/8/8/8/8/8/4K2R w K - 0 1"]\n\n1. O-O *\n'
+    )
+    short, long = sorted(openings(CHESS, 2, seed=0, file=file), key=lambda line: len(line.actions))
+    assert CHESS.format(long.state).startswith("rnbqkbnr/pppp1ppp/8/4p3/4P3/5N2/PPPP1PPP/RNBQKB1R b KQkq -")
+    assert len(long.states) == 4
+    assert CHESS.format(short.state).startswith("4k3/8/8/8/8/8/8/5RK1 b - -")
+
+
+def test_the_same_position_counts_once(tmp_path):
+    file = tmp_path / "twice.txt"
+    file.write_text("e2e4 e7e5 g1f3\ng1f3 e7e5 e2e4\nd2d4\n")
+    assert len({line.keys[-1] for line in openings(CHESS, 2, seed=0, file=file)}) == 2
+    assert played(openings(CHESS, 3, seed=0, file=file))[2] == played(openings(CHESS, 3, seed=0, file=file))[0]
+
+
+def test_other_games_read_moves_and_positions(tmp_path):
+    game = get_game("connect_four")
+    file = tmp_path / "four.txt"
+    file.write_text("4 4 4\n" + game.format(Line.from_actions(game, [0, 1]).state) + "\n")
+    lines = sorted(openings(game, 2, seed=0, file=file), key=lambda line: len(line.actions))
+    assert [line.actions for line in lines] == [[], [3, 3, 3]]
+    assert (lines[0].state == Line.from_actions(game, [0, 1]).state).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.epd", "e2e4\nd2d5\n", "a.epd: line 2: .*d2d5"),
+        ("a.epd", "\n8/8/8/8 w - -\n", "a.epd: line 2: "),
+        ("a.epd", "f2f3 e7e5 g2g4 d8h4\n", "a.epd: line 1: the game is over after the opening \\(checkmate\\)"),
+        ("a.epd", "# nothing\n", "a.epd: holds no opening"),
+        (
+            "a.pgn",
+            '[Event "a"]\n\n1. e4 e5 *\n\n[Event "b"]\n\n1. e4 Ke4 *\n',
+            "a.pgn: the game after line 4, before line 8: .*Ke4",
+        ),
+        ("a.pgn", '[Event "a"]\n[FEN "nonsense"]\n\n1. e4 *\n', "a.pgn: the first game"),
+    ],
+)
+def test_bad_files_are_told_by_place(tmp_path, name, text, told):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=told) as caught:
+        openings(CHESS, 1, seed=0, file=tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_binary_files(tmp_path):
+    with pytest.raises(PawnzeroError, match=r"none\.epd: cannot be read"):
+        openings(CHESS, 1, seed=0, file=tmp_path / "none.epd")
+    (tmp_path / "net.pt").write_bytes(bytes(range(128, 256)))
+    with pytest.raises(UsageError, match="is not text"):
+        openings(CHESS, 1, seed=0, file=tmp_path / "net.pt")

@@ -1,0 +1,176 @@
+"""An iteration end to end: what it leaves behind, how it goes on after an interruption, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from pawnzero import pipeline
+from pawnzero.agent import Agent
+from pawnzero.config import Config, ModelConfig, SelfplayConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.progress import Progress
+from pawnzero.replay import ReplayBuffer
+
+CONFIG = Config(
+    game="tic_tac_toe",
+    mcts_sims=8,
+    num_selfplay=6,
+    batch_size=16,
+    trainer_iters=5,
+    replay_capacity=500,
+    eval_games=4,
+    keep_checkpoints=2,
+    model=ModelConfig(channels=8, blocks=1),
+)
+
+
+class Notes(Progress):
+    """Keeps what it is told; raises KeyboardInterrupt in the stage and at the count it is given."""
+
+    def __init__(self, stage: str = "", count: int = 0) -> None:
+        self.texts: List[str] = []
+        self._stop_at = (stage, count)
+        self._at = ("", 0)
+
+    def start(self, stage: str, total: int, unit: str) -> None:
+        self._at = (stage, 0)
+        if self._at == self._stop_at:
+            raise KeyboardInterrupt
+
+    def advance(self, count: int = 1, **figures: object) -> None:
+        self._at = (self._at[0], self._at[1] + count)
+        if self._at == self._stop_at:
+            raise KeyboardInterrupt
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def files_of(agent: Agent) -> Dict[str, Any]:
+    found = (p for p in agent.directory.rglob("*") if p.is_file() and p.name != ".lock")
+    return {str(p.relative_to(agent.directory)): p.stat().st_mtime_ns for p in found}
+
+
+def test_iterations_leave_what_is_promised(tmp_path: Path) -> None:
+    figures = pipeline.run_iteration(tmp_path / "A", CONFIG, iteration=0, device="cpu")
+    agent = Agent.open(tmp_path / "A")
+    assert {"iteration", "selfplay", "train", "arena", "promoted"} <= set(figures)
+    assert figures["iteration"] == 0
+    assert figures["selfplay"]["games"] == 6
+    assert figures["train"]["step"] == 5
+    assert figures["arena"]["games"] == 4
+    assert figures["promoted"] is True  # the first challenger always is
+    for path in (agent.latest, agent.best, agent.replay, agent.checkpoints / "ckpt_000005.pt"):
+        assert path.is_file()
+    arena = json.loads((agent.experiments / "last_arena.json").read_text())
+    assert arena["winrate"] == figures["arena"]["score"]
+    assert json.loads((agent.experiments / "prechecks.json").read_text())["ok"] is True
+    assert len((agent.experiments / "arena.csv").read_text().splitlines()) == 2
+    records = json.loads((agent.experiments / "train.json").read_text())
+    assert records and all({"step", "epoch", "loss"} <= set(record) for record in records)
+    buffer = ReplayBuffer(agent.replay)
+    assert len(buffer) == figures["selfplay"]["positions"]
+
+    for number in (1, 2):
+        later = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+        assert later["iteration"] == number
+        assert later["train"]["step"] == 5 * (number + 1)
+    agent = Agent.open(tmp_path / "A")
+    assert [step for step, _ in agent.numbered()] == [10, 15]
+    assert [found["iteration"] for found in agent.metadata["iterations"]] == [0, 1, 2]
+
+
+def test_a_finished_iteration_does_nothing_and_a_gap_is_refused(tmp_path: Path) -> None:
+    first = pipeline.run_iteration(tmp_path / "A", CONFIG, iteration=0, device="cpu")
+    agent = Agent.open(tmp_path / "A")
+    before = files_of(agent)
+    notes = Notes()
+    again = pipeline.run_iteration(tmp_path / "A", CONFIG, iteration=0, device="cpu", progress=notes)
+    assert again.pop("already_done") is True
+    assert again == first
+    assert any("finished" in text for text in notes.texts)
+    with pytest.raises(UsageError, match="at iteration 1"):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, iteration=2, device="cpu")
+    assert files_of(agent) == before
+
+
+@pytest.mark.parametrize(("stage", "count"), [("self-play", 3), ("train", 3), ("arena", 0)])
+def test_an_interrupted_iteration_goes_on(tmp_path: Path, stage: str, count: int) -> None:
+    class Stopper(Notes):
+        def start(self, stage: str, total: int, unit: str) -> None:
+            super().start("arena" if stage.startswith("arena") else stage, total, unit)
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Stopper(stage, count))
+    agent = Agent.open(tmp_path / "A")
+    assert agent.metadata["next_iteration"] == 0
+    notes = Notes()
+    figures = pipeline.run_iteration(tmp_path / "A", CONFIG, iteration=0, device="cpu", progress=notes)
+    assert any("goes on" in text for text in notes.texts)
+    assert figures["selfplay"]["games"] == 6
+    assert figures["train"]["step"] == 5
+    assert len(ReplayBuffer(agent.replay)) == figures["selfplay"]["positions"]
+    assert Agent.open(tmp_path / "A").metadata["next_iteration"] == 1
+
+
+def test_stages_alone(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    with pytest.raises(PawnzeroError, match="selfplay"):
+        pipeline.train_stage(agent, CONFIG, device="cpu")
+    assert pipeline.selfplay_stage(agent, CONFIG, games=3, device="cpu")["games"] == 3
+    assert pipeline.selfplay_stage(agent, CONFIG, games=2, device="cpu")["games"] == 2
+    assert len(set(ReplayBuffer(agent.replay).last_game_ids(10))) == 5
+    assert pipeline.train_stage(agent, CONFIG, epochs=2, device="cpu")["step"] == 10
+    assert pipeline.train_stage(agent, CONFIG, epochs=1, device="cpu")["step"] == 15
+
+
+def test_the_capacity_follows_the_settings_and_the_shape_does_not(tmp_path: Path) -> None:
+    pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    changed = dataclasses.replace(CONFIG, replay_capacity=40, model=ModelConfig(channels=16, blocks=1))
+    notes = Notes()
+    pipeline.run_iteration(tmp_path / "A", changed, device="cpu", progress=notes)
+    assert any("resized from 500 to 40" in text for text in notes.texts)
+    assert any("keeps its shape" in text for text in notes.texts)
+    assert ReplayBuffer(Agent.open(tmp_path / "A").replay).capacity == 40
+
+
+def test_a_run_counts_its_iterations(tmp_path: Path) -> None:
+    done = pipeline.run_until(tmp_path / "A", CONFIG, iterations=2, device="cpu")
+    assert [found["iteration"] for found in done["iterations"]] == [0, 1]
+    more = pipeline.run_until(tmp_path / "A", CONFIG, hours=1e-5, device="cpu")
+    assert [found["iteration"] for found in more["iterations"]] == [2]  # the budget was spent while it ran
+
+
+def test_smoke_finds_a_sound_setup() -> None:
+    figures = pipeline.smoke(device="cpu")
+    assert figures["ok"] is True
+    assert figures["faults"] == []
+    assert figures["plies"] > 0
+
+
+def test_a_failed_precheck_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pipeline.run_checks
+
+    def broken(*arguments: Any, **options: Any) -> Any:
+        report = real(*arguments, **options)
+        return dataclasses.replace(report, rows=[dataclasses.replace(report.rows[0], found="21", ok=False), *report.rows[1:]])
+
+    monkeypatch.setattr(pipeline, "run_checks", broken)
+    monkeypatch.setattr(pipeline, "_prechecked", False)
+    with pytest.raises(PawnzeroError, match="integrity checks failed"):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    agent = Agent.open(tmp_path / "A")
+    assert json.loads((agent.experiments / "prechecks.json").read_text())["ok"] is False
+    assert not agent.latest.exists()
+
+
+def test_long_games_are_counted_as_adjudicated(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(max_plies=3))
+    figures = pipeline.run_iteration(tmp_path / "A", config, device="cpu")
+    assert figures["selfplay"]["adjudicated"] == 6
+    assert figures["selfplay"]["draw_rate"] == 1.0

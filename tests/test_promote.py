@@ -1,0 +1,162 @@
+"""Promotion: who plays whom, when the best net is replaced, and what is written down."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+
+import pytest
+
+from pawnzero.agent import Agent
+from pawnzero.config import Config, ModelConfig
+from pawnzero.errors import PawnzeroError
+from pawnzero.games import get_game
+from pawnzero.nets import make_model
+from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pawnzero.players import game_of, parse_player
+from pawnzero.promote import COLUMNS, UNTRAINED, append_row, evaluate_and_promote
+
+SHAPE = ModelConfig(channels=8, blocks=1)
+CONFIG = Config(game="tic_tac_toe", model=SHAPE, mcts_sims=4, eval_games=5, seed=3)
+
+
+def checkpoint(step, seed, averaged_seed=None):
+    def weights(number):
+        return make_model("cpu", SHAPE.channels, SHAPE.blocks, SHAPE.se_ratio, game="tic_tac_toe", seed=number).state_dict()
+
+    return Checkpoint("tic_tac_toe", SHAPE, step, 1, weights(seed), weights(seed if averaged_seed is None else averaged_seed))
+
+
+@pytest.fixture
+def agent(tmp_path):
+    found = Agent.create(tmp_path / "AgentT", CONFIG)
+    save_checkpoint(found.latest, checkpoint(100, seed=7))
+    return found
+
+
+def rows(agent):
+    with open(agent.experiments / "arena.csv", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def promote(agent, **options):
+    return evaluate_and_promote(agent, CONFIG, device="cpu", **options)
+
+
+def test_the_first_best_plays_the_untrained_net_and_is_promoted_whatever_the_score(agent):
+    found = promote(agent, threshold=1.0)
+    assert found["promoted"]
+    assert found["opponent"] == found["second"] == UNTRAINED
+    assert (found["games"], found["simulations"], found["threshold"], found["step"]) == (5, 4, 1.0, 100)
+    assert agent.best.read_bytes() == agent.latest.read_bytes()
+    assert Agent.open(agent.directory).metadata["best"]["step"] == 100
+
+
+def test_the_untrained_net_is_the_one_the_agent_starts_from(agent):
+    save_checkpoint(agent.latest, checkpoint(0, seed=CONFIG.seed))
+    found = promote(agent, games=4)
+    assert (found["score"], found["distinct_games"]) == (0.5, 2)
+
+
+def test_an_equal_net_is_not_promoted(agent):
+    promote(agent)
+    save_checkpoint(agent.latest, checkpoint(200, seed=7))
+    found = promote(agent, games=4, threshold=0.5)
+    assert found["score"] == 0.5
+    assert not found["promoted"]
+    assert load_checkpoint(agent.best).step == 100
+    assert Agent.open(agent.directory).metadata["best"]["step"] == 100
+
+
+def test_only_above_the_threshold(agent):
+    promote(agent)
+    save_checkpoint(agent.latest, checkpoint(200, seed=11))
+    score = promote(agent, threshold=1.0)["score"]
+    assert load_checkpoint(agent.best).step == 100
+    assert not promote(agent, threshold=score)["promoted"]
+    assert promote(agent, threshold=score - 0.01)["promoted"]
+    assert load_checkpoint(agent.best).step == 200
+
+
+def test_the_averaged_weights_play(agent):
+    promote(agent)
+    save_checkpoint(agent.latest, checkpoint(100, seed=11, averaged_seed=7))
+    found = promote(agent, games=4)
+    assert found["score"] == 0.5
+    assert found["distinct_games"] == 2
+
+
+def test_what_was_found_is_on_disk(agent):
+    found = promote(agent, iteration=0)
+    assert json.loads((agent.experiments / "last_arena.json").read_text()) == json.loads(json.dumps(found))
+    assert found["winrate"] == found["score"]
+    again = promote(agent, games=2, iteration=1)
+    first, second = rows(agent)
+    assert (first["iteration"], first["promoted"], second["iteration"]) == ("0", "true", "1")
+    assert float(first["score"]) == pytest.approx(found["score"], abs=1e-5)
+    assert second["pairs"] == " ".join(map(str, again["pairs"]))
+    assert second["opponent"] == "AgentT best (step 100)"
+    assert (agent.experiments / "last_arena.pgn").read_text().count("[Result ") == 2
+    assert (agent.experiments / "arena.csv").read_text().startswith(",".join(COLUMNS) + "\n")
+
+
+def test_the_same_seed_plays_the_same_match(agent):
+    first = promote(agent, seed=5)
+    agent.best.unlink()
+    assert {**first, "time": ""} == {**promote(agent, seed=5), "time": ""}
+
+
+def test_without_a_latest_net_the_command_that_makes_one_is_named(tmp_path):
+    agent = Agent.create(tmp_path / "AgentT", CONFIG)
+    with pytest.raises(PawnzeroError, match=r"no latest net to evaluate; `pawnzero train .*AgentT` makes one"):
+        promote(agent)
+
+
+def test_a_latest_net_of_another_shape_changes_nothing(agent):
+    other = dataclasses.replace(SHAPE, channels=16)
+    net = make_model("cpu", 16, 1, game="tic_tac_toe").state_dict()
+    save_checkpoint(agent.latest, Checkpoint("tic_tac_toe", other, 5, 0, net, net))
+    with pytest.raises(PawnzeroError, match="16 channels"):
+        promote(agent)
+    assert list(agent.experiments.iterdir()) == []
+
+
+def test_a_torn_last_row_is_removed(tmp_path):
+    path = tmp_path / "arena.csv"
+    append_row(path, {"step": 1, "score": 0.5, "promoted": False, "elo": None})
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"2026,3,torn")
+    append_row(path, {"step": 2, "pairs": [0, 1, 2, 3, 4], "opponent": "a, b"})
+    with open(path, newline="") as stream:
+        first, second = csv.DictReader(stream)
+    assert (first["step"], first["score"], first["promoted"], first["elo"]) == ("1", "0.5", "false", "")
+    assert (second["step"], second["pairs"], second["opponent"]) == ("2", "0 1 2 3 4", "a, b")
+    assert path.read_bytes().startswith(whole)
+
+
+def test_a_torn_header_is_written_again_and_another_header_kept(tmp_path):
+    path = tmp_path / "arena.csv"
+    path.write_bytes(b"time,itera")
+    append_row(path, {"step": 1})
+    assert path.read_text().startswith(",".join(COLUMNS) + "\n")
+    path.write_text("score,step\n0.25,1\n")
+    append_row(path, {"step": 2, "score": 0.5, "games": 4})
+    assert path.read_text() == "score,step\n0.25,1\n0.5,2\n"
+
+
+def test_agents_and_checkpoints_are_players(agent):
+    game = get_game("tic_tac_toe")
+    with pytest.raises(PawnzeroError, match=r"no best net yet; `pawnzero promote .*` makes one, or name .*latest\.pt"):
+        parse_player(str(agent.directory), game=game, device="cpu")
+    promote(agent)
+    assert game_of(str(agent.directory)) == game_of(str(agent.latest)) == "tic_tac_toe"
+    best = parse_player(str(agent.directory), game=game, device="cpu", simulations=3)
+    latest = parse_player(str(agent.latest), game=game, device="cpu", simulations=0)
+    assert (best.name, latest.name) == ("AgentT", "AgentT/latest")
+    assert best.details == {"Net": f"{agent.best} (step 100)", "Simulations": "3"}
+    with pytest.raises(PawnzeroError, match=r"latest\.pt: plays tic_tac_toe, expected a player of connect_four"):
+        parse_player(str(agent.latest), game=get_game("connect_four"))
+    agent.latest.write_bytes(agent.latest.read_bytes()[:500])
+    with pytest.raises(PawnzeroError, match="truncated or damaged"):
+        parse_player(str(agent.latest), game=game)

@@ -1,0 +1,49 @@
+"""train.json: whole, short, and true to the state that training goes on from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pawnzero.errors import PawnzeroError
+from pawnzero.train.log import TrainLog, thinned
+
+
+def test_thinning_keeps_the_newer_half_and_the_first() -> None:
+    records = [{"step": step} for step in range(1, 2502)]
+    kept = [record["step"] for record in thinned(records, most=2000)]
+    assert len(kept) <= 2000
+    assert kept[:2] == [1, 3]
+    assert kept[-1250:] == list(range(1252, 2502))
+    assert thinned(records[:50], most=2000) == records[:50]
+    assert len(thinned(records, most=10)) <= 10
+
+
+def test_a_file_is_continued_from_the_saved_step(tmp_path: Path) -> None:
+    path = tmp_path / "experiments" / "train.json"
+    log = TrainLog(path, step=0)
+    for step in (10, 20, 30):
+        log.add({"step": step, "loss": 1.0})
+    log.close()
+    log = TrainLog(path, step=20)  # killed after step 30 was logged, saved at 20
+    log.add({"step": 25, "loss": 2.0})
+    log.close()
+    assert [record["step"] for record in json.loads(path.read_text())] == [10, 20, 25]
+
+
+def test_no_file_is_written_without_a_path(tmp_path: Path) -> None:
+    log = TrainLog(None, step=0)
+    log.add({"step": 1})
+    log.close()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "[{}]", "[", ""])
+def test_another_file_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "train.json"
+    path.write_text(text)
+    with pytest.raises(PawnzeroError, match=r"train\.json"):
+        TrainLog(path, step=0)
+    assert path.read_text() == text

@@ -1,0 +1,310 @@
+"""Training as a whole, on tic-tac-toe: it learns, saves, stops and goes on, and says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Dict, List
+
+import pytest
+import torch
+from random_games import CONFIG, configure, fill
+
+from pawnzero.config import ModelConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.nets import make_model
+from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.progress import Figure, Progress
+from pawnzero.replay import ReplayBuffer
+from pawnzero.train import train
+
+
+class Heard(Progress):
+    """Keeps what it is told, and runs an action after a number of steps."""
+
+    def __init__(self, after: int = -1, action=lambda: None) -> None:  # type: ignore[no-untyped-def]
+        self.notes: List[str] = []
+        self.steps = 0
+        self._after, self._action = after, action
+
+    def advance(self, count: int = 1, **figures: Figure) -> None:
+        self.steps += count
+        if self.steps == self._after:
+            self._action()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture
+def buffer(tmp_path: Path) -> ReplayBuffer:
+    return fill(tmp_path / "replay.pt")
+
+
+def weights(folder: Path, averaged: bool = False) -> Dict[str, torch.Tensor]:
+    checkpoint = load_checkpoint(folder / "latest.pt")
+    return checkpoint.averaged if averaged else checkpoint.net
+
+
+def assert_same_state(one: Path, other: Path) -> None:
+    """Bit for bit: weights, average, optimizer, step."""
+    first, second = load_checkpoint(one / "latest.pt"), load_checkpoint(other / "latest.pt")
+    assert (first.step, first.epoch) == (second.step, second.epoch)
+    for name in first.net:
+        assert torch.equal(first.net[name], second.net[name]), name
+        assert torch.equal(first.averaged[name], second.averaged[name]), name
+    assert first.training is not None
+    assert second.training is not None
+    moments, others = first.training["optimizer"]["state"], second.training["optimizer"]["state"]
+    assert len(moments) > 10
+    for index, moment in moments.items():
+        assert all(torch.equal(moment[key], others[index][key]) for key in ("step", "exp_avg", "exp_avg_sq"))
+
+
+def gradients(folder: Path) -> List[torch.Tensor]:
+    """A tenth of the first step's gradient, a tensor a parameter: Adam's first moment after one step."""
+    training = load_checkpoint(folder / "latest.pt").training
+    assert training is not None
+    moments = training["optimizer"]["state"]
+    assert all(moment["step"] == 1 for moment in moments.values())
+    return [moments[index]["exp_avg"] for index in sorted(moments)]
+
+
+def assert_same_gradient(one: Path, other: Path) -> None:
+    """To rounding. (Weights after the step differ by more: Adam blows up the rounding of a gradient that is truly zero.)"""
+    assert max(float(gradient.abs().max()) for gradient in gradients(one)) > 1e-3
+    for index, (first, second) in enumerate(zip(gradients(one), gradients(other))):
+        assert torch.allclose(first, second, atol=1e-7), index
+
+
+def losses(folder: Path) -> Dict[int, float]:
+    return {record["step"]: record["loss"] for record in json.loads((folder / "train.json").read_text())}
+
+
+def test_it_learns_and_leaves_what_it_promises(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    log = tmp_path / "train.json"
+    report = train(buffer, CONFIG, checkpoints=tmp_path / "new", until_step=60, device="cpu", log=log, save_every=20)
+    records = json.loads(log.read_text())
+    assert [record["step"] for record in records] == [10, 20, 30, 40, 50, 60]
+    assert [record["epoch"] for record in records] == [1, 2, 3, 4, 5, 6]
+    assert records[-1]["loss"] < records[0]["loss"] - 0.1
+    assert records[0]["lr"] == CONFIG.trainer.lr
+    for record in records:
+        assert record["policy_kl"] == pytest.approx(record["policy_loss"] - record["target_entropy"], abs=1e-6)
+        assert record["grad_norm"] > 0
+        assert record["weight_norm"] > 0
+        assert 0 <= record["replay_age"] < len(buffer)
+    assert sum("held_out_loss" in record for record in records) == 3
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "ckpt_000020.pt",
+        "ckpt_000040.pt",
+        "ckpt_000060.pt",
+        "latest.pt",
+    ]
+    assert (report.step, report.steps_done, report.epoch, report.samples) == (60, 60, 6, 960)
+    assert report.loss == pytest.approx(sum(record["loss"] for record in records) / 6, rel=1e-5)
+    assert report.last_loss == pytest.approx(records[-1]["loss"], rel=1e-5)
+    assert report.checkpoint == str(tmp_path / "new" / "ckpt_000060.pt")
+    assert report.held_out_value_loss is not None
+    assert json.loads(json.dumps(report.to_json()))["device"] == "cpu"
+    raw, averaged = weights(tmp_path / "new"), weights(tmp_path / "new", averaged=True)
+    assert all(torch.isfinite(tensor).all() for tensor in averaged.values())
+    assert any(not torch.equal(raw[name], averaged[name]) for name in raw)
+
+
+def test_numbered_checkpoints_are_pruned_but_never_the_newest_written(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    folder = tmp_path / "c"
+    folder.mkdir()
+    for step in (900, 800, 700):
+        (folder / f"ckpt_{step:06d}.pt").write_bytes(b"of an earlier run")
+    train(buffer, CONFIG, checkpoints=folder, until_step=4, device="cpu", save_every=1)
+    assert sorted(path.name for path in folder.glob("ckpt_*")) == ["ckpt_000004.pt", "ckpt_000800.pt", "ckpt_000900.pt"]
+
+
+@pytest.mark.parametrize(("batch_size", "accumulate"), [(4, 4), (16, 1), (5, 2)])
+def test_the_gradient_is_that_of_the_effective_batch(
+    tmp_path: Path, buffer: ReplayBuffer, batch_size: int, accumulate: int
+) -> None:
+    one = replace(CONFIG, batch_size=batch_size * accumulate, grad_accum_steps=1)
+    parts = replace(CONFIG, batch_size=batch_size, grad_accum_steps=accumulate)
+    for name, config in (("one", one), ("parts", parts)):
+        folder = tmp_path / name
+        report = train(buffer, config, checkpoints=folder, until_step=1, device="cpu", log=folder / "train.json")
+        assert report.samples == batch_size * accumulate
+    assert_same_gradient(tmp_path / "one", tmp_path / "parts")
+    assert losses(tmp_path / "one")[1] == pytest.approx(losses(tmp_path / "parts")[1], rel=1e-6)
+
+
+def test_stopping_and_going_on_changes_nothing(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(buffer, CONFIG, checkpoints=whole, until_step=30, device="cpu", log=whole / "train.json")
+    stop = Heard(after=13, action=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    first = train(buffer, CONFIG, checkpoints=parts, until_step=30, device="cpu", log=parts / "train.json", progress=stop)
+    assert first.interrupted
+    assert first.step == 14  # the step in hand is finished
+    assert load_checkpoint(parts / "latest.pt").step == 14
+    assert (parts / "ckpt_000014.pt").exists()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    second = train(buffer, CONFIG, checkpoints=parts, until_step=30, device="cpu", log=parts / "train.json")
+    assert (second.step, second.steps_done, second.interrupted) == (30, 16, False)
+    assert_same_state(whole, parts)
+    assert losses(whole)[30] == losses(parts)[30]
+    assert sorted(losses(parts)) == [10, 14, 20, 30]
+
+
+def test_a_keyboard_interrupt_between_steps_saves(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    report = train(
+        buffer, CONFIG, checkpoints=tmp_path / "c", until_step=30, device="cpu", progress=Heard(after=3, action=interrupt)
+    )
+    assert (report.interrupted, report.step) == (True, 3)
+    assert load_checkpoint(tmp_path / "c" / "latest.pt").step == 3
+
+
+def test_a_new_stage_sees_the_new_rows_and_a_done_one_does_nothing(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    folder = tmp_path / "c"
+    train(buffer, CONFIG, checkpoints=folder, until_step=2, device="cpu")
+    before = (folder / "latest.pt").read_bytes()
+    idle = train(buffer, CONFIG, checkpoints=folder, until_step=2, device="cpu")
+    assert (idle.steps_done, idle.step, idle.loss, idle.checkpoint) == (0, 2, None, None)
+    assert (folder / "latest.pt").read_bytes() == before
+    old = load_checkpoint(folder / "latest.pt").training
+    fill(tmp_path / "replay.pt", games=3)
+    train(buffer, CONFIG, checkpoints=folder, until_step=4, device="cpu")
+    new = load_checkpoint(folder / "latest.pt").training
+    assert old is not None
+    assert new is not None
+    assert new["stage"]["window"][1] > old["stage"]["window"][1]
+    assert new["stage"]["start_step"] == 2
+
+
+def test_settings_that_change_between_calls_count(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    train(buffer, CONFIG, checkpoints=tmp_path, until_step=2, device="cpu")
+    train(buffer, configure(lr=0.5, wd=0.25, warmup_steps=0), checkpoints=tmp_path, until_step=3, device="cpu")
+    saved = load_checkpoint(tmp_path / "latest.pt").training
+    assert saved is not None
+    groups = saved["optimizer"]["param_groups"]
+    assert [group["weight_decay"] for group in groups] == [0.25, 0.0]
+    assert [group["lr"] for group in groups] == [0.5, 0.5]
+
+
+def test_out_of_memory_halves_the_micro_batch_and_repeats_the_step(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    plain, tight = tmp_path / "plain", tmp_path / "tight"
+    config = replace(CONFIG, batch_size=16, grad_accum_steps=1)
+    train(buffer, config, checkpoints=plain, until_step=1, device="cpu")
+    net = make_model("cpu", 8, 1, 4, "tic_tac_toe", config.seed)
+    seen: List[int] = []
+
+    def allocate(module: torch.nn.Module, inputs: tuple) -> None:  # a card that holds 5 samples
+        seen.append(len(inputs[0]))
+        if len(inputs[0]) > 5:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    net.register_forward_pre_hook(allocate)
+    told = Heard()
+    report = train(buffer, config, checkpoints=tight, until_step=1, device="cpu", net=net, progress=told)
+    assert_same_gradient(plain, tight)
+    train(buffer, config, checkpoints=tight, until_step=2, device="cpu", net=net)
+    assert seen[:6] == [16, 8, 4, 4, 4, 4]
+    assert seen.count(16) == 2  # a new stage tries again, memory may have come free
+    assert len(told.notes) == 2
+    assert "micro-batch 8 becomes 4, 4 passes a step; the effective batch stays 16" in told.notes[1]
+    assert report.micro_batch == 4
+
+
+def test_out_of_memory_in_the_backward_pass_counts_no_sample_twice(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    plain, tight = tmp_path / "plain", tmp_path / "tight"
+    train(buffer, CONFIG, checkpoints=plain, until_step=1, device="cpu")
+    net = make_model("cpu", 8, 1, 4, "tic_tac_toe", CONFIG.seed)
+    calls: List[int] = []
+
+    def allocate(module: torch.nn.Module, grad_input: tuple, grad_output: tuple) -> None:
+        calls.append(1)
+        if len(calls) == 2:  # the first micro-batch's gradient is in place by then
+            raise MemoryError
+
+    net.value_out.register_full_backward_hook(allocate)
+    report = train(buffer, CONFIG, checkpoints=tight, until_step=1, device="cpu", net=net)
+    assert report.micro_batch == 4
+    assert_same_gradient(plain, tight)
+
+
+def test_a_net_too_large_for_one_sample_and_other_errors_are_raised(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    for error, message in (("out of memory", "micro-batch of 1"), ("shapes differ", "shapes differ")):
+        net = make_model("cpu", 8, 1, 4, "tic_tac_toe")
+
+        def fail(module: torch.nn.Module, inputs: tuple, error: str = error) -> None:
+            raise RuntimeError(error)
+
+        net.register_forward_pre_hook(fail)
+        with pytest.raises((PawnzeroError, RuntimeError), match=message):
+            train(buffer, CONFIG, checkpoints=tmp_path / "c", until_step=1, device="cpu", net=net)
+    assert not list((tmp_path / "c").iterdir())
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    folder = tmp_path / "c"
+    net = make_model("cpu", 8, 1, 4, "tic_tac_toe")
+
+    def poison() -> None:
+        with torch.no_grad():
+            net.value_out.bias.fill_(float("nan"))
+
+    log = tmp_path / "train.json"
+    with pytest.raises(PawnzeroError, match=r"not finite at step 15 \(replay rows \d+, .*16 in all\)"):
+        train(
+            buffer,
+            CONFIG,
+            checkpoints=folder,
+            until_step=30,
+            device="cpu",
+            net=net,
+            log=log,
+            progress=Heard(after=14, action=poison),
+            save_every=7,
+        )
+    assert load_checkpoint(folder / "latest.pt").step == 14
+    assert [record["step"] for record in json.loads(log.read_text())] == [7, 10, 14]
+
+
+def test_mixed_precision_says_what_it_does_and_learns_the_same(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    told = Heard()
+    plain = train(buffer, CONFIG, checkpoints=tmp_path / "plain", until_step=20, device="cpu")
+    mixed = train(buffer, CONFIG, checkpoints=tmp_path / "mixed", until_step=20, device="cpu", use_amp=True, progress=told)
+    assert plain.precision == "float32"
+    assert mixed.precision in ("float32", "bfloat16")
+    assert mixed.precision in told.notes[0]
+    assert mixed.loss == pytest.approx(plain.loss, rel=0.02)
+
+
+def test_mistakes_are_answered_in_one_line(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    def attempt(config=CONFIG, where=buffer, folder=tmp_path / "c", **options):  # type: ignore[no-untyped-def]
+        return train(where, config, checkpoints=folder, until_step=1, **{"device": "cpu", **options})
+
+    with pytest.raises(UsageError, match="batch_size 0: expected 1 or more"):
+        attempt(replace(CONFIG, batch_size=0))
+    with pytest.raises(UsageError, match="grad_accum_steps 0"):
+        attempt(replace(CONFIG, grad_accum_steps=0))
+    with pytest.raises(UsageError, match="device"):
+        attempt(device="gpu")
+    with pytest.raises(PawnzeroError, match="selfplay"):
+        attempt(where=ReplayBuffer(tmp_path / "empty.pt", game="tic_tac_toe"))
+    with pytest.raises(PawnzeroError, match="connect_four"):
+        attempt(net=make_model("cpu", 8, 1, 4, "connect_four"))
+    assert not list((tmp_path / "c").iterdir())
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(PawnzeroError, match="cannot be made"):
+        attempt(folder=tmp_path / "file" / "c")
+    attempt()
+    before = (tmp_path / "c" / "latest.pt").read_bytes()
+    with pytest.raises(PawnzeroError, match="16 channels"):
+        attempt(replace(CONFIG, model=ModelConfig(channels=16, blocks=1)))
+    assert (tmp_path / "c" / "latest.pt").read_bytes() == before
+    (tmp_path / "c" / "latest.pt").write_bytes(before[:1000])
+    with pytest.raises(PawnzeroError, match=r"latest\.pt"):
+        attempt()

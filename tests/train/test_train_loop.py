@@ -1,0 +1,78 @@
+"""Training from a plain dictionary, as old scripts do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+import torch
+from random_games import fill
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.nets import PolicyValueNet, make_model
+from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.replay import ReplayBuffer
+from pawnzero.train import train_loop
+
+
+@pytest.fixture
+def buffer(tmp_path: Path) -> ReplayBuffer:
+    return fill(tmp_path / "replay.pt", games=20)
+
+
+def make_net(channels: int = 8, seed: int = 0) -> PolicyValueNet:
+    return make_model("cpu", channels, 1, 4, "tic_tac_toe", seed)
+
+
+def settings(tmp_path: Path, **more: Any) -> Dict[str, Any]:
+    return {"ckpt_dir": str(tmp_path / "checkpoints"), "batch_size": 8, "lr": 1e-3, "iters": 2, **more}
+
+
+def test_the_net_holds_the_trained_weights_and_the_next_call_goes_on(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    model = make_net()
+    report = train_loop(model, buffer, settings(tmp_path, epochs=2))
+    assert (report.step, report.steps_done, report.epoch) == (4, 4, 2)
+    saved = load_checkpoint(tmp_path / "checkpoints" / "latest.pt")
+    assert all(torch.equal(tensor, saved.net[name]) for name, tensor in model.state_dict().items())
+    fresh = make_net(seed=9)
+    report = train_loop(fresh, buffer, settings(tmp_path))
+    assert (report.step, report.steps_done, report.epoch) == (6, 2, 3)
+    other = make_net(seed=10)
+    train_loop(other, buffer, settings(tmp_path))
+    distance = [(fresh.state_dict()[name] - other.state_dict()[name]).abs().max() for name in saved.net]
+    assert max(distance) < 0.05  # two steps apart, not two nets
+
+
+def test_the_log_goes_to_the_agents_experiments(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    (tmp_path / "experiments").mkdir()
+    train_loop(make_net(), buffer, settings(tmp_path))
+    assert (tmp_path / "experiments" / "train.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batchsize": 3}, "unknown key 'batchsize'; the nearest valid one is 'batch_size'"),
+        ({"batch_size": 0}, "batch_size is 0, expected an integer of at least 1"),
+        ({"lr": "fast"}, "lr is 'fast', expected a number"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"use_amp": 1}, "use_amp is 1"),
+        ({"ckpt_dir": None}, "ckpt_dir"),
+        ({"device": "tpu"}, "tpu"),
+    ],
+)
+def test_wrong_keys_and_values(tmp_path: Path, buffer: ReplayBuffer, change: Dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        train_loop(make_net(), buffer, settings(tmp_path, **change))
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_another_shape_and_an_empty_buffer(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    train_loop(make_net(), buffer, settings(tmp_path))
+    before = (tmp_path / "checkpoints" / "latest.pt").read_bytes()
+    with pytest.raises(PawnzeroError, match="16 channels"):
+        train_loop(make_net(channels=16), buffer, settings(tmp_path))
+    with pytest.raises(PawnzeroError, match="selfplay"):
+        train_loop(make_net(), ReplayBuffer(tmp_path / "none.pt", game="tic_tac_toe"), settings(tmp_path))
+    assert (tmp_path / "checkpoints" / "latest.pt").read_bytes() == before
