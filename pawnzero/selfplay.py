@@ -10,7 +10,7 @@ import os
 import threading
 from dataclasses import dataclass
 from queue import Queue
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sized, Tuple
 
 import numpy as np
 
@@ -196,7 +196,7 @@ def workers_for(games: int, cores: int) -> int:
 def play_games(
     game: Game,
     evaluator: Evaluator,
-    numbers: Sequence[int],
+    numbers: Iterable[int],
     *,
     simulations: int,
     search: SearchConfig,
@@ -209,7 +209,7 @@ def play_games(
 ) -> Iterator[GameRecord]:
     """Play one game for each number and yield the records as the games end.
 
-    numbers:  game numbers, unique within the agent; with `seed` each determines its game
+    numbers:  game numbers, unique within the agent; with `seed` each determines its game. May be endless
     leaves:   leaves a wave takes from each tree (`search.leaves_a_tree` chooses it from how many games there are)
     threads:  threads that play side by side; 0: as many as cores, if there are games enough
     workload: counts what it costs, when given
@@ -217,7 +217,9 @@ def play_games(
     """
     wanted = settings.games_in_flight
     cores = threads or os.cpu_count() or 1
-    in_flight = min(len(numbers), wanted or _GAMES_A_WORKER * cores)
+    in_flight = wanted or _GAMES_A_WORKER * cores
+    if isinstance(numbers, Sized):
+        in_flight = min(in_flight, len(numbers))
     workers = threads or workers_for(in_flight, cores)
     workers = max(1, min(workers, in_flight))
     left, stop = iter(numbers), stop or threading.Event()

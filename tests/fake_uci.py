@@ -12,6 +12,13 @@ from pathlib import Path
 
 import chess
 
+GREETING = (
+    "id name Fake",
+    "option name Style type check default false",
+    "option name Skill Level type spin default 5 min 0 max 9",
+    "uciok",
+)
+
 
 def answer(fault: str, board: chess.Board) -> str:
     if fault == "crash":
@@ -36,9 +43,7 @@ def main() -> None:
     for line in sys.stdin:
         words = line.split()
         if words[:1] == ["uci"]:
-            print(
-                "id name Fake\noption name Style type check default false\noption name Skill Level type spin default 5 min 0 max 9\nuciok"
-            )
+            print("\n".join(GREETING))
         elif words[:1] == ["isready"]:
             print("readyok")
         elif words[:1] == ["position"]:

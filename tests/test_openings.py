@@ -79,7 +79,8 @@ def test_epd_and_fen_lines(tmp_path):
 def test_pgn_main_lines(tmp_path):
     file = tmp_path / "some.pgn"
     file.write_text(
-        '[Event "a"]\n\n1. e4 (1. d4 d5) e5 {a comment} 2. Nf3 *\n\n[Event "b"]\n[SetUp "1"]\n[FEN "4k3/8/8/8/8/8/8/4K2R w K - 0 1"]\n\n1. O-O *\n'
+        '[Event "a"]\n\n1. e4 (1. d4 d5) e5 {a comment} 2. Nf3 *\n\n'
+        '[Event "b"]\n[SetUp "1"]\n[FEN "4k3/8/8/8/8/8/8/4K2R w K - 0 1"]\n\n1. O-O *\n'
     )
     short, long = sorted(openings(CHESS, 2, seed=0, file=file), key=lambda line: len(line.actions))
     assert CHESS.format(long.state).startswith("rnbqkbnr/pppp1ppp/8/4p3/4P3/5N2/PPPP1PPP/RNBQKB1R b KQkq -")

@@ -158,7 +158,7 @@ def test_a_failed_precheck_stops_training(tmp_path: Path, monkeypatch: pytest.Mo
 
     def broken(*arguments: Any, **options: Any) -> Any:
         report = real(*arguments, **options)
-        return dataclasses.replace(report, rows=[dataclasses.replace(report.rows[0], found="21", ok=False), *report.rows[1:]])
+        return dataclasses.replace(report, rows=[dataclasses.replace(report.rows[0], found="21"), *report.rows[1:]])
 
     monkeypatch.setattr(pipeline, "run_checks", broken)
     monkeypatch.setattr(pipeline, "_prechecked", False)

@@ -21,7 +21,7 @@ Block = Tuple[str, str, str]
 
 
 def _blocks() -> List[Block]:
-    """(mark, language, text) of every block in README; the mark is "" for what runs in seconds, "unmarked" where there is none."""
+    """(mark, language, text) of every block in README; the mark is "" for what runs in seconds, "unmarked" for no mark."""
     found = []
     for match in _BLOCK.finditer(README):
         marked = match.group(0).startswith("<!--")
@@ -35,25 +35,20 @@ def _commands(*marks: str) -> List[str]:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What a fresh clone has of what the commands need."""
-    for name in ("training", "pawnzero", "models/.gitkeep"):
-        source, target = ROOT / name, tmp_path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(str(source), str(target), ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(str(source), str(target))
+    """What a fresh clone has of what the commands need. The package is this one's, whose kernels are compiled already."""
+    shutil.copytree(str(ROOT / "training"), str(tmp_path / "training"), ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "models").mkdir()
     return tmp_path
 
 
 def _environment(clone: Path) -> Dict[str, str]:
-    """`python3` and `pawnzero` are those of this interpreter, and what they run is the clone."""
+    """`python3` and `pawnzero` are those of this interpreter and of this repository."""
     tools = clone / ".tools"
     tools.mkdir(exist_ok=True)
     for name, arguments in (("python3", ""), ("pawnzero", " -m pawnzero")):
         (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
         (tools / name).chmod(0o755)
-    return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(clone)}
+    return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
 
 
 def _run(command: str, clone: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 
 _SMALLEST_BATCH = 8
-_SILENT = Progress()
 
 
 class NetEvaluator:
@@ -35,14 +34,14 @@ class NetEvaluator:
     """
 
     def __init__(
-        self, net: PolicyValueNet, device: str = "auto", precision: str = "auto", progress: Progress = _SILENT
+        self, net: PolicyValueNet, device: str = "auto", precision: str = "auto", progress: Optional[Progress] = None
     ) -> None:
         self.device = resolve_device(device)
         chosen = choose_precision(net, self.device, precision)
         self.precision = chosen.name
         self.description = f"{self.device}, {chosen.name} ({chosen.reason})"
         self.positions = 0
-        self._progress = progress
+        self._progress = progress or Progress()
         self._lock = threading.Lock()
         self._backend: Union[CpuBackend, DeviceBackend]
         if self.device.type == "cpu":

@@ -23,7 +23,6 @@ NINE = np.uint64(9)
 SIXTEEN = np.uint64(16)
 RANK_MASK = np.uint64(56)
 SIX_BITS = np.uint64(63)
-RANK_BYTE = np.uint64(0xFF)
 
 FILE_A = np.uint64(0x0101010101010101)
 FILE_H = np.uint64(0x8080808080808080)

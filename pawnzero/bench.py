@@ -1,0 +1,212 @@
+"""How fast this machine runs each part, all in one run, so that the figures can be set against each other.
+
+Every figure is measured over at least `SECONDS` after a warm-up, with the default 64×6 chess net and 64 simulations where a net or
+a search is meant. CONTRACT's definitions: `selfplay_efficiency` is positions really sent to the net a second in self-play
+÷ what the bare net does at its best batch; `train_efficiency` is samples a second of real training ÷ those of a bare
+loop on ready random tensors.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import platform
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional, Tuple
+
+import numpy as np
+import torch
+
+from pawnzero.config import Config, SearchConfig, SelfplayConfig
+from pawnzero.games import get_game
+from pawnzero.games.chess.perft import perft
+from pawnzero.nets import make_model
+from pawnzero.nets.device import resolve_device
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.progress import Progress
+from pawnzero.replay import ReplayBuffer
+from pawnzero.search import Evaluator, UniformEvaluator
+from pawnzero.selfplay import Workload, play_games
+from pawnzero.train import train
+from pawnzero.train.losses import Targets, losses
+
+SECONDS = 4.0
+_SEARCH_GAMES = 512
+_BATCHES = (64, 128, 256, 512, 1024)
+_BIG_BATCHES = (2048, 4096, 8192, 16384)
+
+
+def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> Dict[str, Any]:
+    """Measure everything. Returns the contract's figures, and with them the settings and where self-play's time goes."""
+    progress = progress or Progress()
+    config = Config()
+    parts = 6
+    progress.start("bench", parts, "parts")
+    figures: Dict[str, Any] = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+    figures["perft_nps"] = round(_perft_speed())
+    progress.advance(1, perft_nps=figures["perft_nps"])
+    searched = _selfplay_speed(UniformEvaluator(), config, games=_SEARCH_GAMES, threads=2)
+    figures["search_nps"] = round(searched["simulations"])
+    progress.advance(1, search_nps=figures["search_nps"])
+    net = make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio)
+    evaluator = NetEvaluator(net, device)
+    figures["device"] = evaluator.description
+    speed, batch = _net_speed(evaluator)
+    progress.advance(1, net_evals_per_second=round(speed))
+    played = _selfplay_speed(evaluator, config, games=0, threads=0)
+    again, _ = _net_speed(evaluator, (batch,))
+    speed = max(speed, again)  # once before and once after, so that a slow moment does not flatter the ratio
+    figures["net_evals_per_second"] = round(speed)
+    figures["net_batch"] = batch
+    figures["selfplay_nodes_per_second"] = round(played["simulations"])
+    figures["selfplay_evaluations_per_second"] = round(played["evaluated"])
+    figures["selfplay_efficiency"] = round(played["evaluated"] / speed, 4)
+    figures["selfplay_phases"] = {phase: round(share, 4) for phase, share in played["phases"].items()}
+    progress.advance(2, selfplay_nodes_per_second=figures["selfplay_nodes_per_second"])
+    trained, bare = _train_speed(net, config, device)
+    figures["train_samples_per_second"] = round(trained, 1)
+    figures["train_efficiency"] = round(trained / bare, 4)
+    progress.advance(1, train_samples_per_second=figures["train_samples_per_second"])
+    progress.finish()
+    return figures
+
+
+def _rate(work: Callable[[], int], seconds: float = SECONDS) -> float:
+    """How much of what `work` counts is done a second, over at least `seconds` after one call to warm up."""
+    work()
+    done, started = 0, time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        done += work()
+    return done / (time.perf_counter() - started)
+
+
+def _perft_speed() -> float:
+    perft("startpos", 3)
+    return _rate(lambda: perft("startpos", 6))
+
+
+def _selfplay_speed(evaluator: Evaluator, config: Config, *, games: int, threads: int) -> Dict[str, Any]:
+    """Simulations and evaluations a second of self-play in full swing, and the share of thread time in each phase."""
+    workload, stop = Workload(), threading.Event()
+    played = play_games(
+        get_game("chess"),
+        evaluator,
+        itertools.count(),
+        simulations=config.mcts_sims,
+        search=config.search,
+        settings=SelfplayConfig(games_in_flight=games),
+        seed=0,
+        threads=threads,
+        workload=workload,
+        stop=stop,
+    )
+    player = threading.Thread(target=lambda: [None for _ in played], daemon=True)
+    player.start()
+    try:
+        _until(lambda: workload.simulations > 4 * config.mcts_sims or not player.is_alive())
+        time.sleep(SECONDS / 2)
+        before = _snapshot(workload)
+        time.sleep(2 * SECONDS)
+        after = _snapshot(workload)
+    finally:
+        stop.set()
+        player.join()
+    seconds = after[0] - before[0]
+    spent = {phase: after[3][phase] - before[3][phase] for phase in after[3]}
+    total = sum(spent.values()) or 1.0
+    return {
+        "simulations": (after[1] - before[1]) / seconds,
+        "evaluated": (after[2] - before[2]) / seconds,
+        "phases": {phase: share / total for phase, share in spent.items()},
+    }
+
+
+def _until(ready: Callable[[], bool]) -> None:
+    while not ready():
+        time.sleep(0.01)
+
+
+def _snapshot(workload: Workload) -> Tuple[float, int, int, Dict[str, float]]:
+    return time.perf_counter(), workload.simulations, workload.evaluated, workload.seconds
+
+
+def _net_speed(evaluator: NetEvaluator, batches: Tuple[int, ...] = ()) -> Tuple[float, int]:
+    """Evaluations a second of the bare folded net on planes that are ready on the device, and the batch at which it is best."""
+    game = get_game("chess")
+    batches = batches or (_BATCHES if evaluator.device.type == "cpu" else _BATCHES[2:] + _BIG_BATCHES)
+    best = (0.0, 0)
+    for batch in batches:
+        planes = torch.rand(batch, game.bit_planes + game.scalar_planes, *game.board_shape, device=evaluator.device)
+        planes = planes.to(getattr(torch, evaluator.precision)).contiguous(memory_format=torch.channels_last)
+
+        def work(planes: torch.Tensor = planes) -> int:
+            evaluator.forward(planes)
+            if evaluator.device.type == "cuda":
+                torch.cuda.synchronize(evaluator.device)
+            return len(planes)
+
+        best = max(best, (_rate(work, SECONDS if len(batches) == 1 else SECONDS / 2), batch))
+    if len(batches) == 1:
+        return best
+    return _net_speed(evaluator, (best[1],))
+
+
+def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[float, float]:
+    """Samples a second of training from a replay file, and of a bare loop of the same net, batch and precision."""
+    with tempfile.TemporaryDirectory() as folder:
+        buffer = ReplayBuffer(Path(folder) / "replay.pt", capacity=20_000, game="chess")
+        games = play_games(
+            get_game("chess"),
+            UniformEvaluator(),
+            range(64),
+            simulations=4,
+            search=SearchConfig(),
+            settings=SelfplayConfig(),
+            seed=0,
+        )
+        for record in games:
+            buffer.append(record)
+        checkpoints = Path(folder) / "checkpoints"
+        bare = _bare_speed(config, device)
+        report = train(buffer, config, checkpoints=checkpoints, until_step=5, device=device)
+        steps = max(20, int(SECONDS * bare / config.batch_size))
+        report = train(buffer, config, checkpoints=checkpoints, until_step=5 + steps, device=device)
+        buffer.close()
+    return report.samples_per_second, max(bare, _bare_speed(config, device))
+
+
+def _bare_speed(config: Config, device: str) -> float:
+    game, where = get_game("chess"), resolve_device(device)
+    net = make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio)
+    net.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(net.parameters(), lr=config.trainer.lr)
+    size, moves = config.batch_size, 32
+    planes = torch.rand(size, game.bit_planes + game.scalar_planes, *game.board_shape, device=where)
+    planes = planes.contiguous(memory_format=torch.channels_last)
+    legal = np.random.default_rng(0).integers(0, game.num_actions, (size, moves))
+    targets = Targets(
+        torch.from_numpy(legal).to(where),
+        torch.full((size,), moves, device=where),
+        torch.full((size, moves), 1.0 / moves, device=where),
+        torch.ones(size, device=where),
+        torch.full((size, 3), 1.0 / 3, device=where),
+        torch.full((size, 3), 1.0 / 3, device=where),
+    )
+
+    def work() -> int:
+        optimizer.zero_grad(set_to_none=True)
+        policy_logits, wdl_logits = net(planes)
+        loss, _ = losses(
+            policy_logits, wdl_logits, targets, value_mix=0.0, value_weight=1.0, policy_total=float(size), samples_total=size
+        )
+        loss.backward()
+        optimizer.step()
+        if where.type == "cuda":
+            torch.cuda.synchronize(where)
+        return size
+
+    return _rate(work)
