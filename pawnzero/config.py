@@ -57,6 +57,25 @@ class SelfplayConfig:
     temperature: float = field(default=1.0, metadata={"help": "temperature of move choice in the opening", "min": 0.0})
     temperature_plies: int = field(default=30, metadata={"help": "plies before the temperature falls", "min": 0})
     temperature_end: float = field(default=0.25, metadata={"help": "temperature after that", "min": 0.0})
+    full_search_share: float = field(
+        default=1.0,
+        metadata={"help": "share of moves searched fully; the others cheaply, training the value only", "min": 0.0, "max": 1.0},
+    )
+    cheap_sims: int = field(default=16, metadata={"help": "simulations of a cheap search", "min": 1})
+    random_opening_share: float = field(
+        default=0.0, metadata={"help": "share of games that begin with random moves", "min": 0.0, "max": 1.0}
+    )
+    random_opening_plies: int = field(default=8, metadata={"help": "at most so many random plies", "min": 1})
+    restart_share: float = field(
+        default=0.0, metadata={"help": "share of games that begin at a position from the replay buffer", "min": 0.0, "max": 1.0}
+    )
+    resign: bool = field(default=False, metadata={"help": "give up hopeless games, once enough games show what is hopeless"})
+    resign_playthrough: float = field(
+        default=0.1, metadata={"help": "share of games played on, to measure false resignations", "min": 0.0, "max": 1.0}
+    )
+    resign_false_positives: float = field(
+        default=0.03, metadata={"help": "largest share of resigned games that were not lost", "min": 0.0, "max": 1.0}
+    )
     games_in_flight: int = field(
         default=0, metadata={"help": "games played at once; 0: chosen from memory and device", "min": 0}
     )

@@ -12,9 +12,9 @@ from typing import Any, Callable, Dict, List, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.checks import run_checks
-from pawnzero.config import Config, ModelConfig, SelfplayConfig, to_json
+from pawnzero.config import Config, SelfplayConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import write_json
+from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
@@ -23,6 +23,7 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.promote import evaluate_and_promote
 from pawnzero.replay import ReplayBuffer
+from pawnzero.resign import Outlooks
 from pawnzero.search import leaves_a_tree
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.summary import GamesSummary
@@ -62,8 +63,9 @@ def run_iteration(
         precheck(agent, progress)
         found = _begin(agent, number, config, progress)
         if "selfplay" not in found:
+            found.setdefault("frozen", _freeze(agent, config, config.num_selfplay, progress))
             _enter(agent, found, "selfplay")
-            found["selfplay"] = _iteration_games(agent, config, number, device, progress)
+            found["selfplay"] = _iteration_games(agent, config, number, found["frozen"], device, progress)
             _enter(agent, found, "train")
         if "train" not in found:
             if "until_step" not in found:
@@ -78,6 +80,7 @@ def run_iteration(
             simulations=config.mcts_sims,
             device=device,
             seed=config.seed + number,
+            iteration=number,
             config=config,
             progress=progress,
         )
@@ -93,13 +96,19 @@ def run_until(
     device: str = "auto",
     use_amp: bool = False,
     progress: Optional[Progress] = None,
+    each: Optional[Callable[[Dict[str, Any]], None]] = None,
 ) -> Dict[str, Any]:
-    """Iterate until so many more iterations are done, or start none after so many hours. Returns {"iterations": [...]}."""
+    """Iterate until so many more iterations are done, or start none after so many hours. Returns {"iterations": [...]}.
+
+    `each` is told what an iteration found as soon as it is finished.
+    """
     assert (hours is None) != (iterations is None)
     started = time.monotonic()
     done: List[Dict[str, Any]] = []
     while len(done) < iterations if iterations is not None else time.monotonic() - started < 3600 * (hours or 0.0):
         done.append(run_iteration(agent_dir, config, device=device, use_amp=use_amp, progress=progress))
+        if each is not None:
+            each(done[-1])
     return {"iterations": done, "seconds": round(time.monotonic() - started, 3)}
 
 
@@ -114,8 +123,8 @@ def selfplay_stage(
         agent.update(games_outside_iterations=first + games, config=to_json(config))
         summary = GamesSummary(get_game(config.game))
         numbers = [_OUTSIDE_ITERATIONS + n for n in range(first, first + games)]
-        _play(agent, config, numbers, summary, device, progress, save=lambda: None)
-        return summary.to_json()
+        frozen = _freeze(agent, config, games, progress)
+        return _play(agent, config, numbers, summary, frozen, device, progress, save=lambda: None)
 
 
 def train_stage(
@@ -211,7 +220,8 @@ def _enter(agent: Agent, found: Dict[str, Any], name: str) -> None:
 
 
 def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:
-    found.pop("until_step", None)
+    for bookkeeping in ("until_step", "frozen"):
+        found.pop(bookkeeping, None)
     found["seconds"] = round(time.time() - found.pop("started"), 3)
     found["promoted"] = found["arena"]["promoted"]
     agent.update(stage=None, next_iteration=found["iteration"] + 1, iterations=[*agent.metadata["iterations"], found])
@@ -225,7 +235,31 @@ def _finished(agent: Agent, iteration: int) -> Dict[str, Any]:
     return {"iteration": iteration, "selfplay": None, "train": None, "arena": None, "promoted": None}
 
 
-def _iteration_games(agent: Agent, config: Config, number: int, device: str, progress: Progress) -> Dict[str, Any]:
+def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dict[str, Any]:
+    """What adapts from iteration to iteration, as it is to be for the next `games` games.
+
+    archive: first and last sequence number of the positions that games may restart from (none that those games could
+    overwrite meanwhile); resign_below: see `Outlooks.threshold`.
+    """
+    with _replay(agent, config, progress) as buffer:
+        newest = buffer.total
+        first = max(newest - len(buffer) + 1, newest - buffer.capacity + 1 + games * config.selfplay.max_plies)
+    threshold = _read_outlooks(agent).threshold(config.selfplay.resign_false_positives) if config.selfplay.resign else 0.0
+    return {"archive": [first, newest] if 1 <= first <= newest else None, "resign_below": threshold}
+
+
+def _outlooks_file(agent: Agent) -> Path:
+    return agent.experiments / "resignation.json"
+
+
+def _read_outlooks(agent: Agent) -> Outlooks:
+    path = _outlooks_file(agent)
+    return Outlooks(read_json(path) if path.exists() else None)
+
+
+def _iteration_games(
+    agent: Agent, config: Config, number: int, frozen: Dict[str, Any], device: str, progress: Progress
+) -> Dict[str, Any]:
     """Self-play of an iteration: the games of it that the buffer does not hold yet."""
     summary = GamesSummary(get_game(config.game), agent.metadata.get("selfplay_so_far"))
     ids = [(number << 32) + n for n in range(config.num_selfplay)]
@@ -233,9 +267,11 @@ def _iteration_games(agent: Agent, config: Config, number: int, device: str, pro
         left = [game_id for game_id in ids if not buffer.contains(game_id)]
     if len(left) < len(ids):
         progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
-    _play(agent, config, left, summary, device, progress, save=lambda: agent.update(selfplay_so_far=summary.state()))
+    figures = _play(
+        agent, config, left, summary, frozen, device, progress, save=lambda: agent.update(selfplay_so_far=summary.state())
+    )
     agent.update(selfplay_so_far=None)
-    return summary.to_json()
+    return figures
 
 
 def _play(
@@ -243,22 +279,42 @@ def _play(
     config: Config,
     numbers: List[int],
     summary: GamesSummary,
+    frozen: Dict[str, Any],
     device: str,
     progress: Progress,
     save: Callable[[], None],
+) -> Dict[str, Any]:
+    """Play the games `numbers` into the replay buffer and add them to `summary`, whose figures are returned.
+
+    `save` is called now and then, and at the end.
+    """
+    outlooks = _read_outlooks(agent)
+    if numbers:
+        evaluator = NetEvaluator(latest_net(agent), device, progress=progress)
+        progress.note(f"self-play with {evaluator.description}")
+        progress.start("self-play", len(numbers), "games")
+        _play_with(evaluator, agent, config, numbers, summary, outlooks, frozen, progress, save)
+        progress.finish()
+    return {**summary.to_json(), "resignation": outlooks.to_json(frozen["resign_below"])}
+
+
+def _play_with(
+    evaluator: NetEvaluator,
+    agent: Agent,
+    config: Config,
+    numbers: List[int],
+    summary: GamesSummary,
+    outlooks: Outlooks,
+    frozen: Dict[str, Any],
+    progress: Progress,
+    save: Callable[[], None],
 ) -> None:
-    """Play the games `numbers` into the replay buffer and add them to `summary`; `save` is called now and then."""
-    if not numbers:
-        return
-    evaluator = NetEvaluator(latest_net(agent), device)
-    progress.note(f"self-play with {evaluator.description}")
-    workload = Workload()
-    progress.start("self-play", len(numbers), "games")
+    game, workload = get_game(config.game), Workload()
     saved = started = time.monotonic()
     with _replay(agent, config, progress) as buffer:
         try:
             for record in play_games(
-                get_game(config.game),
+                game,
                 evaluator,
                 numbers,
                 simulations=config.mcts_sims,
@@ -266,10 +322,13 @@ def _play(
                 settings=config.selfplay,
                 seed=agent.metadata["seed"],
                 leaves=leaves_a_tree(config.search, config.num_selfplay),
+                archive=buffer.archive(frozen["archive"]) if frozen["archive"] else None,
+                resign_below=frozen["resign_below"],
                 workload=workload,
             ):
                 buffer.append(record)
                 summary.add(record)
+                outlooks.add(record, game)
                 progress.advance(1, positions=summary.positions, draws=f"{summary.draw_rate:.0%}")
                 if time.monotonic() - saved > _SAVE_EVERY_SECONDS:
                     save()
@@ -277,7 +336,7 @@ def _play(
         finally:
             summary.spent(workload, time.monotonic() - started)
             save()
-    progress.finish()
+            write_json(_outlooks_file(agent), outlooks.state())
 
 
 def _replay(agent: Agent, config: Config, progress: Progress) -> ReplayBuffer:
@@ -302,7 +361,7 @@ def _train_until(
             use_amp=use_amp,
             log=agent.experiments / "train.json",
             progress=progress,
-            net=None if agent.latest.exists() else untrained_net(agent.game, agent.model, agent.metadata["seed"]),
+            net=None if agent.latest.exists() else untrained_net(agent),
         )
     if report.interrupted:
         raise KeyboardInterrupt
@@ -315,13 +374,13 @@ def _step_reached(agent: Agent) -> int:
     return load_checkpoint(agent.latest, game=agent.game, model=agent.model).step
 
 
-def untrained_net(game: str, model: ModelConfig, seed: int) -> PolicyValueNet:
-    """The net an agent of this shape and seed starts from."""
-    return make_model("cpu", model.channels, model.blocks, model.se_ratio, game=game, seed=seed)
+def untrained_net(agent: Agent) -> PolicyValueNet:
+    """The net that the agent starts from."""
+    return PolicyValueNet(agent.model, agent.game, agent.metadata["seed"])
 
 
 def latest_net(agent: Agent) -> PolicyValueNet:
     """The net that plays an agent's self-play: the latest one's averaged weights, or the untrained one."""
     if not agent.latest.exists():
-        return untrained_net(agent.game, agent.model, agent.metadata["seed"])
+        return untrained_net(agent)
     return load_checkpoint(agent.latest, game=agent.game, model=agent.model).make_net(averaged=True)

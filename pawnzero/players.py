@@ -90,7 +90,6 @@ class NetPlayer(Player):
         name: str,
         simulations: int,
         search: SearchConfig,
-        seed: int = 0,
         net: str = "",
     ) -> None:
         self.name = name
@@ -98,7 +97,7 @@ class NetPlayer(Player):
         self._game = game
         self._evaluator = evaluator
         self._searcher = (
-            Searcher(game, evaluator, search, simulations, seed=seed, threads=_SEARCH_THREADS) if simulations else None
+            Searcher(game, evaluator, search, simulations, threads=_SEARCH_THREADS) if simulations else None
         )
 
     def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
@@ -155,12 +154,12 @@ def parse_player(
         return UciPlayer(game, parse_uci(spec))
     name, checkpoint = _locate(spec)
     return net_player(
-        checkpoint, name=name, game=game, device=device, simulations=simulations, search=search or SearchConfig(), seed=seed
+        checkpoint, name=name, game=game, device=device, simulations=simulations, search=search or SearchConfig()
     )
 
 
 def net_player(
-    path: Path, *, name: str, game: Game, device: str, simulations: int, search: SearchConfig, seed: int = 0
+    path: Path, *, name: str, game: Game, device: str, simulations: int, search: SearchConfig
 ) -> NetPlayer:
     """The averaged net of the checkpoint at `path`, playing under `name`. Raises as `parse_player` does."""
     from pawnzero.nets.checkpoint import load_checkpoint  # here, since torch takes a while to load
@@ -171,7 +170,7 @@ def net_player(
         raise UsageError(f"{path}: plays {checkpoint.game}, expected a player of {game.name}")
     evaluator = NetEvaluator(checkpoint.make_net(averaged=True), device=device)
     net = f"{path} (step {checkpoint.step})"
-    return NetPlayer(game, evaluator, name=name, simulations=simulations, search=search, seed=seed, net=net)
+    return NetPlayer(game, evaluator, name=name, simulations=simulations, search=search, net=net)
 
 
 def _locate(spec: str) -> Tuple[str, Path]:

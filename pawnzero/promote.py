@@ -20,10 +20,9 @@ from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import replacing, write_json
 from pawnzero.games import get_game
-from pawnzero.games.base import Game
-from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.openings import openings
 from pawnzero.players import NetPlayer
 from pawnzero.progress import Progress
@@ -137,7 +136,7 @@ def _play(
         best = load_checkpoint(agent.best, game=agent.game, model=agent.model)
         opponent = player(best.make_net(averaged=True), f"{agent.name} best (step {best.step})", str(agent.best))
     else:
-        opponent = player(_untrained(agent, game), UNTRAINED, UNTRAINED)
+        opponent = player(PolicyValueNet(agent.model, agent.game, agent.metadata["seed"]), UNTRAINED, UNTRAINED)
     games_file = agent.experiments / "last_arena.pgn"
     if games_file.exists():
         games_file.unlink()
@@ -153,13 +152,6 @@ def _play(
             progress=progress,
             pgn=games_file,
         )
-
-
-def _untrained(agent: Agent, game: Game) -> Any:
-    shape = agent.model
-    return make_model(
-        channels=shape.channels, blocks=shape.blocks, se_ratio=shape.se_ratio, game=game.name, seed=agent.metadata["seed"]
-    )
 
 
 def _record(agent: Agent, report: Mapping[str, Any]) -> None:

@@ -30,6 +30,7 @@ class GameRecord:
     final_state:  [S] uint64, the position the game ended in
     ending:       why it ended, index into `Game.endings`
     result:       1, 0 or -1 for player 0
+    played_on:    whether no player was allowed to resign
     """
 
     game: str
@@ -46,6 +47,7 @@ class GameRecord:
     final_state: np.ndarray
     ending: int
     result: int
+    played_on: bool = True
 
     def __len__(self) -> int:
         return len(self.states)

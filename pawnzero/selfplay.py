@@ -7,21 +7,23 @@ Knows neither nets nor files: it takes an evaluator and yields `GameRecord`s. Ea
 from __future__ import annotations
 
 import os
+import random
 import threading
 from dataclasses import dataclass
 from queue import Queue
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sized, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Sized, Tuple
 
 import numpy as np
 
 from pawnzero.config import SearchConfig, SelfplayConfig
-from pawnzero.games.base import ONGOING, Game
+from pawnzero.games.base import ONGOING, RESIGNATION, Game, Positions
 from pawnzero.games.line import Line
 from pawnzero.records import GameRecord
 from pawnzero.search.batch import PHASES, BatchedSearch
 from pawnzero.search.evaluator import Evaluator
-from pawnzero.search.random import stream
+from pawnzero.search.random import stream, uniform
 from pawnzero.search.root import move_on, set_root
+from pawnzero.starts import Archive, starting_line
 
 _GAMES_A_WORKER = 256
 """Games a thread plays at once when there are enough: a batch that keeps a CPU's or a small card's net busy."""
@@ -65,13 +67,16 @@ class _Moves:
     policy: np.ndarray
     wdl: np.ndarray
     simulations: np.ndarray
+    full: np.ndarray
 
 
 class _Seat:
-    """The game in progress in one tree."""
+    """The game in progress in one tree: how it began, and the moves searched since."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, line: Line, played_on: bool) -> None:
         self.number = number
+        self.line = line
+        self.played_on = played_on
         self.moves: List[Tuple[_Moves, int]] = []
 
 
@@ -90,9 +95,13 @@ class _Table:
         leaves: int,
         seed: int,
         next_number: Callable[[], Optional[int]],
+        archive: Optional[Archive],
+        resign_below: float,
         stop: threading.Event,
     ) -> None:
         self.game = game
+        self.archive = archive
+        self.resign_below = resign_below
         self.stop = stop
         self.settings = settings
         self.simulations = simulations
@@ -100,7 +109,10 @@ class _Table:
         self.next_number = next_number
         self.search = BatchedSearch(game, evaluator, search, trees=seats, simulations=simulations, leaves=leaves)
         self.seats: List[Optional[_Seat]] = [None] * seats
+        self.context = np.zeros(seats, np.int32)
         self.plies = np.zeros(seats, np.int32)
+        self.may_resign = np.zeros(seats, np.bool_)
+        self.full = np.zeros(seats, np.bool_)
         self.simulated = 0
         self._after = game.allocate(seats)
         for g in range(seats):
@@ -121,70 +133,109 @@ class _Table:
             self.seats[g] = None
             self.search.trees.budget[g] = 0
             return
-        line = Line(self.game)
+        line = starting_line(self.game, self.settings, self.seed, number, self.archive)
+        played_on = self.resign_below <= 0.0 or random.Random(number).random() < self.settings.resign_playthrough
+        self.seats[g] = _Seat(number, line, played_on)
+        self.context[g] = self.plies[g] = len(line.actions)
+        self.may_resign[g] = not played_on
+        trees = self.search.trees
+        trees.rng[g] = stream(self.seed, number)
         history, repeated, length = line.history(self.game.history)
-        set_root(
-            self.search.trees,
-            g,
-            self.game.look(line.state),
-            history[:length],
-            repeated[:length],
-            line.past_keys(),
-            self.simulations,
-            stream(self.seed, number),
-            self._temperature(np.zeros(1, np.int32))[0],
-        )
-        self.seats[g] = _Seat(number)
-        self.plies[g] = 0
+        ((budget, exploration),) = self._efforts([g])
+        position = self.game.look(line.state)
+        set_root(trees, g, position, history[:length], repeated[:length], line.past_keys(), budget, exploration)
 
     def _move(self, finished: np.ndarray) -> Iterator[GameRecord]:
-        trees, settings, n = self.search.trees, self.settings, len(finished)
-        start, policy = self.search.policies(finished)
+        """Play the move that each finished search chose, and set up the next search; yields the games that end."""
         wdl = self.search.wdl(finished)
-        action = self.search.choose(finished, self._temperature(self.plies[finished]))
-        simulations = trees.started[finished]
-        moves = _Moves(trees.state[finished, 0], trees.repeated[finished, 0], action, start, policy, wdl, simulations)
-        self.simulated += int(simulations.sum())
-
-        after = self._after.part(0, n)
-        self.game.step(moves.state, action, after)
-        self.plies[finished] += 1
-        plies_left = (settings.max_plies - self.plies[finished]).astype(np.int32)
-        exploration = self._temperature(self.plies[finished])
-        endings = np.zeros(n, np.uint8)
-        positions = (after.state, after.legal, after.count, after.ending, after.key, after.reversible)
-        move_on(trees, finished, positions, plies_left, np.full(n, self.simulations, np.int32), exploration, endings)
+        searched_before = self.plies[finished] > self.context[finished]
+        hopeless = self.may_resign[finished] & searched_before & (wdl[:, 0] + wdl[:, 1] / 2 < self.resign_below)
+        for g in finished[hopeless]:
+            self.simulated += int(self.search.trees.started[g])
+            yield self._record(g, self.search.trees.state[g, 0], RESIGNATION)
+            self._sit(int(g))
+        finished, wdl = finished[~hopeless], wdl[~hopeless]
+        if not len(finished):
+            return
+        moves = self._choose(finished, wdl)
+        after, endings = self._step(finished, moves)
         for i, g in enumerate(finished):
             seat = self.seats[g]
             assert seat is not None
             seat.moves.append((moves, i))
             if endings[i] != ONGOING:
-                yield self._record(seat, after.state[i], int(endings[i]))
+                yield self._record(g, after.state[i], int(endings[i]))
                 self._sit(int(g))
 
-    def _temperature(self, plies: np.ndarray) -> np.ndarray:
-        settings = self.settings
-        return np.where(plies < settings.temperature_plies, settings.temperature, settings.temperature_end).astype(np.float32)
+    def _choose(self, finished: np.ndarray, wdl: np.ndarray) -> _Moves:
+        trees = self.search.trees
+        start, policy = self.search.policies(finished)
+        action = self.search.choose(finished, self._temperature(finished))
+        simulations = trees.started[finished]
+        self.simulated += int(simulations.sum())
+        return _Moves(
+            trees.state[finished, 0], trees.repeated[finished, 0], action, start, policy, wdl, simulations, self.full[finished]
+        )
 
-    def _record(self, seat: _Seat, final_state: np.ndarray, ending: int) -> GameRecord:
-        moves = seat.moves
+    def _step(self, finished: np.ndarray, moves: _Moves) -> Tuple[Positions, np.ndarray]:
+        """Enter the positions after `moves`; returns them and how each game stands there (ending codes)."""
+        n = len(finished)
+        after = self._after.part(0, n)
+        self.game.step(moves.state, moves.action, after)
+        self.plies[finished] += 1
+        budget, exploration = (np.array(column) for column in zip(*self._efforts(finished)))
+        endings = np.zeros(n, np.uint8)
+        move_on(
+            self.search.trees,
+            finished,
+            (after.state, after.legal, after.count, after.ending, after.key, after.reversible),
+            (self.settings.max_plies - self.plies[finished]).astype(np.int32),
+            budget.astype(np.int32),
+            exploration.astype(np.float32),
+            endings,
+        )
+        return after, endings
+
+    def _efforts(self, trees: Sequence[int]) -> List[Tuple[int, float]]:
+        """Simulations and exploration of each tree's next search: full, or cheap and without noise."""
+        settings = self.settings
+        efforts = []
+        for g, temperature in zip(trees, self._temperature(np.asarray(trees))):
+            full = settings.full_search_share >= 1.0 or uniform(self.search.trees.rng, g) < settings.full_search_share
+            self.full[g] = full
+            efforts.append(
+                (self.simulations, float(temperature)) if full else (min(settings.cheap_sims, self.simulations), 0.0)
+            )
+        return efforts
+
+    def _temperature(self, trees: np.ndarray) -> np.ndarray:
+        settings = self.settings
+        early = self.plies[trees] - self.context[trees] < settings.temperature_plies
+        return np.where(early, settings.temperature, settings.temperature_end).astype(np.float32)
+
+    def _record(self, g: int, final_state: np.ndarray, ending: int) -> GameRecord:
+        seat = self.seats[g]
+        assert seat is not None
+        line, moves = seat.line, seat.moves
+        before = len(line.actions)
         policies = [m.policy[m.start[i] : m.start[i + 1]] for m, i in moves]
         value = int(self.game.ending_values[ending])
         return GameRecord(
             game=self.game.name,
             game_id=seat.number,
-            context=0,
-            states=np.stack([m.state[i] for m, i in moves]),
-            actions=np.array([m.action[i] for m, i in moves], np.int16),
-            repeated=np.array([m.repeated[i] for m, i in moves], np.uint8),
-            policy_start=np.cumsum([0] + [len(p) for p in policies]).astype(np.int64),
+            context=before,
+            states=np.stack(line.states[:before] + [m.state[i] for m, i in moves]),
+            actions=np.array(line.actions + [m.action[i] for m, i in moves], np.int16),
+            repeated=np.array(line.repeated[:before] + [m.repeated[i] for m, i in moves], np.uint8),
+            policy_start=np.cumsum([0] * (before + 1) + [len(p) for p in policies]).astype(np.int64),
             policy=np.concatenate(policies),
-            root_wdl=np.stack([m.wdl[i] for m, i in moves]),
-            full_search=np.ones(len(moves), np.uint8),
-            simulations=np.array([m.simulations[i] for m, i in moves], np.int32),
+            root_wdl=np.concatenate([np.zeros((before, 3), np.float32), np.stack([m.wdl[i] for m, i in moves])]),
+            full_search=np.array([0] * before + [m.full[i] for m, i in moves], np.uint8),
+            simulations=np.array([0] * before + [m.simulations[i] for m, i in moves], np.int32),
             final_state=final_state.copy(),
             ending=ending,
             result=value if self.game.player(final_state) == 0 else -value,
+            played_on=seat.played_on,
         )
 
 
@@ -204,6 +255,8 @@ def play_games(
     seed: int,
     leaves: int = 1,
     threads: int = 0,
+    archive: Optional[Archive] = None,
+    resign_below: float = 0.0,
     workload: Optional[Workload] = None,
     stop: Optional[threading.Event] = None,
 ) -> Iterator[GameRecord]:
@@ -212,6 +265,9 @@ def play_games(
     numbers:  game numbers, unique within the agent; with `seed` each determines its game. May be endless
     leaves:   leaves a wave takes from each tree (`search.leaves_a_tree` chooses it from how many games there are)
     threads:  threads that play side by side; 0: as many as cores, if there are games enough
+    archive:  positions of earlier games, for `settings.restart_share`
+    resign_below: a player whose expected score at the root (win + draw / 2) is less gives up, in all but a share
+              `settings.resign_playthrough` of the games; 0: nobody does
     workload: counts what it costs, when given
     stop:     when set, all games are left unfinished
     """
@@ -242,6 +298,8 @@ def play_games(
             leaves=leaves,
             seed=seed,
             next_number=next_number,
+            archive=archive,
+            resign_below=resign_below,
             stop=stop,
         )
         if workload is not None:

@@ -74,6 +74,7 @@ class GamesSummary:
             "draws": self._results["draw"],
             "draw_rate": round(self.draw_rate, 4),
             "adjudicated": self._endings["max plies"],
+            "resigned": self._endings["resignation"],
             "endings": dict(self._endings),
             "distinct_openings": len(self._openings),
             "simulations": self._simulations,

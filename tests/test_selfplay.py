@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import numpy as np
 import pytest
 
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games import GAME_NAMES, get_game
-from pawnzero.games.base import MAX_PLIES
+from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.games.line import Line
 from pawnzero.records import GameRecord
+from pawnzero.resign import FEWEST_GAMES, Outlooks
 from pawnzero.selfplay import Workload, play_games
+from pawnzero.starts import Archive
 from pawnzero.summary import GamesSummary
 from tests.search.naive import HashEvaluator
 
@@ -21,7 +23,14 @@ SETTINGS = SelfplayConfig(max_plies=60)
 
 
 def play(
-    game_name: str, numbers: List[int], *, settings: SelfplayConfig = SETTINGS, algorithm: str = "gumbel", **changes: int
+    game_name: str,
+    numbers: List[int],
+    *,
+    settings: SelfplayConfig = SETTINGS,
+    algorithm: str = "gumbel",
+    resign_below: float = 0.0,
+    archive: Optional[Archive] = None,
+    **changes: int,
 ) -> Dict[int, GameRecord]:
     records = play_games(
         get_game(game_name),
@@ -33,6 +42,8 @@ def play(
         seed=changes.get("seed", 4),
         leaves=changes.get("leaves", 1),
         threads=changes.get("threads", 1),
+        resign_below=resign_below,
+        archive=archive,
     )
     return {record.game_id: record for record in records}
 
@@ -143,3 +154,72 @@ def test_the_summary_adds_up_and_goes_on_from_its_state() -> None:
     assert figures["simulations"] == sum(int(r.simulations.sum()) for r in records)
     assert sum(figures["endings"].values()) == 30
     assert figures["nodes_per_second"] == figures["simulations"] / 2
+
+
+def test_some_games_begin_with_random_moves_and_some_in_the_archive() -> None:
+    game = get_game("chess")
+    archived = Line.from_actions(game, [game.parse_action(game.initial(), "e2e4")])
+    settings = dataclasses.replace(SETTINGS, random_opening_share=0.4, restart_share=0.3, random_opening_plies=6)
+    records = play("chess", list(range(40)), settings=settings, simulations=2, archive=lambda number: archived)
+    contexts = [record.context for record in records.values()]
+    assert contexts.count(0) > 4
+    restarted = [r for r in records.values() if r.context == 1 and int(r.actions[0]) == archived.actions[0]]
+    assert len(restarted) >= 5
+    assert max(contexts) <= 6
+    assert sum(c > 1 for c in contexts) >= 5
+    for record in records.values():
+        assert record.faults(game) == []
+        assert not record.full_search[: record.context].any()
+        assert record.policy_start[record.context] == 0
+        assert (record.simulations[: record.context] == 0).all()
+    without = play("chess", list(range(40)), settings=settings, simulations=2)
+    assert sum(r.context == 1 and int(r.actions[0]) == archived.actions[0] for r in without.values()) < 5
+
+
+def test_cheap_searches_are_a_share_of_all() -> None:
+    settings = dataclasses.replace(SETTINGS, full_search_share=0.25, cheap_sims=3)
+    records = play("chess", list(range(12)), settings=settings, simulations=12)
+    full = np.concatenate([record.full_search for record in records.values()])
+    simulations = np.concatenate([record.simulations for record in records.values()])
+    assert 0.15 < full.mean() < 0.35
+    assert (simulations[full == 0] <= 3).all()
+    assert (simulations[full == 1] > 3).mean() > 0.95
+
+
+def test_hopeless_games_are_given_up_but_for_a_share() -> None:
+    settings = dataclasses.replace(SETTINGS, resign_playthrough=0.3)
+    records = play("connect_four", list(range(60)), settings=settings, resign_below=0.4)
+    played_on = [r for r in records.values() if r.played_on]
+    assert 8 <= len(played_on) <= 30
+    assert all(r.ending != RESIGNATION for r in played_on)
+    resigned = [r for r in records.values() if r.ending == RESIGNATION]
+    assert len(resigned) > 10
+    game = get_game("connect_four")
+    for record in resigned:
+        assert record.result == (-1 if game.player(record.final_state) == 0 else 1)
+        assert record.faults(game) == []
+
+
+def test_the_threshold_keeps_false_resignations_rare() -> None:
+    assert Outlooks([(0.1, True)] * (2 * FEWEST_GAMES - 1)).threshold(0.05) == 0.0
+    losers = [(i / 1000, True) for i in range(400)]
+    others = [(0.2 + i / 100, False) for i in range(60)]
+    outlooks = Outlooks(losers + others)
+    threshold = outlooks.threshold(0.05)
+    figures = outlooks.to_json(threshold)
+    assert 0.2 < threshold <= 0.45
+    assert figures["false_positive_rate"] <= 0.05
+    assert Outlooks(losers + others).to_json(threshold + 0.1)["false_positive_rate"] > 0.05
+    assert Outlooks([(0.01, False)] * 200).threshold(0.05) == 0.0
+
+
+def test_outlooks_are_each_players_own_worst() -> None:
+    game = get_game("connect_four")
+    record = play("connect_four", [0])[0]
+    outlooks = Outlooks()
+    outlooks.add(record, game)
+    score = record.root_wdl[:, 0] + record.root_wdl[:, 1] / 2
+    assert [lost for _, lost in outlooks.state()] == [record.result < 0, record.result > 0]
+    assert [worst for worst, _ in outlooks.state()] == pytest.approx([score[0::2].min(), score[1::2].min()], abs=1e-5)
+    outlooks.add(dataclasses.replace(record, played_on=False), game)
+    assert len(outlooks.state()) == 2

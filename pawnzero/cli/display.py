@@ -29,7 +29,8 @@ class _Stage:
         return max(time.monotonic() - self.began, 1e-9)
 
     def rate(self) -> str:
-        return f"{figure(self.done / self.seconds)} {self.unit}/s"
+        rate = self.done / self.seconds
+        return f"{figure(rate)} {self.unit}/s" if rate >= 0.5 else f"{figure(60 * rate)} {self.unit}/min"
 
     def remaining(self) -> str:
         if not self.done or self.total <= self.done:
@@ -104,7 +105,7 @@ class TerminalProgress(_Shown):
     def __init__(self) -> None:
         super().__init__()
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
 
         self._console = Console(file=sys.stdout, highlight=False)
@@ -112,6 +113,7 @@ class TerminalProgress(_Shown):
             TextColumn("[bold]{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            TimeElapsedColumn(),
             TextColumn("{task.fields[told]}"),
             console=self._console,
             transient=True,

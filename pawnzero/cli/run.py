@@ -7,6 +7,7 @@ pawnzero run models/AgentA --iterations 20
 from __future__ import annotations
 
 import argparse
+from typing import Any, Dict
 
 from pawnzero.cli.display import shown_progress
 from pawnzero.cli.options import (
@@ -41,6 +42,11 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.pipeline import run_until
 
     with shown_progress() as progress:
+
+        def tell(found: Dict[str, Any]) -> None:
+            for line in iteration_lines(found):
+                progress.note(line)
+
         figures = run_until(
             args.agent_dir,
             config,
@@ -49,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
             device=device,
             use_amp=args.use_amp,
             progress=progress,
+            each=tell,
         )
-    lines = [line for done in figures["iterations"] for line in iteration_lines(done)]
-    report(args, figures, [*lines, *closing_lines(args.agent_dir)])
+    report(args, figures, closing_lines(args.agent_dir))
     return 0

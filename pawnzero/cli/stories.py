@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Any, List, Mapping
 
@@ -63,14 +65,24 @@ def promotion_line(found: Figures) -> str:
 
 
 def closing_lines(agent_dir: Path) -> List[str]:
-    """Where the results lie and what to do next."""
+    """Where the results lie and what to do next, with commands that work where this one did."""
+    program = "pawnzero" if shutil.which("pawnzero") else f"{_short(Path(sys.executable))} -m pawnzero"
     return [
         "",
         f"Results: {agent_dir / 'experiments'} (train.json, arena.csv, last_arena.json, last_arena.pgn with the games)",
         f"Nets:    {agent_dir / 'checkpoints'} (latest.pt learns on, best.pt is the one that plays)",
-        f"Next:    pawnzero run {agent_dir} --hours 1             goes on learning; stop and start at will",
-        f"         pawnzero arena {agent_dir} random --games 20   says how it does against a random mover",
+        "Next:",
+        f"  {program} run {agent_dir} --hours 1             goes on learning; stop and start at will",
+        f"  {program} arena {agent_dir} random --games 20   says how it does against a random mover",
     ]
+
+
+def _short(path: Path) -> Path:
+    """`path` from here, where it lies below."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
 
 
 def figure_lines(figures: Figures) -> List[str]:

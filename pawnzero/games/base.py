@@ -11,7 +11,7 @@ Conventions, for all games:
 * A position is S words of 64 bits, enough to go on playing by the rules (repetition aside, see below). Equal words do
   not mean equal positions (counters); equal `key`s do.
 * Values are in [-1, 1] and WDL is (win, draw, loss), both for the player to move.
-* Bitboards put row r, column c at bit ``8 * r + c`` whatever the board's size, seen from the mover's side where the game says so.
+* Bitboards put row r, column c at bit ``8 * r + c`` whatever the board's size.
 * Legal actions of a position are listed in an order that is fixed for each version of the game (`order_version`), since
   stored policies refer to it.
 * Repetition needs the game's past, which a position does not hold: whoever keeps the past (search, self-play) looks for equal

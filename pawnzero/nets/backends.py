@@ -124,7 +124,7 @@ class DeviceBackend:
             self._send(question.bits.view(np.int64)), self._send(question.scalars), net.board_shape, net.dtype
         )
         policy, wdl = net(planes)
-        # What stands past a row's count is arbitrary, and an index out of range would end a GPU's process.
+        # What stands past a row's count, or past the rows, is arbitrary; an index out of range would end a GPU's process.
         actions = self._send(question.legal[:, :width]).long().clamp_(0, len(self._where) - 1)
         logits = policy.gather(1, self._where[actions])
         question.logits[:, :width] = logits[:size].float().cpu().numpy()
@@ -136,10 +136,9 @@ class DeviceBackend:
         self.net(planes)
 
     def _send(self, array: np.ndarray) -> torch.Tensor:
-        """An array on the device, with rows of zeros added up to the bucket."""
+        """An array on the device, with rows added up to the bucket that hold anything."""
         pinned = self.net.device.type == "cuda"  # from pinned memory a copy does not wait for the device
         source = torch.from_numpy(array)
         staged = torch.empty((bucket(len(array)), *array.shape[1:]), dtype=source.dtype, pin_memory=pinned)
         staged[: len(array)] = source
-        staged[len(array) :] = 0
         return staged.to(self.net.device, non_blocking=pinned)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 import torch
 
@@ -18,6 +18,8 @@ FORMAT = 1
 """Raised when a checkpoint's contents change so that an older reader would misread them."""
 
 _NAME = "pawnzero checkpoint"
+_FLOAT = "float: "
+"""Floats are stored as this and their hexadecimal digits: torch 1.13 reads no others with `weights_only`."""
 
 Weights = Dict[str, torch.Tensor]
 
@@ -57,7 +59,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "epoch": checkpoint.epoch,
         "net": _on_cpu(checkpoint.net),
         "averaged": _on_cpu(checkpoint.averaged),
-        "training": checkpoint.training,
+        "training": _with_floats_as_text(checkpoint.training),
     }
     with replacing(Path(path)) as stream:
         torch.save(content, stream)
@@ -112,6 +114,7 @@ def _read(path: Path) -> Any:
 def _parse(path: Path, content: Dict[str, Any]) -> Checkpoint:
     try:
         fields = {key: content[key] for key in ("game", "step", "epoch", "net", "averaged", "training")}
+        fields["training"] = _with_floats_again(fields["training"])
         shape = dict(content["model"])
         if not all(isinstance(size, int) and size >= 1 for size in shape.values()):
             raise TypeError(f"model {shape}")
@@ -142,3 +145,24 @@ def _check_weights(path: Path, checkpoint: Checkpoint) -> None:
 
 def _on_cpu(weights: Weights) -> Weights:
     return {name: tensor.detach().cpu() for name, tensor in weights.items()}
+
+
+def _with_floats_as_text(value: Any) -> Any:
+    if isinstance(value, float):
+        return _FLOAT + value.hex()
+    return _mapped(_with_floats_as_text, value)
+
+
+def _with_floats_again(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FLOAT):
+        return float.fromhex(value[len(_FLOAT) :])
+    return _mapped(_with_floats_again, value)
+
+
+def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """Nested dicts, lists and tuples with `function` applied to what they hold."""
+    if isinstance(value, dict):
+        return {key: function(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(function(item) for item in value)
+    return value

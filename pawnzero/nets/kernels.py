@@ -57,14 +57,14 @@ def narrow(value: np.float32, like: Any) -> Any:
 @overload(widen)
 def _widen_kernel(number):  # type: ignore[no-untyped-def]
     if number == types.uint16:
-        return lambda number: _float_of_bfloat(number)  # type: ignore[call-arg]
+        return lambda number: _float_of_bfloat(number)
     return lambda number: number
 
 
 @overload(narrow)
 def _narrow_kernel(value, like):  # type: ignore[no-untyped-def]
     if like == types.uint16:
-        return lambda value, like: _bfloat_of_float(np.float32(value))  # type: ignore[call-arg]
+        return lambda value, like: _bfloat_of_float(np.float32(value))
     return lambda value, like: np.float32(value)
 
 

@@ -11,6 +11,7 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import get_game
 from pawnzero.games.base import Game
 from pawnzero.records import GameRecord
+from pawnzero.replay.archive import Archive
 from pawnzero.replay.ring import Ring
 from pawnzero.replay.rows import rows_of
 from pawnzero.replay.sampling import Sampler
@@ -108,6 +109,17 @@ class ReplayBuffer:
                 f"{self.path} holds no positions to train on: fill it with `pawnzero selfplay {agent} --games 10`"
             )
         return Sampler(self._ring, seed, window, held_out)
+
+    def archive(self, window: Optional[Sequence[int]] = None) -> Optional[Archive]:
+        """The positions stored now, or those of a `window` (first and last sequence number) noted before.
+
+        None where there are none.
+        """
+        self._look()
+        if self._ring is None or len(self) == 0:
+            return None
+        first, last = window or (self._ring.oldest, self._ring.newest)
+        return Archive(self._ring, (int(first), int(last)))
 
     def resize(self, capacity: int) -> None:
         """Change the capacity, keeping the newest rows. The old file stands until the new one is whole.

@@ -189,11 +189,11 @@ def move_on(t, trees, positions, plies_left, budget, exploration, endings):
         _place(t, g, budget[i] if why == ONGOING else 0, exploration[i])
 
 
-def set_root(t, g, position, history, repeated, past_keys, budget, rng, exploration):  # type: ignore[no-untyped-def]
+def set_root(t, g, position, history, repeated, past_keys, budget, exploration):  # type: ignore[no-untyped-def]
     """Put a position with its past into tree `g`.
 
     position: Positions of size 1; history [n, S] uint64 and repeated [n] uint8: the position itself first, then those before
-    it, newest first; past_keys [k] uint64: keys of the positions before it that could come again, oldest first; rng uint64.
+    it, newest first; past_keys [k] uint64: keys of the positions before it that could come again, oldest first.
     """
     t.state[g, 0] = position.state[0]
     t.key[g, 0] = position.key[0]
@@ -209,5 +209,4 @@ def set_root(t, g, position, history, repeated, past_keys, budget, rng, explorat
     t.past_keys[g] = len(keys)
     t.root_count[g] = position.count[0]
     t.root_legal[g] = position.legal[0]
-    t.rng[g] = rng
     _place(t, g, budget, np.float32(exploration))

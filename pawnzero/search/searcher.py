@@ -50,14 +50,13 @@ class Searcher:
     """
 
     def __init__(
-        self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, seed: int = 0, threads: int = 1
+        self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1
     ) -> None:
         assert simulations >= 1
         self.game = game
         self.evaluator = evaluator
         self.config = config
         self.simulations = simulations
-        self.seed = seed
         self.threads = threads
 
     def run(self, lines: Sequence[Line]) -> SearchResult:
@@ -89,7 +88,6 @@ class Searcher:
                 repeated[:length],
                 line.past_keys(),
                 self.simulations,
-                np.uint64(self.seed),
                 0,
             )
         while search.working().any():

@@ -26,7 +26,7 @@ def ask() -> Ask:
         game, rng = get_game(name), np.random.default_rng(size)
         history = np.zeros((size, game.history, game.state_words), np.uint64)
         repeated, length = np.zeros((size, game.history), np.uint8), np.zeros(size, np.int16)
-        legal = np.full((size, game.max_legal), -7, np.int16)  # what stands past a row's count must not matter
+        legal = np.full((size, game.max_legal), 32000, np.int16)  # what stands past a row's count must not matter
         count = np.zeros(size, np.int16)
         line = Line(game)
         for b in range(size):
@@ -63,8 +63,16 @@ def awake() -> Awake:
     return make
 
 
-def reference(net: PolicyValueNet, question: Question) -> Question:
-    """What the net itself answers in float32, from planes unpacked bit by bit."""
+Reference = Callable[[PolicyValueNet, Question], Question]
+
+
+@pytest.fixture
+def reference() -> Reference:
+    """reference(net, question): what the net itself answers in float32, from planes unpacked bit by bit."""
+    return _reference
+
+
+def _reference(net: PolicyValueNet, question: Question) -> Question:
     game = get_game(net.game_name)
     rows, columns = game.board_shape
     planes = np.zeros((len(question.bits), game.bit_planes + game.scalar_planes, rows, columns), np.float32)

@@ -22,7 +22,7 @@ def checkpoint(awake):  # type: ignore[no-untyped-def]
         averaged.stem.bias.fill_(0.25)
     optimizer = torch.optim.AdamW(net.parameters())
     optimizer.step()
-    training = {"optimizer": optimizer.state_dict(), "note": "x", "numbers": [1, 2.5, None, (3, True)]}
+    training = {"optimizer": optimizer.state_dict(), "note": "x", "numbers": [1, 0.1, None, (3, True, float("inf"))]}
     return Checkpoint("tic_tac_toe", SHAPE, 7, 2, net.state_dict(), averaged.state_dict(), training)
 
 
@@ -43,7 +43,7 @@ def test_what_is_saved_comes_back(tmp_path, checkpoint) -> None:  # type: ignore
     for ours, theirs in ((checkpoint.net, back.net), (checkpoint.averaged, back.averaged)):
         assert list(ours) == list(theirs)
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert back.training["numbers"] == [1, 2.5, None, (3, True)]
+    assert back.training["numbers"] == [1, 0.1, None, (3, True, float("inf"))]
     assert back.training["optimizer"]["param_groups"] == checkpoint.training["optimizer"]["param_groups"]
     assert back.make_net().stem.bias[0].item() == 0.25
     assert back.make_net(averaged=False).stem.bias[0].item() != 0.25

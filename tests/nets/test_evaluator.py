@@ -7,7 +7,6 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import reference  # type: ignore[import-not-found]
 
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import GAME_NAMES
@@ -28,7 +27,7 @@ def _check(question, wanted, tolerance: float) -> None:  # type: ignore[no-untyp
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("bfloat16", 0.05)])
 @pytest.mark.parametrize("name", GAME_NAMES)
-def test_answers_are_the_nets_own(name, precision, tolerance, ask, awake) -> None:  # type: ignore[no-untyped-def]
+def test_answers_are_the_nets_own(name, precision, tolerance, ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
     net = awake(name)
     evaluator = NetEvaluator(net, "cpu", precision)
     assert (evaluator.precision, evaluator.device) == (precision, torch.device("cpu"))
@@ -40,7 +39,7 @@ def test_answers_are_the_nets_own(name, precision, tolerance, ask, awake) -> Non
     assert evaluator.positions == 12
 
 
-def test_large_batches_are_split(ask, awake) -> None:  # type: ignore[no-untyped-def]
+def test_large_batches_are_split(ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
     net, question = awake("tic_tac_toe"), ask("tic_tac_toe", 75)
     evaluator = NetEvaluator(net, "cpu", "float32")
     evaluator.max_batch = 30
@@ -49,14 +48,14 @@ def test_large_batches_are_split(ask, awake) -> None:  # type: ignore[no-untyped
 
 
 @pytest.mark.parametrize("name", GAME_NAMES)
-def test_the_way_over_a_device(name, ask, awake) -> None:  # type: ignore[no-untyped-def]
+def test_the_way_over_a_device(name, ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
     net, question = awake(name), ask(name, 11)
     backend = DeviceBackend(FoldedNet(net, torch.device("cpu"), torch.float32))
     backend.answer(question)
     _check(question, reference(net, question), 1e-4)
 
 
-def test_several_threads_may_ask_at_once(ask, awake) -> None:  # type: ignore[no-untyped-def]
+def test_several_threads_may_ask_at_once(ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
     net = awake("connect_four")
     evaluator = NetEvaluator(net, "cpu", "float32")
     questions = [ask("connect_four", size) for size in (5, 18, 40)]
@@ -103,7 +102,7 @@ def _limited(evaluator: NetEvaluator, limit: int, error: Exception) -> None:
     evaluator._backend.answer = limited  # type: ignore[method-assign]
 
 
-def test_when_memory_runs_out_smaller_batches_are_used_and_kept(ask, awake) -> None:  # type: ignore[no-untyped-def]
+def test_when_memory_runs_out_smaller_batches_are_used_and_kept(ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
     net, question, notes = awake("tic_tac_toe"), ask("tic_tac_toe", 100), _Notes()
     evaluator = NetEvaluator(net, "cpu", "float32", notes)
     _limited(evaluator, 30, RuntimeError("CUDA out of memory"))

@@ -39,7 +39,7 @@ def single_tree(game_name: str, line: Line, simulations: int, leaves: int = 1, e
     search = BatchedSearch(game, evaluator or HashEvaluator(), CONFIG, trees=1, simulations=simulations, leaves=leaves)
     history, repeated, length = line.history(game.history)
     past = history[:length], repeated[:length], line.past_keys()
-    set_root(search.trees, 0, game.look(line.state), *past, simulations, np.uint64(1), 0)
+    set_root(search.trees, 0, game.look(line.state), *past, simulations, 0)
     return search
 
 
@@ -142,7 +142,7 @@ def test_a_tree_without_room_for_edges_goes_on_with_leaves() -> None:
     history, repeated, length = lone.history(game.history)
     cut = small.trees._replace(**{name: getattr(small.trees, name)[:, :250].copy() for name in EDGE_ARRAYS})
     small.trees = cut
-    set_root(cut, 0, game.look(lone.state), history[:length], repeated[:length], lone.past_keys(), 300, np.uint64(1), 0)
+    set_root(cut, 0, game.look(lone.state), history[:length], repeated[:length], lone.past_keys(), 300, 0)
     while small.working().any():
         small.wave()
     assert int(cut.edges[0]) <= 250

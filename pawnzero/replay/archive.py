@@ -1,0 +1,46 @@
+"""Positions that earlier games reached, with what came before them, for games that begin where another once stood."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+import numpy as np
+
+from pawnzero.games.line import Line
+from pawnzero.replay.ring import Ring
+from pawnzero.replay.rows import intact
+
+
+class Archive:
+    """The positions in a frozen window of a ring: the same number gives the same position while its rows stand in the file.
+
+    Restarting from archived positions: Trudeau and Bowling, "Targeted search control in AlphaZero" (Go-Exploit), 2023.
+    """
+
+    def __init__(self, ring: Ring, window: Tuple[int, int]) -> None:
+        self._ring = ring
+        self._window = window
+
+    def __call__(self, number: int) -> Optional[Line]:
+        """The line that leads to a position chosen by `number` (0 or more); None where its rows are gone or damaged."""
+        first, last = self._window
+        sequence = first + number % (last - first + 1)
+        row = self._row(sequence)
+        if row is None:
+            return None
+        rows = [row]
+        while rows[-1]["ply"] > 0:
+            earlier = self._row(int(rows[-1]["sequence"]) - 1)
+            if earlier is None or earlier["game_id"] != row["game_id"]:
+                break
+            rows.append(earlier)
+        rows.reverse()
+        return Line.from_actions(self._ring.game, [int(r["action"]) for r in rows[:-1]], rows[0]["state"].copy())
+
+    def _row(self, sequence: int) -> Optional[np.void]:
+        ring = self._ring
+        if not ring.oldest <= sequence <= ring.newest:
+            return None
+        words = ring.words[(sequence - ring.base) % ring.capacity].copy()
+        row: np.void = words.view(ring.row_type)[0]
+        return row if intact(words) and int(row["sequence"]) == sequence else None

@@ -1,0 +1,61 @@
+"""When giving a game up is safe, as measured on games in which nobody was allowed to."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from pawnzero.games.base import Game
+from pawnzero.records import GameRecord
+
+FEWEST_GAMES = 50
+"""Nobody resigns before so many games have been played on."""
+_MOST_OUTLOOKS = 4000
+
+
+class Outlooks:
+    """The worst that each player of the newest played-on games thought of its chances, and whether it lost.
+
+    The threshold follows AlphaGo Zero (Silver et al., Nature 2017): as high as it can be while no more than a given share of
+    those who would have resigned did not lose.
+    """
+
+    def __init__(self, state: Optional[List[Tuple[float, bool]]] = None) -> None:
+        self._outlooks: List[Tuple[float, bool]] = [(float(worst), bool(lost)) for worst, lost in state or []]
+
+    def state(self) -> List[Tuple[float, bool]]:
+        """Everything known, as plain values: (lowest expected score, lost), oldest first."""
+        return self._outlooks
+
+    def add(self, record: GameRecord, game: Game) -> None:
+        """Take in a finished game; one in which somebody could resign says nothing."""
+        if not record.played_on:
+            return
+        score = record.root_wdl[record.context :, 0] + record.root_wdl[record.context :, 1] / 2
+        first = game.player(record.states[record.context])
+        for offset in (0, 1):
+            own = score[offset::2]
+            if len(own):
+                result = record.result if (first + offset) % 2 == 0 else -record.result
+                self._outlooks.append((round(float(own.min()), 5), result < 0))
+        del self._outlooks[:-_MOST_OUTLOOKS]
+
+    def threshold(self, false_positives: float) -> float:
+        """The expected score below which to resign; 0 (never) while too few games are known."""
+        if len(self._outlooks) < 2 * FEWEST_GAMES:
+            return 0.0
+        ordered = sorted(self._outlooks)
+        wrong = np.cumsum([not lost for _, lost in ordered]) / np.arange(1, len(ordered) + 1)
+        right = np.flatnonzero(wrong <= false_positives)
+        return ordered[int(right[-1])][0] if len(right) else 0.0
+
+    def to_json(self, threshold: float) -> Dict[str, Any]:
+        """What resigning below `threshold` would have done to the played-on games."""
+        below = [lost for worst, lost in self._outlooks if worst < threshold]
+        return {
+            "threshold": threshold,
+            "games_played_on": len(self._outlooks) // 2,
+            "would_resign": len(below),
+            "false_positive_rate": round(below.count(False) / len(below), 4) if below else None,
+        }
