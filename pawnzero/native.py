@@ -1,24 +1,29 @@
 """How kernels are compiled, and where their machine code is kept so that a stale one is never found.
 
 numba keys a cached kernel on the kernel's own file only. A changed callee in another file, or a changed
-``NUMBA_BOUNDSCHECK``, would silently run old code. So the cache lives in the user's cache directory, in a folder named
-by a hash of every kernel source, the NUMBA_* settings and the numba version. Other packages' caches are left alone.
+``NUMBA_BOUNDSCHECK``, would silently run old code. So the cache lives in the user's cache directory (``PAWNZERO_CACHE`` names
+another), in a folder named by a hash of the kernel's file, of all files of ours it imports, the NUMBA_* settings and the
+numba version. Other packages' caches are left alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Dict, Optional, TypeVar
 
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_PACKAGE = Path(__file__).parent
+_IMPORT = re.compile(r"^from (pawnzero[\w.]*) import|^import (pawnzero[\w.]*)", re.MULTILINE)
 _KEPT_SECONDS = 30 * 24 * 3600
 
 
@@ -32,47 +37,56 @@ def _cache_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pawnzero"
 
 
-def _fingerprint() -> str:
-    package = Path(__file__).parent
+def _sources(path: Path, found: Dict[Path, str]) -> Dict[Path, str]:
+    """The text of `path` and of every module of ours that it imports, directly or not, added to `found`."""
+    if path not in found:
+        found[path] = path.read_text(encoding="utf-8")
+        for names in _IMPORT.findall(found[path]):
+            module = _PACKAGE.joinpath(*"".join(names).split(".")[1:])
+            for imported in (module.with_suffix(".py"), module / "__init__.py"):
+                if imported.is_file():
+                    _sources(imported, found)
+    return found
+
+
+@lru_cache(maxsize=None)
+def cache_folder(path: Path) -> Optional[Path]:
+    """Where the machine code of the kernels in the file `path` is kept; made where it is missing. None: it cannot be written.
+
+    Folders of other versions that have not been used for a month are removed.
+    """
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(package.rglob("*.py")):
-        text = path.read_bytes()
-        if b"pawnzero.native" in text or b"pawnzero.bits" in text or path.name in ("native.py", "bits.py"):
-            digest.update(str(path.relative_to(package)).encode() + b"\0" + text)
     for name in sorted(os.environ):
         if name.startswith("NUMBA_") and name != "NUMBA_CACHE_DIR":
             digest.update(f"{name}={os.environ[name]}\0".encode())
-    return digest.hexdigest()[:16]
-
-
-def _open_cache() -> Path:
-    """The folder of this version's kernels; touched as used, and its long unused siblings removed."""
+    for source, text in sorted(_sources(path, {}).items()):
+        digest.update(f"{source.name}\0{text}\0".encode())
     home = _cache_home() / "kernels"
-    folder = home / _fingerprint()
+    folder = home / f"{path.stem}-{digest.hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        os.utime(folder)
+        os.utime(str(folder))
         oldest = time.time() - _KEPT_SECONDS
         for other in home.iterdir():
-            if other != folder and other.stat().st_mtime < oldest:
+            if other.stat().st_mtime < oldest:
                 shutil.rmtree(str(other), ignore_errors=True)
     except OSError:
-        pass  # numba then looks for a place of its own; a read-only home must not stop anybody
-    return folder
-
-
-CACHE_FOLDER = _open_cache()
+        return None
+    return folder if os.access(str(folder), os.W_OK) else None
 
 
 def kernel(function: F) -> F:
     """Compile `function` with numba: releases the GIL, divides like numpy, is cached on disk.
 
     Kernels are bare loops over arrays. They never raise: the Python function around them validates and allocates.
-    With ``NUMBA_DISABLE_JIT=1`` the function comes back as it is.
+    With ``NUMBA_DISABLE_JIT=1`` the function comes back as it is. Where no cache can be written it is compiled each time.
     """
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(CACHE_FOLDER)
+    folder = cache_folder(Path(function.__code__.co_filename))
+    settings: Any = numba.config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(folder or "")
     try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        compiled: F = numba.njit(nogil=True, cache=folder is not None, error_model="numpy")(function)
+        return compiled
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before

@@ -86,6 +86,11 @@ def test_unknown_key_is_named_with_the_nearest(write: Any, settings: Any, key: s
     assert f"settings.json: unknown key {key!r}; the nearest valid one is {nearest!r}" in str(caught.value)
 
 
+def test_the_nearest_key_is_looked_for_in_the_same_section_first(write: Any) -> None:
+    with pytest.raises(UsageError, match=r"unknown key 'trainer\.se_ratios'; the nearest valid one is 'trainer\."):
+        load_config(write({"trainer": {"se_ratios": 4}}))
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

@@ -88,6 +88,7 @@ def test_the_python_example(clone: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix")
 def test_long_commands_in_their_order(clone: Path) -> None:
     import torch

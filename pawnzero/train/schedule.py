@@ -39,7 +39,10 @@ def make_optimizer(net: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": config.wd},
         {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.lr)
+    try:
+        return torch.optim.AdamW(groups, lr=config.lr, fused=True)
+    except (TypeError, RuntimeError):  # torch before 2.0, and before 2.4 on a CPU
+        return torch.optim.AdamW(groups, lr=config.lr)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

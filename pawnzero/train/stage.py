@@ -52,7 +52,7 @@ def begin_stage(
     Raises PawnzeroError when the buffer holds nothing.
     """
     before = state.stage
-    if before is not None and (before.until_step != until_step or before.start_step == state.step):
+    if before is not None and before.until_step != until_step:
         before = None
     positions = _positions(buffer, config.seed if before is None else before.seed)
     if before is not None:

@@ -66,19 +66,20 @@ class TrainState:
                 tensor.copy_(checkpoint.averaged[name])
         self.optimizer = make_optimizer(net, config)
         if training:
-            self._resume(training, config)
+            self._resume(training)
 
-    def _resume(self, training: Dict[str, Any], config: TrainConfig) -> None:
-        decays = [group["weight_decay"] for group in self.optimizer.param_groups]
+    def _resume(self, training: Dict[str, Any]) -> None:
         try:
-            self.optimizer.load_state_dict(training["optimizer"])
+            saved = training["optimizer"]
+            groups = [
+                {**own, "params": group["params"]} for own, group in zip(self.optimizer.param_groups, saved["param_groups"])
+            ]  # settings are this call's and this torch's own, not those that were saved
+            self.optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
             stage = training["stage"]
             self.stage = Stage(**{**stage, "window": tuple(stage["window"])})
             self.scaler = training["scaler"]
         except (KeyError, TypeError, ValueError) as error:
             raise PawnzeroError(f"checkpoint at step {self.step}: its training state does not fit ({error})") from None
-        for group, decay in zip(self.optimizer.param_groups, decays):
-            group["weight_decay"] = decay  # a changed setting counts, not the one that was saved
 
     def advance(self, config: TrainConfig) -> None:
         """Count one finished step; its weights join the average."""

@@ -17,6 +17,12 @@ class _Terminal(io.StringIO):
         return True
 
 
+def _cursor_is_back(screen: _Terminal) -> bool:
+    """No bar is being drawn: the cursor was shown as often as it was hidden."""
+    shown = screen.getvalue()
+    return shown.count("\x1b[?25l") == shown.count("\x1b[?25h")
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A clock that only moves when told: clock(seconds)."""
@@ -64,12 +70,14 @@ def test_a_terminal_keeps_notes_and_finished_stages(monkeypatch: pytest.MonkeyPa
         progress.advance(4, loss=2.5)
         progress.note("[bold] is no markup here")
         progress.finish()
+        assert _cursor_is_back(screen)
         progress.start("arena", 2, "games")
+        assert not _cursor_is_back(screen)
+    assert _cursor_is_back(screen)
     shown = screen.getvalue()
     assert "[bold] is no markup here" in shown
     assert "training: 4 steps in" in shown
     assert "loss 2.5" in shown
-    assert shown.rstrip().endswith("\x1b[?25h") or "\x1b[?25h" in shown  # the cursor is back
 
 
 @pytest.mark.parametrize(("terminal", "term"), [(False, "xterm"), (True, "dumb")])

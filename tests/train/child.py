@@ -1,4 +1,4 @@
-"""Trains in a process of its own, which a test kills: `child.py FOLDER UNTIL_STEP`, a line a step on stdout."""
+"""Trains in a process of its own, `child.py FOLDER UNTIL_STEP PAUSE`: says "here" after PAUSE steps and waits to be killed."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ from pawnzero.progress import Figure, Progress
 from pawnzero.train import train
 
 
-class Telling(Progress):
+class Pausing(Progress):
+    def __init__(self, after: int) -> None:
+        self._left = after
+
     def advance(self, count: int = 1, **figures: Figure) -> None:
-        print("step", flush=True)
+        self._left -= count
+        if self._left == 0:
+            print("here", flush=True)
+            sys.stdin.read()
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    report = train(
-        fill(folder / "replay.pt") if not (folder / "replay.pt").exists() else fill(folder / "replay.pt", games=0),
+    train(
+        fill(folder / "replay.pt"),
         CONFIG,
         checkpoints=folder,
         until_step=int(sys.argv[2]),
         device="cpu",
         log=folder / "experiments" / "train.json",
-        progress=Telling(),
+        progress=Pausing(int(sys.argv[3])),
         save_every=7,
     )
-    print("interrupted" if report.interrupted else "done", report.step, flush=True)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Optional
 
 from random_games import CONFIG, fill
 from test_loop import assert_same_state
@@ -16,19 +15,14 @@ from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.train import train
 
 
-def run_child(folder: Path, until_step: int, kill_after: Optional[int] = None) -> str:
-    """Run child.py; kill -9 it when it has told of `kill_after` steps. Returns its last line."""
-    command = [sys.executable, str(Path(__file__).with_name("child.py")), str(folder), str(until_step)]
-    lines: List[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def run_and_kill(folder: Path, until_step: int, after: int) -> None:
+    """Run child.py, and kill -9 it when it has taken `after` steps."""
+    command = [sys.executable, str(Path(__file__).with_name("child.py")), str(folder), str(until_step), str(after)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line.strip())
-            if len(lines) == kill_after:
-                process.kill()
-                break
-    assert process.returncode == (-signal.SIGKILL if kill_after else 0)
-    return lines[-1]
+        assert process.stdout.readline() == "here\n"
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_killed_and_finished_is_bit_identical(tmp_path: Path) -> None:
@@ -44,9 +38,18 @@ def test_killed_and_finished_is_bit_identical(tmp_path: Path) -> None:
         log=whole / "experiments" / "train.json",
         save_every=7,
     )
-    run_child(killed, 40, kill_after=17)
-    assert load_checkpoint(killed / "latest.pt").step >= 14
-    assert run_child(killed, 40) == "done 40"
+    run_and_kill(killed, 40, after=17)
+    assert load_checkpoint(killed / "latest.pt").step == 14
+    report = train(
+        fill(killed / "replay.pt", games=0),
+        CONFIG,
+        checkpoints=killed,
+        until_step=40,
+        device="cpu",
+        log=killed / "experiments" / "train.json",
+        save_every=7,
+    )
+    assert report.steps_done == 26
     assert_same_state(whole, killed)
     records = [json.loads((folder / "experiments" / "train.json").read_text()) for folder in (whole, killed)]
     losses = [[(record["step"], record["loss"], record["grad_norm"]) for record in run] for run in records]

@@ -11,7 +11,7 @@ from typing import Dict, List
 
 import pytest
 import torch
-from random_games import CONFIG, configure, fill
+from random_games import CONFIG, configure, fill, random_record
 
 from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
@@ -20,6 +20,7 @@ from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.progress import Figure, Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.train import train
+from pawnzero.train.stage import begin_stage, open_state
 
 
 class Heard(Progress):
@@ -80,6 +81,13 @@ def assert_same_gradient(one: Path, other: Path) -> None:
         assert torch.allclose(first, second, atol=1e-7), index
 
 
+def settings_of_optimizer(folder: Path, name: str) -> List[float]:
+    """What the optimizer's two groups (weights, biases) last used."""
+    training = load_checkpoint(folder / "latest.pt").training
+    assert training is not None
+    return [group[name] for group in training["optimizer"]["param_groups"]]
+
+
 def losses(folder: Path) -> Dict[int, float]:
     return {record["step"]: record["loss"] for record in json.loads((folder / "train.json").read_text())}
 
@@ -92,6 +100,7 @@ def test_it_learns_and_leaves_what_it_promises(tmp_path: Path, buffer: ReplayBuf
     assert [record["epoch"] for record in records] == [1, 2, 3, 4, 5, 6]
     assert records[-1]["loss"] < records[0]["loss"] - 0.1
     assert records[0]["lr"] == CONFIG.trainer.lr
+    assert settings_of_optimizer(tmp_path / "new", "lr") == [CONFIG.trainer.lr] * 2
     for record in records:
         assert record["policy_kl"] == pytest.approx(record["policy_loss"] - record["target_entropy"], abs=1e-6)
         assert record["grad_norm"] > 0
@@ -183,14 +192,33 @@ def test_a_new_stage_sees_the_new_rows_and_a_done_one_does_nothing(tmp_path: Pat
     assert new["stage"]["start_step"] == 2
 
 
+def test_held_out_games_are_never_trained_on(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    state = open_state(tmp_path / "c", CONFIG, "tic_tac_toe", None, torch.device("cpu"))
+    positions = begin_stage(state, buffer, CONFIG, 10, 10, Progress())
+    assert positions.held_out is not None
+    trained = set(positions.train.batch(0, 4000).age.tolist())
+    held_out = set(positions.held_out.batch(0, 4000).age.tolist())
+    assert not trained & held_out
+    assert len(trained | held_out) == len(buffer)
+    assert 0.01 < len(held_out) / len(buffer) < 0.15
+
+
+def test_a_buffer_of_few_games_trains_on_all_of_them(tmp_path: Path) -> None:
+    for game_id in range(1, 40):  # one game each; those that would be held out are trained on all the same
+        buffer = ReplayBuffer(tmp_path / f"{game_id}.pt", game="tic_tac_toe")
+        buffer.append(random_record(game_id))
+        state = open_state(tmp_path / "c", CONFIG, "tic_tac_toe", None, torch.device("cpu"))
+        positions = begin_stage(state, buffer, CONFIG, 10, 10, Progress())
+        assert positions.held_out is None
+        assert len(positions.train.batch(0, 8)) == 8
+
+
 def test_settings_that_change_between_calls_count(tmp_path: Path, buffer: ReplayBuffer) -> None:
     train(buffer, CONFIG, checkpoints=tmp_path, until_step=2, device="cpu")
+    assert settings_of_optimizer(tmp_path, "lr") == pytest.approx([CONFIG.trainer.lr * 2 / 5] * 2)  # of five to warm up
     train(buffer, configure(lr=0.5, wd=0.25, warmup_steps=0), checkpoints=tmp_path, until_step=3, device="cpu")
-    saved = load_checkpoint(tmp_path / "latest.pt").training
-    assert saved is not None
-    groups = saved["optimizer"]["param_groups"]
-    assert [group["weight_decay"] for group in groups] == [0.25, 0.0]
-    assert [group["lr"] for group in groups] == [0.5, 0.5]
+    assert settings_of_optimizer(tmp_path, "weight_decay") == [0.25, 0.0]
+    assert settings_of_optimizer(tmp_path, "lr") == [0.5, 0.5]
 
 
 def test_out_of_memory_halves_the_micro_batch_and_repeats_the_step(tmp_path: Path, buffer: ReplayBuffer) -> None:
@@ -209,9 +237,12 @@ def test_out_of_memory_halves_the_micro_batch_and_repeats_the_step(tmp_path: Pat
     told = Heard()
     report = train(buffer, config, checkpoints=tight, until_step=1, device="cpu", net=net, progress=told)
     assert_same_gradient(plain, tight)
-    train(buffer, config, checkpoints=tight, until_step=2, device="cpu", net=net)
     assert seen[:6] == [16, 8, 4, 4, 4, 4]
+    stop = Heard(after=1, action=lambda: os.kill(os.getpid(), signal.SIGINT))
+    train(buffer, config, checkpoints=tight, until_step=9, device="cpu", net=net, progress=stop)
     assert seen.count(16) == 2  # a new stage tries again, memory may have come free
+    train(buffer, config, checkpoints=tight, until_step=9, device="cpu", net=net)
+    assert seen.count(16) == 2  # the same stage goes on with what fitted
     assert len(told.notes) == 2
     assert "micro-batch 8 becomes 4, 4 passes a step; the effective batch stays 16" in told.notes[1]
     assert report.micro_batch == 4

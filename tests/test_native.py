@@ -1,0 +1,83 @@
+"""The kernels' cache: found again, never stale, and never in another package's way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+from pawnzero import native
+
+PROGRAM = """
+from pawnzero.games import get_game
+game = get_game("tic_tac_toe")
+print(game.look(game.initial()).count[0])
+"""
+
+
+def run(cache: Path, **environment: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "PAWNZERO_CACHE": str(cache), **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def compiled_files(cache: Path) -> set:
+    return {path for path in cache.rglob("*") if path.suffix in (".nbi", ".nbc")}
+
+
+def test_kernels_are_found_again_and_settings_have_folders_of_their_own(tmp_path: Path) -> None:
+    assert run(tmp_path).strip() == "9"
+    first = {path: path.stat().st_mtime_ns for path in compiled_files(tmp_path)}
+    assert first
+    assert run(tmp_path).strip() == "9"
+    assert {path: path.stat().st_mtime_ns for path in compiled_files(tmp_path)} == first
+    assert run(tmp_path, NUMBA_BOUNDSCHECK="1").strip() == "9"
+    assert len({path.parent for path in compiled_files(tmp_path)}) > len({path.parent for path in first})
+
+
+def test_an_unwritable_cache_stops_nobody(tmp_path: Path) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    assert run(blocked).strip() == "9"
+
+
+def test_a_changed_import_changes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWNZERO_CACHE", str(tmp_path))
+    monkeypatch.setattr(native, "_PACKAGE", tmp_path / "pawnzero")
+    package = tmp_path / "pawnzero"
+    package.mkdir()
+    for name, text in (("a", "from pawnzero.b import x\n"), ("b", "from pawnzero.c import x\n"), ("c", "x = 1\n"), ("d", "")):
+        (package / f"{name}.py").write_text(text)
+
+    def folder() -> object:
+        native.cache_folder.cache_clear()
+        return native.cache_folder(package / "a.py")
+
+    before = folder()
+    (package / "d.py").write_text("y = 1\n")
+    assert folder() == before
+    (package / "c.py").write_text("x = 2\n")
+    assert folder() != before
+
+
+def test_old_folders_go_and_other_packages_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWNZERO_CACHE", str(tmp_path))
+    old, young = tmp_path / "kernels" / "old", tmp_path / "kernels" / "young"
+    for path in (old, young):
+        path.mkdir(parents=True)
+    os.utime(str(old), (1.0, 1.0))
+    native.cache_folder.cache_clear()
+    native.cache_folder(Path(native.__file__))
+    assert not old.exists()
+    assert young.exists()
+    setting = numba.config.CACHE_DIR
+    native.kernel(lambda x: x + 1)
+    assert setting == numba.config.CACHE_DIR
