@@ -107,9 +107,7 @@ def main() -> None:
     games = [random_game(number) for number in range(50)]
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder) / "warm.pt", 1000, games, options.batch, 0.1)
-        print(
-            "CPU time, in us. Append: a row. First, sample: a sample, freshly opened and mapped. Memory: MB that sampling added."
-        )
+        print("CPU time in us. Append: a row. First, sample: a sample, just opened and all mapped. Memory: MB sampling adds.")
         print(f"{'rows':>12} {'games':>9} {'append':>9} {'open ms':>8} {'first':>9} {'sample':>9} {'memory':>9}")
         for rows in options.rows:
             print(measure(Path(folder) / f"{rows}.pt", rows, games, options.batch, options.seconds))

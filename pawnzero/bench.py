@@ -1,7 +1,7 @@
 """How fast this machine runs each part, all in one run, so that the figures can be set against each other.
 
-Every figure is measured over at least `SECONDS` after a warm-up, with the default 64×6 chess net and 64 simulations where a net or
-a search is meant. CONTRACT's definitions: `selfplay_efficiency` is positions really sent to the net a second in self-play
+Every figure is measured over at least `SECONDS` after a warm-up, with the default 64×6 chess net and 64 simulations where a net
+or a search is meant. `selfplay_efficiency` is positions really sent to the net a second in self-play
 ÷ what the bare net does at its best batch; `train_efficiency` is samples a second of real training ÷ those of a bare
 loop on ready random tensors.
 """
@@ -36,6 +36,8 @@ from pawnzero.train.losses import Targets, losses
 
 SECONDS = 4.0
 _SEARCH_GAMES = 512
+_WARM_SIMULATIONS = 4096
+"""Kernels and primitives are compiled by then."""
 _BATCHES = (64, 128, 256, 512, 1024)
 _BIG_BATCHES = (2048, 4096, 8192, 16384)
 
@@ -107,7 +109,8 @@ def _selfplay_speed(evaluator: Evaluator, config: Config, *, games: int, threads
     player = threading.Thread(target=lambda: [None for _ in played], daemon=True)
     player.start()
     try:
-        _until(lambda: workload.simulations > 4 * config.mcts_sims or not player.is_alive())
+        while player.is_alive() and workload.simulations < _WARM_SIMULATIONS:
+            time.sleep(0.01)
         time.sleep(SECONDS / 2)
         before = _snapshot(workload)
         time.sleep(2 * SECONDS)
@@ -123,11 +126,6 @@ def _selfplay_speed(evaluator: Evaluator, config: Config, *, games: int, threads
         "evaluated": (after[2] - before[2]) / seconds,
         "phases": {phase: share / total for phase, share in spent.items()},
     }
-
-
-def _until(ready: Callable[[], bool]) -> None:
-    while not ready():
-        time.sleep(0.01)
 
 
 def _snapshot(workload: Workload) -> Tuple[float, int, int, Dict[str, float]]:
@@ -176,6 +174,7 @@ def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[floa
         steps = max(20, int(SECONDS * bare / config.batch_size))
         report = train(buffer, config, checkpoints=checkpoints, until_step=5 + steps, device=device)
         buffer.close()
+    assert report.samples_per_second is not None, "steps were made"
     return report.samples_per_second, max(bare, _bare_speed(config, device))
 
 

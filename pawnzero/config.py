@@ -136,10 +136,13 @@ class Setting:
     help: str
     low: Optional[float]
     high: Optional[float]
+    choices: Tuple[str, ...]
 
     @property
     def expectation(self) -> str:
         """What a value must be, in words: "an integer of at least 1"."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
         words = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}[self.kind]
         if self.low is not None and self.high is not None:
             return f"{words} from {self.low:g} to {self.high:g}"
@@ -154,6 +157,8 @@ class Setting:
             fits = math.isfinite(value)
         if fits and self.kind is int:
             fits = abs(value) < 1 << 63
+        if self.choices:
+            fits = fits and value in self.choices
         if not fits or (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
             raise UsageError(f"{value!r}, expected {self.expectation}")
         return value
@@ -161,8 +166,8 @@ class Setting:
     def parse(self, text: str) -> Any:
         """`check` for a value written on the command line."""
         try:
-            value = self.kind(text)
-        except ValueError:
+            value = {"true": True, "false": False}[text.lower()] if self.kind is bool else self.kind(text)
+        except (KeyError, ValueError):
             raise UsageError(f"{text!r}, expected {self.expectation}") from None
         return self.check(value)
 
@@ -175,7 +180,9 @@ def _walk(section: Any, prefix: str) -> Iterator[Setting]:
             yield from _walk(kind, f"{prefix}{item.name}.")
         else:
             told = item.metadata
-            yield Setting(prefix + item.name, kind, item.default, told["help"], told.get("min"), told.get("max"))
+            yield Setting(
+                prefix + item.name, kind, item.default, told["help"], told.get("min"), told.get("max"), told.get("choices", ())
+            )
 
 
 SETTINGS: Mapping[str, Setting] = {setting.key: setting for setting in _walk(Config, "")}

@@ -19,7 +19,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        stream = open(beside, "wb")
+        stream = open(beside, "wb")  # noqa: SIM115 - an error in the block is another matter
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
     try:

@@ -96,9 +96,7 @@ class NetPlayer(Player):
         self.details = {"Net": net or name, "Simulations": str(simulations)}
         self._game = game
         self._evaluator = evaluator
-        self._searcher = (
-            Searcher(game, evaluator, search, simulations, threads=_SEARCH_THREADS) if simulations else None
-        )
+        self._searcher = Searcher(game, evaluator, search, simulations, threads=_SEARCH_THREADS) if simulations else None
 
     def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
         if not lines:
@@ -153,14 +151,10 @@ def parse_player(
 
         return UciPlayer(game, parse_uci(spec))
     name, checkpoint = _locate(spec)
-    return net_player(
-        checkpoint, name=name, game=game, device=device, simulations=simulations, search=search or SearchConfig()
-    )
+    return net_player(checkpoint, name=name, game=game, device=device, simulations=simulations, search=search or SearchConfig())
 
 
-def net_player(
-    path: Path, *, name: str, game: Game, device: str, simulations: int, search: SearchConfig
-) -> NetPlayer:
+def net_player(path: Path, *, name: str, game: Game, device: str, simulations: int, search: SearchConfig) -> NetPlayer:
     """The averaged net of the checkpoint at `path`, playing under `name`. Raises as `parse_player` does."""
     from pawnzero.nets.checkpoint import load_checkpoint  # here, since torch takes a while to load
     from pawnzero.nets.evaluator import NetEvaluator

@@ -129,7 +129,7 @@ def _play(
 
     def player(net: Any, name: str, path: str) -> NetPlayer:
         evaluator = NetEvaluator(net, device=device)
-        return NetPlayer(game, evaluator, name=name, simulations=simulations, search=config.search, seed=seed, net=path)
+        return NetPlayer(game, evaluator, name=name, simulations=simulations, search=config.search, net=path)
 
     challenger = player(latest.make_net(averaged=True), f"{agent.name} latest (step {latest.step})", str(agent.latest))
     if agent.best.exists():

@@ -183,7 +183,7 @@ class _Table:
         after = self._after.part(0, n)
         self.game.step(moves.state, moves.action, after)
         self.plies[finished] += 1
-        budget, exploration = (np.array(column) for column in zip(*self._efforts(finished)))
+        budget, exploration = (np.array(column) for column in zip(*self._efforts(finished.tolist())))
         endings = np.zeros(n, np.uint8)
         move_on(
             self.search.trees,

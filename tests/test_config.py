@@ -106,6 +106,8 @@ def test_the_nearest_key_is_looked_for_in_the_same_section_first(write: Any) -> 
         ({"trainer": {"lr": float("nan")}}, "trainer.lr is nan, expected a number"),
         ({"trainer": {"lr": float("inf")}}, "trainer.lr is inf, expected a number"),
         ({"game": 1}, "game is 1, expected a text"),
+        ({"search": {"algorithm": "pact"}}, "search.algorithm is 'pact', expected one of gumbel, puct"),
+        ({"selfplay": {"resign": 1}}, "selfplay.resign is 1, expected true or false"),
         ({"model": 64}, "model is 64, expected a section in braces"),
         ({"model.channels": 64}, 'sections are nested, as in "model": {"channels": …}'),
         ([1], "expected settings in braces"),
@@ -133,6 +135,23 @@ def test_a_file_that_is_missing_is_a_mistake_of_usage(tmp_path: Path) -> None:
 def test_given_settings_are_checked_too() -> None:
     with pytest.raises(UsageError, match="given settings: batch_size is 0"):
         load_config(None, {"batch_size": 0})
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [("batch_size", "8", 8), ("trainer.lr", "1e-2", 0.01), ("game", "chess", "chess"), ("selfplay.resign", "False", False)],
+)
+def test_settings_are_read_from_the_command_line(key: str, text: str, value: Any) -> None:
+    assert SETTINGS[key].parse(text) == value
+    assert type(SETTINGS[key].parse(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"), [("batch_size", "8.0"), ("batch_size", ""), ("trainer.lr", "inf"), ("selfplay.resign", "maybe")]
+)
+def test_settings_that_cannot_be_read_from_the_command_line(key: str, text: str) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        SETTINGS[key].parse(text)
 
 
 def test_every_setting_says_what_it_is_and_its_default_is_valid() -> None:

@@ -72,7 +72,8 @@ def test_iterations_leave_what_is_promised(tmp_path: Path) -> None:
     assert json.loads((agent.experiments / "prechecks.json").read_text())["ok"] is True
     assert len((agent.experiments / "arena.csv").read_text().splitlines()) == 2
     records = json.loads((agent.experiments / "train.json").read_text())
-    assert records and all({"step", "epoch", "loss"} <= set(record) for record in records)
+    assert records
+    assert all({"step", "epoch", "loss"} <= set(record) for record in records)
     buffer = ReplayBuffer(agent.replay)
     assert len(buffer) == figures["selfplay"]["positions"]
 

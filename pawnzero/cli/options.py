@@ -104,12 +104,12 @@ def read_device(args: argparse.Namespace) -> str:
 
 def natural(low: int) -> Callable[[str], int]:
     """An argument type: integers of at least `low`."""
-    return _checked(Setting("", int, low, "", low, None))
+    return _checked(Setting("", int, low, "", low, None, ()))
 
 
 def positive(text: str) -> float:
     """An argument type: finite numbers above 0."""
-    value = _checked(Setting("", float, 1.0, "", 0.0, None))(text)
+    value = _checked(Setting("", float, 1.0, "", 0.0, None, ()))(text)
     if not value:
         raise argparse.ArgumentTypeError(f"{text!r}, expected a number above 0")
     return float(value)

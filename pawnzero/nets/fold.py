@@ -19,6 +19,8 @@ from pawnzero.nets.kernels import excite_and_add
 from pawnzero.nets.planes import numbers
 from pawnzero.nets.resnet import PolicyValueNet, ResidualBlock
 
+_DENSE_BLOCK = 32
+
 
 @dataclass(frozen=True)
 class _Layer:
@@ -86,7 +88,10 @@ class FoldedNet:
 
     def _value(self, x: torch.Tensor) -> torch.Tensor:
         value = functional.linear(_by_square(x), self._value_planes.weight, self._value_planes.bias).relu_()
-        value = functional.linear(value.flatten(1), self._value_hidden.weight, self._value_hidden.bias).relu_()
+        return self._dense(value.flatten(1))
+
+    def _dense(self, value: torch.Tensor) -> torch.Tensor:
+        value = functional.linear(value, self._value_hidden.weight, self._value_hidden.bias).relu_()
         return functional.linear(value.float(), self._value_out.weight, self._value_out.bias)
 
     def _residual(self, x: torch.Tensor, block: _Block) -> torch.Tensor:
@@ -121,6 +126,15 @@ class CompiledNet(FoldedNet):
             x = branch
         policy = self._convolve(self._convolve(x, self._policy_hidden, True), self._policy_out, False)
         return _by_square(policy).flatten(1), self._value(x)
+
+    def _dense(self, value: torch.Tensor) -> torch.Tensor:
+        """In blocks of one size, since a matrix product may round differently for another number of rows.
+
+        A position's answer must not depend on the batch it came in.
+        """
+        size = len(value)
+        value = functional.pad(value, (0, 0, 0, -size % _DENSE_BLOCK))
+        return torch.cat([super(CompiledNet, self)._dense(block) for block in value.split(_DENSE_BLOCK)])[:size]
 
     def _convolve(self, x: torch.Tensor, layer: _Layer, relu: bool) -> torch.Tensor:
         if self._fused:

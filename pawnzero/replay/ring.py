@@ -80,9 +80,7 @@ def _whole_game_ends_at(words: np.ndarray, base: int, oldest: int, newest: int) 
         slot = (newest - back - base) % capacity
         if _sequence_at(words, base, slot) != newest - back:
             return False
-        if words[slot, GAME_WORD] != words[end, GAME_WORD] or ply_of(words[slot]) != ply - back:
-            return False
-        if (flags_of(words[slot]) & LAST != 0) != (back == 0):
+        if words[slot, GAME_WORD] != words[end, GAME_WORD] or (flags_of(words[slot]) & LAST != 0) != (back == 0):
             return False
     return True
 

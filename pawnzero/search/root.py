@@ -189,7 +189,7 @@ def move_on(t, trees, positions, plies_left, budget, exploration, endings):
         _place(t, g, budget[i] if why == ONGOING else 0, exploration[i])
 
 
-def set_root(t, g, position, history, repeated, past_keys, budget, exploration):  # type: ignore[no-untyped-def]
+def set_root(t, g, position, history, repeated, past_keys, budget, exploration):
     """Put a position with its past into tree `g`.
 
     position: Positions of size 1; history [n, S] uint64 and repeated [n] uint8: the position itself first, then those before

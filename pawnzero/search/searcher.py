@@ -49,9 +49,7 @@ class Searcher:
     threads:     at most so many search side by side when positions are many
     """
 
-    def __init__(
-        self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1
-    ) -> None:
+    def __init__(self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1) -> None:
         assert simulations >= 1
         self.game = game
         self.evaluator = evaluator

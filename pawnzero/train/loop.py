@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import closing
 from pathlib import Path
@@ -183,8 +184,10 @@ class _Run:
         """The means of the steps since the last reading, as a record. Raises PawnzeroError where one of them was ill."""
         steps = len(self._tally)
         reading = self._tally.read(scaled=self._precision.scales)
-        if reading.first_ill is not None:
-            raise self._ill(self._read_at + reading.first_ill, positions.train)
+        weight_norm = self._state.weight_norm()
+        if reading.first_ill is not None or not math.isfinite(weight_norm):
+            ill = steps - 1 if reading.first_ill is None else reading.first_ill
+            raise self._ill(self._read_at + ill, positions.train)
         self._last = reading.figures
         self._read_at = self._state.step
         now = time.perf_counter()
@@ -192,7 +195,7 @@ class _Run:
         self._clock = now
         figures = {
             **reading.figures,
-            "weight_norm": self._state.weight_norm(),
+            "weight_norm": weight_norm,
             "lr": learning_rate(self._state.step - 1, self._config.trainer),
             "samples_per_second": rate,
         }
@@ -210,7 +213,7 @@ class _Run:
         rows = [sampler.window[1] - int(age) for age in sampler.batch(step, self._effective).age]
         some = ", ".join(str(row) for row in sorted(rows)[:_ROWS_NAMED]) + (", …" if len(rows) > _ROWS_NAMED else "")
         return PawnzeroError(
-            f"training: loss or gradient not finite at step {step + 1} (replay rows {some}; {len(rows)} in all); "
+            f"training: loss, gradient or weights not finite at step {step + 1} (replay rows {some}; {len(rows)} in all); "
             "the checkpoints written before it stand; a lower learning rate (trainer.lr) may help"
         )
 

@@ -153,6 +153,25 @@ def test_a_rotten_byte_costs_its_row_or_the_newest_game(tmp_path: Path, capacity
     assert np.all(batch.scalars[behind, 0] == 1.0)
 
 
+def test_two_lost_games_do_not_make_a_whole_one(tmp_path: Path) -> None:
+    """Of one game the beginning was lost, of the next, written in its place, the end: the file holds neither."""
+    path = tmp_path / "replay.pt"
+    old = filled(path, 40, [7])
+    first = HEADER_BYTES + 7 * ROW
+    before = path.read_bytes()
+    lost = ReplayBuffer(path)
+    lost.append(make_record(2, 5))
+    raw = path.read_bytes()
+    path.write_bytes(raw[:first] + before[first : first + ROW] + raw[first + ROW :])
+    second = ReplayBuffer(path)
+    assert second.total == old.total
+    torn = path.read_bytes()
+    second.append(make_record(3, 5))
+    raw = path.read_bytes()
+    path.write_bytes(raw[: first + 2 * ROW] + torn[first + 2 * ROW :])
+    old.check(ReplayBuffer(path))
+
+
 def test_a_failing_resize_leaves_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "replay.pt"
     filled(path, 20, [7, 7, 9])

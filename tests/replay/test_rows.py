@@ -67,6 +67,11 @@ def test_beyond_the_room_the_most_probable_are_kept_and_scaled(length: int, spre
     assert np.abs(back - expected).max() < 2e-5
 
 
+def test_of_equally_probable_moves_the_first_are_kept() -> None:
+    back = there_and_back(np.full(100, 0.01, np.float32), 96)
+    assert np.flatnonzero(back).tolist() == list(range(48))
+
+
 def test_the_position_with_the_most_moves_keeps_its_likely_ones() -> None:
     chess = get_game("chess")
     state = chess.parse("R6R/3Q4/1Q4Q1/4Q3/2Q4Q/Q4Q2/pp1Q4/kBNN1KB1 w - - 0 1")

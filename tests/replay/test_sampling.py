@@ -78,6 +78,14 @@ def test_given_positions_are_history_and_never_samples(tmp_path: Path) -> None:
     assert batch.bits[0].tolist() == [1008, 1007, 1006, 1005]
 
 
+def test_a_game_stored_twice_in_a_row_is_not_its_own_past(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(tmp_path / "replay.pt", 100, "walk")
+    for _ in range(2):
+        buffer.append(make_record(1, 3))
+    batch = buffer.sampler(0).batch(0, 60)
+    assert np.array_equal(batch.scalars[:, 0], batch.ply + 1)
+
+
 def test_a_single_trainable_row_among_many_is_found(tmp_path: Path) -> None:
     buffer = ReplayBuffer(tmp_path / "replay.pt", 10_000, "walk")
     buffer.append(make_record(1, 9999, context=9998))

@@ -303,6 +303,12 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path:
     assert [record["step"] for record in json.loads(log.read_text())] == [7, 10, 14]
 
 
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    with pytest.raises(PawnzeroError, match=r"weights not finite at step 1 .*lr"):
+        train(buffer, configure(lr=1e38, warmup_steps=0), checkpoints=tmp_path / "c", until_step=1, device="cpu")
+    assert not list((tmp_path / "c").iterdir())
+
+
 def test_mixed_precision_says_what_it_does_and_learns_the_same(tmp_path: Path, buffer: ReplayBuffer) -> None:
     told = Heard()
     plain = train(buffer, CONFIG, checkpoints=tmp_path / "plain", until_step=20, device="cpu")
