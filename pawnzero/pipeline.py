@@ -311,6 +311,11 @@ def _play_with(
 ) -> None:
     game, workload = get_game(config.game), Workload()
     saved = started = time.monotonic()
+    before = summary.positions
+
+    def tick() -> None:
+        progress.advance(0, positions=before + workload.positions, draws=f"{summary.draw_rate:.0%}")
+
     with _replay(agent, config, progress) as buffer:
         try:
             for record in play_games(
@@ -325,11 +330,12 @@ def _play_with(
                 archive=buffer.archive(frozen["archive"]) if frozen["archive"] else None,
                 resign_below=frozen["resign_below"],
                 workload=workload,
+                tick=tick,
             ):
                 buffer.append(record)
                 summary.add(record)
                 outlooks.add(record, game)
-                progress.advance(1, positions=summary.positions, draws=f"{summary.draw_rate:.0%}")
+                progress.advance(1, positions=before + workload.positions, draws=f"{summary.draw_rate:.0%}")
                 if time.monotonic() - saved > _SAVE_EVERY_SECONDS:
                     save()
                     saved = time.monotonic()

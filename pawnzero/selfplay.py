@@ -10,7 +10,7 @@ import os
 import random
 import threading
 from dataclasses import dataclass
-from queue import Queue
+from queue import Empty, Queue
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Sized, Tuple
 
 import numpy as np
@@ -28,6 +28,7 @@ from pawnzero.starts import Archive, starting_line
 _GAMES_A_WORKER = 256
 """Games a thread plays at once when there are enough: a batch that keeps a CPU's or a small card's net busy."""
 _FEWEST_GAMES_A_WORKER = 64
+_TICK_SECONDS = 0.5
 
 
 class Workload:
@@ -44,6 +45,11 @@ class Workload:
     def simulations(self) -> int:
         """Simulations so far."""
         return sum(table.simulated + int(table.search.trees.started.sum()) for table in self._tables)
+
+    @property
+    def positions(self) -> int:
+        """Moves made so far."""
+        return sum(table.moved for table in self._tables)
 
     @property
     def evaluated(self) -> int:
@@ -114,18 +120,20 @@ class _Table:
         self.may_resign = np.zeros(seats, np.bool_)
         self.full = np.zeros(seats, np.bool_)
         self.simulated = 0
+        self.moved = 0
         self._after = game.allocate(seats)
         for g in range(seats):
             self._sit(g)
 
-    def play(self) -> Iterator[GameRecord]:
-        """Play until there are no more games, or `stop` is set: yields each record as its game ends."""
+    def play(self) -> Iterator[Optional[GameRecord]]:
+        """Play until there are no more games, or `stop` is set: yields each record as its game ends, None after a move."""
         trees = self.search.trees
         while any(seat is not None for seat in self.seats) and not self.stop.is_set():
             self.search.wave()
             finished = np.flatnonzero((trees.started >= trees.budget) & (trees.budget > 0) & (trees.node_visits[:, 0] > 0))
             if len(finished):
                 yield from self._move(finished)
+                yield None
 
     def _sit(self, g: int) -> None:
         number = self.next_number()
@@ -183,6 +191,7 @@ class _Table:
         after = self._after.part(0, n)
         self.game.step(moves.state, moves.action, after)
         self.plies[finished] += 1
+        self.moved += n
         budget, exploration = (np.array(column) for column in zip(*self._efforts(finished.tolist())))
         endings = np.zeros(n, np.uint8)
         move_on(
@@ -259,6 +268,7 @@ def play_games(
     resign_below: float = 0.0,
     workload: Optional[Workload] = None,
     stop: Optional[threading.Event] = None,
+    tick: Optional[Callable[[], None]] = None,
 ) -> Iterator[GameRecord]:
     """Play one game for each number and yield the records as the games end.
 
@@ -270,6 +280,7 @@ def play_games(
               `settings.resign_playthrough` of the games; 0: nobody does
     workload: counts what it costs, when given
     stop:     when set, all games are left unfinished
+    tick:     called now and then, in the thread that takes the records, while games go on
     """
     wanted = settings.games_in_flight
     cores = threads or os.cpu_count() or 1
@@ -307,19 +318,26 @@ def play_games(
         return made
 
     if workers == 1:
-        yield from table(0).play()
+        for record in table(0).play():
+            if record is not None:
+                yield record
+            elif tick is not None:
+                tick()
     else:
-        yield from _in_threads(table, workers, stop)
+        yield from _in_threads(table, workers, stop, tick or (lambda: None))
 
 
-def _in_threads(table: Callable[[int], _Table], workers: int, stop: threading.Event) -> Iterator[GameRecord]:
+def _in_threads(
+    table: Callable[[int], _Table], workers: int, stop: threading.Event, tick: Callable[[], None]
+) -> Iterator[GameRecord]:
     """Run a table a thread; yield the records of all; raise here what was raised there."""
     outbox: Queue = Queue()
 
     def work(worker: int) -> None:
         try:
             for record in table(worker).play():
-                outbox.put(record)
+                if record is not None:
+                    outbox.put(record)
             outbox.put(None)
         except BaseException as error:
             outbox.put(error)
@@ -330,7 +348,11 @@ def _in_threads(table: Callable[[int], _Table], workers: int, stop: threading.Ev
     running = workers
     try:
         while running:
-            item = outbox.get()
+            try:
+                item = outbox.get(timeout=_TICK_SECONDS)
+            except Empty:
+                tick()
+                continue
             if isinstance(item, BaseException):
                 raise item
             if item is None:

@@ -1,0 +1,27 @@
+"""The original layout's search of one position, `pawnzero.search`."""
+
+from __future__ import annotations
+
+from typing import Union
+
+from pawnzero.config import SearchConfig
+from pawnzero.games import get_game
+from pawnzero.games.line import Line
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.search import Evaluator, Searcher, SearchResult
+
+
+def search_position(
+    position: Union[str, Line], model: Union[PolicyValueNet, Evaluator], simulations: int = 64, device: str = "auto"
+) -> SearchResult:
+    """Search a position (a FEN, "startpos", or a `Line` that brings its history) with a net; row 0 of the result is its answer.
+
+    Raises UsageError for text that is no position.
+    """
+    line = position if isinstance(position, Line) else Line(get_game("chess"), get_game("chess").parse(position))
+    evaluator = NetEvaluator(model, device) if isinstance(model, PolicyValueNet) else model
+    return Searcher(line.game, evaluator, SearchConfig(), simulations).run([line])
+
+
+__all__ = ["SearchResult", "Searcher", "search_position"]

@@ -1,0 +1,32 @@
+"""The original layout's name for games of a net against itself, `pawnzero.selfplay`."""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.games import get_game
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.records import GameRecord
+from pawnzero.search import leaves_a_tree
+from pawnzero.selfplay import play_games
+
+
+def selfplay_games(
+    model: PolicyValueNet, games: int, simulations: int = 64, seed: int = 0, device: str = "auto"
+) -> Iterator[GameRecord]:
+    """Records of `games` games of the net's own game, as they end; `ReplayBuffer.append` takes them."""
+    return play_games(
+        get_game(model.game_name),
+        NetEvaluator(model, device),
+        range(games),
+        simulations=simulations,
+        search=SearchConfig(),
+        settings=SelfplayConfig(),
+        seed=seed,
+        leaves=leaves_a_tree(SearchConfig(), games),
+    )
+
+
+__all__ = ["play_games", "selfplay_games"]
