@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict
@@ -13,6 +14,9 @@ import pytest
 from pawnzero.cli.main import main
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A suite started in the background of a script inherits an ignored SIGINT, and so would the processes it interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY: Dict[str, Any] = {
     "mcts_sims": 4,
