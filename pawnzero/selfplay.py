@@ -23,6 +23,7 @@ from pawnzero.search.batch import PHASES, BatchedSearch
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.random import stream, uniform
 from pawnzero.search.root import move_on, set_root
+from pawnzero.search.tree import bytes_a_tree
 from pawnzero.starts import Archive, starting_line
 
 _GAMES_A_WORKER = 256
@@ -248,6 +249,16 @@ class _Table:
         )
 
 
+def games_at_once(game: Game, simulations: int, cores: int) -> int:
+    """How many games to play at once on this machine: enough for full batches, in at most an eighth of its memory."""
+    enough = _GAMES_A_WORKER * cores
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not told on every system
+        return enough
+    return max(1, min(enough, memory // 8 // bytes_a_tree(game, simulations)))
+
+
 def workers_for(games: int, cores: int) -> int:
     """How many threads play `games` games at once: one a core, but none with too few games to fill a batch."""
     return max(1, min(cores, games // _FEWEST_GAMES_A_WORKER))
@@ -284,7 +295,7 @@ def play_games(
     """
     wanted = settings.games_in_flight
     cores = threads or os.cpu_count() or 1
-    in_flight = wanted or _GAMES_A_WORKER * cores
+    in_flight = wanted or games_at_once(game, simulations, cores)
     if isinstance(numbers, Sized):
         in_flight = min(in_flight, len(numbers))
     workers = threads or workers_for(in_flight, cores)

@@ -14,7 +14,7 @@ from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.games.line import Line
 from pawnzero.records import GameRecord
 from pawnzero.resign import FEWEST_GAMES, Outlooks
-from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay import Workload, games_at_once, play_games
 from pawnzero.starts import Archive
 from pawnzero.summary import GamesSummary
 from tests.search.naive import HashEvaluator
@@ -223,3 +223,9 @@ def test_outlooks_are_each_players_own_worst() -> None:
     assert [worst for worst, _ in outlooks.state()] == pytest.approx([score[0::2].min(), score[1::2].min()], abs=1e-5)
     outlooks.add(dataclasses.replace(record, played_on=False), game)
     assert len(outlooks.state()) == 2
+
+
+def test_games_at_once_fit_into_memory() -> None:
+    game = get_game("chess")
+    assert games_at_once(game, 64, 2) == 512
+    assert 1 <= games_at_once(game, 200_000, 2) < 512

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Dict, List, Tuple
@@ -11,6 +13,8 @@ import torch
 from torch.nn import functional
 
 from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import read_json, write_json
+from pawnzero.native import cache_home
 from pawnzero.nets.fold import CompiledNet, FoldedNet
 from pawnzero.nets.planes import unpack_tensor
 from pawnzero.nets.resnet import PolicyValueNet
@@ -22,6 +26,7 @@ _TOLERANCE = {torch.float32: 0.01, torch.bfloat16: 0.05, torch.float16: 0.05}
 
 float32 is not held to its own rounding, since GPUs may multiply it with 10-bit mantissas (TF32).
 """
+_FORMATS_FILE = "formats.json"
 _CHECK_POSITIONS = 16
 _CHECK_REPEATS = 3
 _GAIN = 1.1
@@ -82,7 +87,36 @@ def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "a
 
 @lru_cache(maxsize=None)
 def fastest_format(device: torch.device, channels: int) -> Tuple[torch.dtype, str]:
-    """The format in which `device` convolves fastest, and why: measured once a process and width, in some milliseconds."""
+    """The format in which `device` convolves fastest, and why: measured in some milliseconds, once a machine and width.
+
+    What was measured is kept in `formats.json` in the cache folder; without that file it is measured again.
+    """
+    card = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    key = f"{platform.node()} {card} {device} torch {torch.__version__} width {channels}"
+    remembered = _remembered()
+    name, reason = (remembered.get(key) or ["", ""])[:2]
+    if name in FORMATS:
+        return FORMATS[name], reason
+    dtype, reason = _measure_formats(device, channels)
+    _remember({**remembered, key: [str(dtype).replace("torch.", ""), reason]})
+    return dtype, reason
+
+
+def _remembered() -> Dict[str, List[str]]:
+    try:
+        known = read_json(cache_home() / _FORMATS_FILE)
+    except PawnzeroError:
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _remember(known: Dict[str, List[str]]) -> None:
+    with suppress(PawnzeroError, OSError):  # a cache that cannot be written costs a measurement, nothing else
+        cache_home().mkdir(parents=True, exist_ok=True)
+        write_json(cache_home() / _FORMATS_FILE, known)
+
+
+def _measure_formats(device: torch.device, channels: int) -> Tuple[torch.dtype, str]:
     halves = half_formats(device)
     if not halves:
         return torch.float32, "half precision gains nothing on this device"

@@ -25,15 +25,28 @@ def test_a_format_that_is_not_to_be_had(wanted, awake) -> None:  # type: ignore[
         choose_precision(awake("tic_tac_toe"), CPU, wanted)
 
 
-def test_the_measurement_is_made_once() -> None:
-    assert fastest_format(CPU, 24) is fastest_format(CPU, 24)
+def test_the_measurement_is_made_once_a_machine(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    measured = []
+    monkeypatch.setenv("PAWNZERO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(precision, "_measure_formats", lambda *what: measured.append(what) or (torch.float32, "measured"))
+    for _ in range(2):
+        fastest_format.cache_clear()  # another process
+        assert fastest_format(CPU, 24) == (torch.float32, "measured")
+    assert len(measured) == 1
+    fastest_format.cache_clear()
+    fastest_format(CPU, 32)
+    (tmp_path / "cache" / "formats.json").write_text("damaged")
+    fastest_format.cache_clear()
+    fastest_format(CPU, 24)
+    assert len(measured) == 3
+    fastest_format.cache_clear()
 
 
 @pytest.mark.parametrize(("half_seconds", "taken"), [(1.0, torch.bfloat16), (3.9, torch.float32), (8.0, torch.float32)])
 def test_half_precision_must_be_clearly_faster(half_seconds, taken, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(precision, "half_formats", lambda device: (torch.bfloat16,))
     monkeypatch.setattr(precision, "_convolution_seconds", lambda d, c, dtype: 4.0 if dtype == torch.float32 else half_seconds)
-    assert fastest_format.__wrapped__(CPU, 8)[0] == taken
+    assert precision._measure_formats(CPU, 8)[0] == taken
 
 
 class _Wrong(CompiledNet):
