@@ -27,7 +27,8 @@ _IMPORT = re.compile(r"^from (pawnzero[\w.]*) import|^import (pawnzero[\w.]*)", 
 _KEPT_SECONDS = 30 * 24 * 3600
 
 
-def _cache_home() -> Path:
+def cache_home() -> Path:
+    """The folder in which everything is kept that is made again when it is missing."""
     if os.environ.get("PAWNZERO_CACHE"):
         return Path(os.environ["PAWNZERO_CACHE"])
     if sys.platform == "win32":
@@ -61,7 +62,7 @@ def cache_folder(path: Path) -> Optional[Path]:
             digest.update(f"{name}={os.environ[name]}\0".encode())
     for source, text in sorted(_sources(path, {}).items()):
         digest.update(f"{source.name}\0{text}\0".encode())
-    home = _cache_home() / "kernels"
+    home = cache_home() / "kernels"
     folder = home / f"{path.stem}-{digest.hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
