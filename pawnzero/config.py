@@ -97,6 +97,7 @@ class TrainConfig:
         metadata={"help": "share of the root's WDL in the value target, the rest is the game's result", "min": 0.0, "max": 1.0},
     )
     value_weight: float = field(default=1.0, metadata={"help": "weight of the value loss", "min": 0.0})
+    augment: bool = field(default=True, metadata={"help": "train on positions turned and mirrored, where the rules allow it"})
 
 
 @dataclass(frozen=True)

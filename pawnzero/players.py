@@ -53,6 +53,11 @@ class Player(abc.ABC):
     def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
         """A move for each line, none of which is over; `numbers` are the games' numbers in their match (0 where not given)."""
 
+    def assess(self, lines: Sequence[Line]) -> Tuple[List[Move], Optional[np.ndarray]]:
+        """A move for each line, as `choose` gives it, and what the player thinks of each current position before any search:
+        WDL [B, 3] float32 for the player to move, or None for a player that does not say."""
+        return self.choose(lines), None
+
     def close(self) -> None:  # noqa: B027 - most players hold nothing
         """Let go of processes and memory. May be called twice."""
 
@@ -103,11 +108,17 @@ class NetPlayer(Player):
             return []
         if self._searcher is not None:
             return [int(action) for action in self._searcher.run(lines).action]
-        return likeliest_actions(self._game, self._evaluator, lines)
+        return raw_answers(self._game, self._evaluator, lines)[0]
+
+    def assess(self, lines: Sequence[Line]) -> Tuple[List[Move], np.ndarray]:
+        if not lines:
+            return [], np.zeros((0, 3), np.float32)
+        moves, wdl = raw_answers(self._game, self._evaluator, lines)
+        return (moves if self._searcher is None else self.choose(lines)), wdl
 
 
-def likeliest_actions(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -> List[Move]:
-    """The legal action with the highest logit in each line's current position: the raw policy's move."""
+def raw_answers(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -> Tuple[List[Move], np.ndarray]:
+    """What the net says of each line's current position: the legal action with the highest logit, and WDL [B, 3] float32."""
     size = len(lines)
     bits, scalars = np.zeros((size, game.bit_planes), np.uint64), np.zeros((size, game.scalar_planes), np.float32)
     legal, count = np.zeros((size, game.max_legal), np.int16), np.zeros(size, np.int16)
@@ -120,7 +131,7 @@ def likeliest_actions(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -
     game.encode(states, repeated, np.array([past[2] for past in pasts], np.int16), bits, scalars)
     evaluator.enter_thread(1)
     evaluator.evaluate(bits, scalars, legal, count, logits, wdl)
-    return [int(legal[row, np.argmax(logits[row, : count[row]])]) for row in range(size)]
+    return [int(legal[row, np.argmax(logits[row, : count[row]])]) for row in range(size)], wdl
 
 
 def game_of(spec: str) -> Optional[str]:

@@ -14,7 +14,7 @@ from typing import NoReturn, Optional, Sequence
 from pawnzero import __version__
 from pawnzero.errors import PawnzeroError
 
-COMMANDS = ("check", "perft", "iterate", "run", "selfplay", "train", "arena", "promote", "smoke", "bench")
+COMMANDS = ("check", "perft", "iterate", "run", "selfplay", "train", "arena", "judge", "promote", "smoke", "bench")
 """Each is a module beside this one with a docstring (its first line is the help), `add_arguments(parser)`, `run(args) -> int`
 and, where the same command goes on after an interruption, ``RESUMES = True``."""
 

@@ -100,10 +100,29 @@ class Game(abc.ABC):
     The head gives `policy_planes` planes of `board_shape`; the index is ``(plane * rows + row) * columns + column``.
     """
 
+    symmetries: ClassVar[int] = 1
+    """Ways to turn or mirror the board that change nothing in the rules, leaving it as it is included (at most 255)."""
+    cell_map: ClassVar[np.ndarray] = np.arange(64, dtype=np.uint8)[np.newaxis]
+    """[symmetries, 64] uint8: where each symmetry takes a bit of a bitboard; the first leaves all where they are."""
+    action_map: ClassVar[np.ndarray]
+    """[symmetries, A] int16: what each symmetry makes of an action. A game of one symmetry need not give it."""
+
     endings: ClassVar[Tuple[str, ...]]
     """Names of the ending codes: COMMON_ENDINGS, then the game's own."""
     ending_values: ClassVar[np.ndarray]
     """[endings] int8: result for the player to move in the ended position."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.symmetries == 1 and hasattr(cls, "num_actions"):
+            cls.action_map = np.arange(cls.num_actions, dtype=np.int16)[np.newaxis]
+
+    def symmetric(self, scalars: np.ndarray) -> np.ndarray:
+        """Which encoded positions may be turned by the game's symmetries: scalars [B, Q] float32 → [B] bool.
+
+        Turning leaves the scalars as they are. Unless a game says otherwise, all may.
+        """
+        return np.ones(len(scalars), bool)
 
     def allocate(self, size: int) -> Positions:
         """Room for `size` positions, zeroed."""

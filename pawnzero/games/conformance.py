@@ -11,11 +11,14 @@ import numpy as np
 from pawnzero.errors import UsageError
 from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
 from pawnzero.games.line import Line
+from pawnzero.games.symmetry import turn
 
 LONGEST_GAME = 300
 """Plies after which a random game is left."""
 TEXTS = 200
 """Positions whose text forms are tried."""
+TURNED_PLIES = 100
+"""Plies that are played on a board and on the same board turned, for each symmetry."""
 
 
 def check_game(game: Game, plies: int = 2000, seed: int = 0) -> None:
@@ -31,6 +34,10 @@ def check_game(game: Game, plies: int = 2000, seed: int = 0) -> None:
     check_batches(game, lines, positions)
     check_text(game, positions)
     check_encoding(game, lines)
+    check_symmetry_tables(game)
+    for symmetry in range(1, game.symmetries):
+        if _is_turned(Line(game), Line(game), symmetry):
+            check_turned(game, symmetry, game.initial(), game.initial(), seed=seed)
 
 
 def random_lines(game: Game, plies: int, seed: int) -> List[Line]:
@@ -200,6 +207,50 @@ def check_encoding(game: Game, lines: List[Line]) -> None:
         assert key == keys[b], f"a net cannot tell {other} from {text}: their planes are the same"
 
 
+def check_symmetry_tables(game: Game) -> None:
+    """The symmetries keep cells on the board, are all different, begin with the one that changes nothing, and are a group."""
+    _expect_array("cell_map", game.cell_map, np.uint8, (game.symmetries, 64))
+    _expect_array("action_map", game.action_map, np.int16, (game.symmetries, game.num_actions))
+    assert 1 <= game.symmetries <= 255, f"symmetries {game.symmetries}: expected 1 to 255"
+    rows, columns = game.board_shape
+    on_board = (np.arange(64) // 8 < rows) & (np.arange(64) % 8 < columns)
+    for k in range(game.symmetries):
+        for name, table in (("cell_map", game.cell_map[k]), ("action_map", game.action_map[k])):
+            assert (np.sort(table) == np.arange(len(table))).all(), f"{name}[{k}] is no permutation"
+        assert (on_board[game.cell_map[k]] == on_board).all(), f"cell_map[{k}] takes a cell off the board"
+    # Cells and actions as one table, so that both must come of the same symmetry.
+    tables = np.concatenate([game.cell_map.astype(np.int64), 64 + game.action_map.astype(np.int64)], axis=1)
+    assert (tables[0] == np.arange(tables.shape[1])).all(), "symmetry 0 must change nothing"
+    known = {table.tobytes() for table in tables}
+    assert len(known) == game.symmetries, "two symmetries are the same"
+    for j, k in np.ndindex(game.symmetries, game.symmetries):
+        assert tables[j][tables[k]].tobytes() in known, f"symmetry {k} and then {j} together are none of the symmetries"
+
+
+def check_turned(
+    game: Game, symmetry: int, start: np.ndarray, turned: np.ndarray, plies: int = TURNED_PLIES, seed: int = 0
+) -> None:
+    """`turned` is `start` under that symmetry, and stays so whatever is played: both [S] uint64, positions that may be turned.
+
+    `check_game` does this from the usual starting position where that is its own picture under the symmetry. A game that starts
+    from another has to be tried from positions whose turned form its tests know.
+    """
+    random = np.random.default_rng(seed)
+    one, other = Line(game, start), Line(game, turned)
+    for _ in range(plies):
+        text = f"{game.format(one.state)}, by symmetry {symmetry} {game.format(other.state)}"
+        assert _is_turned(one, other, symmetry), f"planes, turned, are not those of the turned position: {text}"
+        assert other.ending == one.ending, f"turning changes the ending: {text}"
+        expected = game.action_map[symmetry][one.legal].tolist()
+        assert sorted(other.legal.tolist()) == sorted(expected), f"turning changes the legal actions: {text}"
+        if one.over:
+            one, other = Line(game, start), Line(game, turned)
+        else:
+            action = int(random.choice(one.legal))
+            one.push(action)
+            other.push(int(game.action_map[symmetry, action]))
+
+
 def _returning(line: Line) -> np.ndarray:
     """The legal actions that bring back a position of this game, at once or with the opponent's help: [n] int16."""
     past = np.array(line.keys, np.uint64)
@@ -245,6 +296,22 @@ def _histories(game: Game, lines: List[Line]) -> Tuple[np.ndarray, np.ndarray, n
             seen.append(replay.history(game.history))
     states, repeated, lengths = zip(*seen)
     return np.stack(states), np.stack(repeated), np.array(lengths, np.int16), [key for line in lines for key in line.keys]
+
+
+def _is_turned(one: Line, other: Line, symmetry: int) -> bool:
+    """Whether both positions may be turned, and the second's planes are the first's under the symmetry."""
+    game = one.game
+    (bits, scalars), (expected, other_scalars) = _planes(one), _planes(other)
+    if not (game.symmetric(scalars) & game.symmetric(other_scalars)).all():
+        return False
+    which, nothing = np.array([symmetry], np.uint8), np.zeros((1, game.max_legal), np.int16)
+    turn(bits, nothing, np.zeros(1, np.int16), which, game.cell_map, game.action_map)
+    return bool((bits == expected).all() and (scalars == other_scalars).all())
+
+
+def _planes(line: Line) -> Tuple[np.ndarray, np.ndarray]:
+    history, repeated, length = line.history(line.game.history)
+    return _encode(line.game, history[np.newaxis], repeated[np.newaxis], np.array([length], np.int16))
 
 
 def _encode(game: Game, history: np.ndarray, repeated: np.ndarray, length: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

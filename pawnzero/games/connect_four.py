@@ -23,6 +23,7 @@ from pawnzero.bits import byteswap, lowest, popcount
 from pawnzero.errors import UsageError
 from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
 from pawnzero.games.grid import draw_board, read_board, write_board
+from pawnzero.games.symmetry import mirrored
 from pawnzero.native import kernel
 
 ROWS = 6
@@ -122,6 +123,10 @@ class ConnectFour(Game):
     # A column's logit stands at its third cell: no cell of the column is farther than three rows, so that even a net of a few
     # 3 × 3 convolutions sees all of the column from there.
     policy_index: ClassVar[np.ndarray] = np.arange(2 * COLUMNS, 3 * COLUMNS, dtype=np.int32)
+
+    symmetries = 2  # left for right
+    cell_map: ClassVar[np.ndarray] = mirrored(COLUMNS)
+    action_map: ClassVar[np.ndarray] = np.stack([np.arange(COLUMNS), np.arange(COLUMNS)[::-1]]).astype(np.int16)
 
     endings = COMMON_ENDINGS + ("four in a row", "board full")
     ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + (-1, 0), np.int8)

@@ -20,6 +20,7 @@ from pawnzero.bits import popcount
 from pawnzero.errors import UsageError
 from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
 from pawnzero.games.grid import draw_board, read_board, write_board
+from pawnzero.games.symmetry import square
 from pawnzero.native import kernel
 
 LINE = FIRST_OWN_ENDING
@@ -32,6 +33,11 @@ LINES = np.array(
 )
 """[8] uint64: rows, columns and the two diagonals."""
 FULL = np.uint64(0x070707)
+
+CELL_MAP = square(3)
+_TURNED = CELL_MAP[:, [8 * (cell // 3) + cell % 3 for cell in range(9)]].astype(np.int16)
+ACTION_MAP = _TURNED // 8 * 3 + _TURNED % 8
+"""[8, 9] int16: where a turned or mirrored board has each cell."""
 
 
 @kernel
@@ -93,6 +99,10 @@ class TicTacToe(Game):
     plane_scale: ClassVar[np.ndarray] = np.ones(3, np.float32)
     policy_planes = 1
     policy_index: ClassVar[np.ndarray] = np.arange(9, dtype=np.int32)
+
+    symmetries = 8
+    cell_map: ClassVar[np.ndarray] = CELL_MAP
+    action_map: ClassVar[np.ndarray] = ACTION_MAP
 
     endings = COMMON_ENDINGS + ("line", "board full")
     ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + (-1, 0), np.int8)

@@ -91,12 +91,19 @@ class ReplayBuffer:
         """Ids of the newest games, newest first, at most `limit`."""
         return [int(game_id) for game_id in self._ring.game_ids(limit)] if self._ring else []
 
-    def sampler(self, seed: int, window: Optional[Sequence[int]] = None, held_out: Optional[bool] = None) -> Sampler:
+    def sampler(
+        self,
+        seed: int,
+        window: Optional[Sequence[int]] = None,
+        held_out: Optional[bool] = None,
+        augment: bool = False,
+    ) -> Sampler:
         """Training batches from the rows that are stored now, or from a `window` that another sampler had.
 
         seed:     0 or more; the same seed, window and file give the same batches.
         held_out: None: all games; False: without the games held out for measuring (one in 20, by a hash of the game id);
                   True: only those.
+        augment:  turn each sample by a symmetry of the game, drawn from seed and step, where its position allows it.
 
         Raises PawnzeroError when there is nothing to train on, or the window is not in the file.
         """
@@ -108,7 +115,7 @@ class ReplayBuffer:
             raise PawnzeroError(
                 f"{self.path} holds no positions to train on: fill it with `pawnzero selfplay {agent} --games 10`"
             )
-        return Sampler(self._ring, seed, window, held_out)
+        return Sampler(self._ring, seed, window, held_out, augment)
 
     def archive(self, window: Optional[Sequence[int]] = None) -> Optional[Archive]:
         """The positions stored now, or those of a `window` (first and last sequence number) noted before.

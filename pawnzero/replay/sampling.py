@@ -13,6 +13,7 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 
 from pawnzero.errors import PawnzeroError
+from pawnzero.games.symmetry import turn
 from pawnzero.native import kernel
 from pawnzero.replay.ring import Ring
 from pawnzero.replay.rows import (
@@ -44,6 +45,8 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _GAMES = np.uint64(HELD_OUT)
+_SYMMETRY = np.uint64(0xA0761D6478BD642F)
+"""Keeps the draw of a sample's symmetry apart from the draw of its row."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Batch:
     """What a training step needs of B positions; M' is the most legal actions among them.
 
     bits          [B, P] uint64, scalars [B, Q] float32: what the net sees (`Game.encode`)
-    legal         [B, M'] int16: legal actions; only the first `count` of a row mean anything
+    legal         [B, M'] int16: legal actions; only the first `count` of a row mean anything. A turned
+                  sample lists its actions in the order of the position as it was played
     count         [B] int16
     policy        [B, M'] float32: the search's policy in the order of `legal`; zero past `count`, and where there was none
     policy_weight [B] float32: 1 where the policy may be trained on, 0 where the search was a cheap one
@@ -179,6 +183,14 @@ def gather(
     return len(rows), damaged
 
 
+@kernel
+def draw_symmetries(seed: np.uint64, step: np.uint64, symmetries: np.uint64, which: np.ndarray) -> None:
+    """Fill which [B] uint8 with the samples' symmetries, each number below `symmetries` as likely as the others."""
+    key = mix(mix(seed) ^ step)
+    for b in range(len(which)):
+        which[b] = mix(mix(key ^ np.uint64(b)) ^ _SYMMETRY) % symmetries
+
+
 class Sampler:
     """Batches from a frozen window of rows; made by `ReplayBuffer.sampler`.
 
@@ -187,9 +199,12 @@ class Sampler:
             overwritten since are passed over.
     """
 
-    def __init__(self, ring: Ring, seed: int, window: Optional[Sequence[int]], held_out: Optional[bool]) -> None:
+    def __init__(
+        self, ring: Ring, seed: int, window: Optional[Sequence[int]], held_out: Optional[bool], augment: bool = False
+    ) -> None:
         self._ring = ring
         self._seed = seed
+        self._augment = augment
         self._held_out = ANY_GAME if held_out is None else int(held_out)
         first, last = (ring.oldest, ring.newest) if window is None else (int(window[0]), int(window[1]))
         if not (1 <= first <= last <= ring.newest and ring.oldest <= last):
@@ -228,7 +243,19 @@ class Sampler:
         bits = np.zeros((size, game.bit_planes), np.uint64)
         scalars = np.zeros((size, game.scalar_planes), np.float32)
         game.encode(history, repeated, length, bits, scalars)
-        return self._assemble(rows, bits, scalars)
+        batch = self._assemble(rows, bits, scalars)
+        if self._augment:
+            self._turn(batch, step)
+        return batch
+
+    def _turn(self, batch: Batch, step: int) -> None:
+        """Turn each sample's position by one of the game's symmetries, where it may be turned."""
+        game = self._ring.game
+        which = np.zeros(len(batch), np.uint8)
+        with np.errstate(over="ignore"):
+            draw_symmetries(np.uint64(self._seed), np.uint64(step), np.uint64(game.symmetries), which)
+        which[~game.symmetric(batch.scalars)] = 0
+        turn(batch.bits, batch.legal, batch.count, which, game.cell_map, game.action_map)
 
     def _assemble(self, rows: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> Batch:
         game = self._ring.game

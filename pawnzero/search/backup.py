@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pawnzero.native import kernel
 from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNPROVEN
 
 
 @kernel
+def proven_value(proof):
+    """Value for its player to move of a node of which `proof` is known (not UNPROVEN)."""
+    if proof == PROVEN_WIN:
+        return 1.0
+    return -1.0 if proof == PROVEN_LOSS else 0.0
+
+
+@kernel
+def lost(t, g, edge):
+    """Whether the edge is proven to lose. (Each visit of a proven edge counts exactly, so that others are seen at a glance.)"""
+    if t.visits[g, edge] == 0 or t.value_sum[g, edge] > -t.visits[g, edge]:
+        return False
+    return t.proven[g, t.child[g, edge]] == PROVEN_WIN
+
+
+@kernel
 def back_up(t, g, node, value, draw, pending):
-    """Count a visit of `node` with its value for its player to move, there and in every ancestor."""
+    """Count a visit of `node` with its value for its player to move, there and in every ancestor.
+
+    Above a proven node the visit counts with what is proven (the proof may have come while the visit was under way).
+    """
     while True:
+        if t.proven[g, node] != UNPROVEN:
+            value = np.float32(proven_value(t.proven[g, node]))
+            draw = np.float32(1.0 - abs(value))
         t.node_visits[g, node] += 1
         t.node_value_sum[g, node] += value
         edge = t.parent_edge[g, node]
@@ -40,18 +64,17 @@ def prove(t, g, node):
     """Carry the proof of `node` up as far as it decides (Winands, Björnsson and Saito, "Monte-Carlo Tree Search Solver", 2008).
 
     A move to a lost position wins; a position all of whose moves are decided is worth the best of them. The averages above
-    are corrected, so that a decided move counts with its true value for every visit it has had.
+    are corrected, so that a decided move counts with its true value for every visit it has had. What has been proven stays:
+    with several leaves under way, a proof can arrive below a node that is decided already.
     """
     while True:
         parent = t.parent[g, node]
         if parent == NO_NODE:
             return
-        edge = t.parent_edge[g, node]
         proof = t.proven[g, node]
-        value = 1.0 if proof == PROVEN_LOSS else (-1.0 if proof == PROVEN_WIN else 0.0)
-        draw = 1.0 if proof == PROVEN_DRAW else 0.0
-        visits = t.visits[g, edge]
-        _shift(t, g, node, value * visits - t.value_sum[g, edge], draw * visits - t.draw_sum[g, edge])
+        _correct(t, g, node, -proven_value(proof))
+        if t.proven[g, parent] != UNPROVEN:
+            return
         if proof == PROVEN_LOSS:
             t.proven[g, parent] = PROVEN_WIN
         else:
@@ -68,14 +91,23 @@ def prove(t, g, node):
 
 
 @kernel
-def _shift(t, g, node, value, draw):
-    """Add to the sums of the edge that leads to `node`, and to all above it; value is for that edge's chooser."""
-    while True:
+def _correct(t, g, node, value):
+    """Let every visit of the edge that leads to `node` count `value` for its chooser, and tell the nodes above.
+
+    A proven node passes nothing on: what stands above it does not depend on averages below.
+    """
+    edge = t.parent_edge[g, node]
+    node = t.parent[g, node]
+    exact = value * t.visits[g, edge]
+    exact_draws = (1.0 - abs(value)) * t.visits[g, edge]
+    more, more_draws = exact - t.value_sum[g, edge], exact_draws - t.draw_sum[g, edge]
+    t.value_sum[g, edge] = exact
+    t.draw_sum[g, edge] = exact_draws
+    t.node_value_sum[g, node] += more
+    while t.parent[g, node] != NO_NODE and t.proven[g, node] == UNPROVEN:
         edge = t.parent_edge[g, node]
         node = t.parent[g, node]
-        if node == NO_NODE:
-            return
-        t.value_sum[g, edge] += value
-        t.draw_sum[g, edge] += draw
-        t.node_value_sum[g, node] += value
-        value = -value
+        more = -more
+        t.value_sum[g, edge] += more
+        t.draw_sum[g, edge] += more_draws
+        t.node_value_sum[g, node] += more

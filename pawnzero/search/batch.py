@@ -42,7 +42,7 @@ class BatchedSearch:
         self.game = game
         self.evaluator = evaluator
         self.config = config
-        self._parameters = parameters(config, simulations)
+        self._parameters = parameters(config)
         self.leaves = leaves
         self.trees = allocate_trees(game, trees, simulations)
         self.evaluated = 0

@@ -15,11 +15,11 @@ import numpy as np
 
 from pawnzero.games.base import ONGOING, REPETITION
 from pawnzero.native import kernel
-from pawnzero.search.backup import back_up, proof_of, prove
-from pawnzero.search.gumbel import draw_gumbels, gumbel_edge, root_edge
+from pawnzero.search.backup import back_up, lost, proof_of, prove
+from pawnzero.search.gumbel import considered_visits, draw_gumbels, gumbel_edge, root_edge
 from pawnzero.search.parameters import PUCT
 from pawnzero.search.random import gamma
-from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNEXPANDED, UNPROVEN
+from pawnzero.search.tree import NO_NODE, UNEXPANDED, UNPROVEN
 
 _NO_LEAF = -1
 
@@ -40,7 +40,7 @@ def puct_edge(t, g, node, p):
         q = unvisited
         if visits > 0:
             q = t.value_sum[g, edge] / visits
-            if t.proven[g, t.child[g, edge]] == PROVEN_WIN:
+            if lost(t, g, edge):
                 q -= 1e6
         score = q + explore * t.prior[g, edge] / (1.0 + visits + t.pending[g, edge])
         if score > best:
@@ -54,8 +54,8 @@ def _edge_to_take(t, g, node, p, scratch):
     if p.algorithm == PUCT:
         return puct_edge(t, g, node, p)
     if node == 0:
-        considered = min(len(p.considered) - 1, t.edge_count[g, 0])
-        edge = root_edge(t, g, p.considered[considered, t.started[g]], p, scratch)
+        considered = min(p.considered, t.edge_count[g, 0])
+        edge = root_edge(t, g, considered_visits(considered, t.budget[g], t.started[g]), p, scratch)
         if edge >= 0:
             return edge
     return gumbel_edge(t, g, node, p, scratch)
@@ -114,12 +114,7 @@ def select(t, leaves, p, leaf_tree, leaf_parent, leaf_edge, parent_state, leaf_a
 def _visit_known(t, g, node):
     """A simulation that ends at a node which is ended, proven or kept as a leaf."""
     t.started[g] += 1
-    proof = t.proven[g, node]
-    value, draw = t.leaf_value[g, node], t.leaf_draw[g, node]
-    if proof != UNPROVEN:
-        value = np.float32(1.0 if proof == PROVEN_WIN else (-1.0 if proof == PROVEN_LOSS else 0.0))
-        draw = np.float32(1.0 if proof == PROVEN_DRAW else 0.0)
-    back_up(t, g, node, value, draw, 0)
+    back_up(t, g, node, t.leaf_value[g, node], t.leaf_draw[g, node], 0)
 
 
 @kernel

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from pawnzero.config import SearchConfig
-from pawnzero.search.gumbel import considered_visits
 
 GUMBEL = 1
 PUCT = 0
@@ -25,11 +22,11 @@ class Parameters(NamedTuple):
     dirichlet_epsilon: float
     value_scale: float
     visit_offset: float
-    considered: np.ndarray  # [C + 1, simulations] int32: see `gumbel.considered_visits`
+    considered: int
 
 
-def parameters(config: SearchConfig, simulations: int) -> Parameters:
-    """What the kernels need for searches of at most `simulations` simulations."""
+def parameters(config: SearchConfig) -> Parameters:
+    """What the kernels need."""
     return Parameters(
         GUMBEL if config.algorithm == "gumbel" else PUCT,
         int(config.solver),
@@ -40,5 +37,5 @@ def parameters(config: SearchConfig, simulations: int) -> Parameters:
         float(config.dirichlet_epsilon),
         float(config.gumbel_value_scale),
         float(config.gumbel_visit_offset),
-        considered_visits(config.gumbel_considered, simulations),
+        int(config.gumbel_considered),
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from pawnzero.games.base import MAX_PLIES, ONGOING, REPETITION
 from pawnzero.native import kernel
+from pawnzero.search.backup import lost
 from pawnzero.search.gumbel import improved_policy, root_edge
 from pawnzero.search.parameters import PUCT
 from pawnzero.search.random import uniform
@@ -49,7 +50,7 @@ def root_policies(t, p, trees, start, policy):
     """What each search teaches: trees [n] → start [n + 1] int64, policy [sum] float32 over the legal actions, so laid out.
 
     Gumbel: the improved policy. PUCT: the share of visits. Where the root is proven won or drawn: the moves that do it,
-    equally.
+    equally. A move that is proven to lose gets nothing, unless all of them are.
     """
     scratch = np.empty(t.root_legal.shape[1], np.float64)
     start[0] = 0
@@ -67,20 +68,49 @@ def root_policies(t, p, trees, start, policy):
         elif p.algorithm != PUCT:
             improved_policy(t, g, p, scratch, out)
         else:
-            total = 0
-            for edge in range(count):
-                total += t.visits[g, edge]
-            for edge in range(count):
-                out[edge] = np.float32(t.visits[g, edge] / total)
+            _shares(t, g, out)
+
+
+@kernel
+def _shares(t, g, out):
+    """The share of visits of each root edge; where no visit counts, all goes to the best."""
+    total = 0
+    for edge in range(len(out)):
+        total += _counted(t, g, edge)
+    if total == 0:
+        out[:] = 0.0
+        out[most_visited(t, g)] = 1.0
+        return
+    for edge in range(len(out)):
+        out[edge] = np.float32(_counted(t, g, edge) / total)
+
+
+@kernel
+def _counted(t, g, edge):
+    """Visits of a root edge; none where it is proven to lose, unless all of them are."""
+    if t.proven[g, 0] != PROVEN_LOSS and lost(t, g, edge):
+        return 0
+    return t.visits[g, edge]
+
+
+@kernel
+def _better(t, g, edge, other):
+    """Whether a root edge is the better one: not proven to lose, else more visits, else a higher value, else a larger prior."""
+    if lost(t, g, edge) != lost(t, g, other):
+        return lost(t, g, other)
+    if t.visits[g, edge] != t.visits[g, other]:
+        return t.visits[g, edge] > t.visits[g, other]
+    if t.value_sum[g, edge] != t.value_sum[g, other]:
+        return t.value_sum[g, edge] > t.value_sum[g, other]
+    return t.prior[g, edge] > t.prior[g, other]
 
 
 @kernel
 def most_visited(t, g):
-    """The root edge with the most visits; among equals the one with the highest value."""
+    """The root edge with the most visits among those that are not proven to lose."""
     best = 0
     for edge in range(1, t.edge_count[g, 0]):
-        more = t.visits[g, edge] - t.visits[g, best]
-        if more > 0 or (more == 0 and t.value_sum[g, edge] > t.value_sum[g, best]):
+        if _better(t, g, edge, best):
             best = edge
     return best
 
@@ -96,7 +126,7 @@ def best_edge(t, g, p, scratch):
             if _decides(t, g, edge):
                 return edge
     best = most_visited(t, g)
-    if p.algorithm == PUCT:
+    if p.algorithm == PUCT or t.proven[g, 0] == PROVEN_LOSS:
         return best
     return root_edge(t, g, t.visits[g, best], p, scratch)
 
@@ -105,7 +135,8 @@ def best_edge(t, g, p, scratch):
 def choose(t, p, trees, temperature, actions):
     """A move of each root: trees [n] int64, temperature [n] float32 → actions [n] int16.
 
-    PUCT: the best edge at temperature 0, else drawn in proportion to visits ** (1 / temperature) from the tree's own stream.
+    PUCT: the best edge at temperature 0, else drawn in proportion to visits ** (1 / temperature) from the tree's own stream;
+    never a move that is proven to lose while there are others.
     Gumbel: the best edge; chance has come in with the noise (`Trees.exploration`).
     """
     scratch = np.empty(t.root_legal.shape[1], np.float64)
@@ -113,13 +144,13 @@ def choose(t, p, trees, temperature, actions):
         g = trees[i]
         chosen = best_edge(t, g, p, scratch)
         if temperature[i] > 0.0 and p.algorithm == PUCT and t.proven[g, 0] == UNPROVEN:
-            top = t.visits[g, chosen]
+            top = max(1, t.visits[g, chosen])
             total = 0.0
             for edge in range(t.edge_count[g, 0]):
-                total += (t.visits[g, edge] / top) ** (1.0 / temperature[i])
+                total += (_counted(t, g, edge) / top) ** (1.0 / temperature[i])
             target = uniform(t.rng, g) * total
             for edge in range(t.edge_count[g, 0]):
-                target -= (t.visits[g, edge] / top) ** (1.0 / temperature[i])
+                target -= (_counted(t, g, edge) / top) ** (1.0 / temperature[i])
                 if target < 0.0:
                     chosen = edge
                     break

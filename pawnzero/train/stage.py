@@ -54,7 +54,7 @@ def begin_stage(
     before = state.stage
     if before is not None and before.until_step != until_step:
         before = None
-    positions = _positions(buffer, config.seed if before is None else before.seed)
+    positions = _positions(buffer, config.seed if before is None else before.seed, config.trainer.augment)
     if before is not None:
         if before.window == positions.train.window and before.batch_size == config.batch_size:
             return positions
@@ -72,11 +72,11 @@ def begin_stage(
     return positions
 
 
-def _positions(buffer: ReplayBuffer, seed: int) -> Positions:
-    """One game in twenty is held out; where that leaves nothing to train on, none is."""
-    train = buffer.sampler(seed, held_out=False)
+def _positions(buffer: ReplayBuffer, seed: int, augment: bool) -> Positions:
+    """One game in twenty is held out, and measured as it was played; where that leaves nothing to train on, none is."""
+    train = buffer.sampler(seed, held_out=False, augment=augment)
     if not _has_samples(train):
-        return Positions(buffer.sampler(seed), None)
+        return Positions(buffer.sampler(seed, augment=augment), None)
     held_out = buffer.sampler(seed, train.window, held_out=True)
     return Positions(train, held_out if _has_samples(held_out) else None)
 

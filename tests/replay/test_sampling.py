@@ -227,3 +227,72 @@ def test_real_games_come_back_as_they_were_encoded(tmp_path: Path, name: str) ->
         mover = game.player(record.states[ply])
         assert batch.result_wdl[b].tolist() == ([1.0, 0.0, 0.0] if mover == 0 else [0.0, 0.0, 1.0])
         assert batch.root_wdl[b] == pytest.approx([0.5, 0.25, 0.25], abs=2e-5)
+
+
+def turned_by(plain: Batch, augmented: Batch, name: str) -> np.ndarray:
+    """Which symmetry made each sample of `augmented` out of that of `plain`: the only one that explains planes and actions."""
+    game = get_game(name)
+    found = np.full(len(plain), 255, np.uint8)
+    cells, expected = (unpacked(batch.bits) for batch in (plain, augmented))
+    unlisted = np.arange(plain.legal.shape[1]) >= plain.count[:, np.newaxis]
+    for k in range(game.symmetries):
+        turned = np.zeros_like(cells)
+        turned[:, :, game.cell_map[k]] = cells
+        explained = (turned == expected).all((1, 2))
+        explained &= ((game.action_map[k][plain.legal] == augmented.legal) | unlisted).all(1)
+        found[explained & (found == 255)] = k
+    return found
+
+
+def unpacked(bits: np.ndarray) -> np.ndarray:
+    """[B, P] uint64 as [B, P, 64], a number a cell."""
+    return np.unpackbits(bits[:, :, np.newaxis].astype("<u8").view(np.uint8), axis=2, bitorder="little")
+
+
+@pytest.mark.parametrize("name", ["connect_four", "tic_tac_toe"])
+def test_augmented_samples_are_the_same_ones_turned(tmp_path: Path, name: str) -> None:
+    game = get_game(name)
+    buffer = ReplayBuffer(tmp_path / "replay.pt", 2000, name)
+    for game_id in range(30):
+        buffer.append(random_game(name, game_id, 60))
+    plain, augmented = (buffer.sampler(5, augment=augment).batch(2, 4000) for augment in (False, True))
+    which = turned_by(plain, augmented, name)
+    assert (which < game.symmetries).all()
+    for field in fields(Batch):
+        if field.name not in ("bits", "legal"):
+            assert np.array_equal(getattr(plain, field.name), getattr(augmented, field.name)), field.name
+    asymmetric = plain.ply > 4  # so late hardly any position is its own mirror image
+    counts = np.bincount(which[asymmetric], minlength=game.symmetries) / asymmetric.sum()
+    assert np.abs(counts - 1 / game.symmetries).max() < 0.06
+
+
+def test_augmentation_is_repeatable_and_a_small_batch_is_the_beginning_of_a_large_one(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(tmp_path / "replay.pt", 2000, "connect_four")
+    for game_id in range(10):
+        buffer.append(random_game("connect_four", game_id, 60))
+    sampler = buffer.sampler(3, augment=True)
+    batches = [sampler.batch(step, 64) for step in range(3)]
+    reopened = ReplayBuffer(buffer.path).sampler(3, window=sampler.window, augment=True)
+    assert all(same(reopened.batch(step, 64), batches[step]) for step in (2, 0, 1))
+    assert np.array_equal(sampler.batch(1, 64).bits[:16], sampler.batch(1, 16).bits)
+    plain = [buffer.sampler(3).batch(step, 64) for step in range(3)]
+    which = [turned_by(plain[step], batches[step], "connect_four").tolist() for step in range(3)]
+    assert which[0] != which[1] != which[2]
+
+
+def test_chess_is_turned_only_once_nobody_may_castle(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(tmp_path / "replay.pt", 5000, "chess")
+    for game_id in range(15):
+        buffer.append(random_game("chess", game_id, 120))
+    plain, augmented = (buffer.sampler(1, augment=augment).batch(0, 2000) for augment in (False, True))
+    which = turned_by(plain, augmented, "chess")
+    free = ~plain.scalars[:, :4].any(axis=1)
+    assert 200 < free.sum() < 1800
+    assert (which[~free] == 0).all()
+    assert (which < 2).all()
+    assert 0.4 < which[free].mean() < 0.6
+
+
+def test_a_game_without_symmetries_is_left_alone(tmp_path: Path) -> None:
+    buffer = games(tmp_path, 5)
+    assert same(buffer.sampler(1).batch(0, 50), buffer.sampler(1, augment=True).batch(0, 50))

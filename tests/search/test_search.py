@@ -113,16 +113,16 @@ def test_every_simulation_is_counted_once(leaves: int) -> None:
         consistent(t)
 
 
-def consistent(t: Trees) -> None:
+def consistent(t: Trees, g: int = 0) -> None:
     """Each node's visits and values are those of its edges and its own evaluation."""
-    for node in range(int(t.nodes[0])):
-        if int(t.edge_count[0, node]) <= 0:
+    for node in range(int(t.nodes[g])):
+        if int(t.edge_count[g, node]) <= 0:
             continue
-        edges = slice(int(t.first_edge[0, node]), int(t.first_edge[0, node]) + int(t.edge_count[0, node]))
-        assert int(t.node_visits[0, node]) == 1 + int(t.visits[0, edges].sum())
-        values = float(t.leaf_value[0, node] + t.value_sum[0, edges].sum())
-        assert float(t.node_value_sum[0, node]) == pytest.approx(values, abs=1e-4)
-        assert float(t.prior[0, edges].sum()) == pytest.approx(1.0, abs=1e-4)
+        edges = slice(int(t.first_edge[g, node]), int(t.first_edge[g, node]) + int(t.edge_count[g, node]))
+        assert int(t.node_visits[g, node]) == 1 + int(t.visits[g, edges].sum())
+        values = float(t.leaf_value[g, node] + t.value_sum[g, edges].sum())
+        assert float(t.node_value_sum[g, node]) == pytest.approx(values, abs=1e-4)
+        assert float(t.prior[g, edges].sum()) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_a_tree_without_room_for_edges_goes_on_with_leaves() -> None:

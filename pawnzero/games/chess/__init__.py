@@ -11,7 +11,8 @@ from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, ONGOING, G
 from pawnzero.games.chess import encode as planes
 from pawnzero.games.chess import policy_map, rules
 from pawnzero.games.chess import text as notation
-from pawnzero.games.chess.actions import NUM_ACTIONS
+from pawnzero.games.chess.actions import MIRRORED, NUM_ACTIONS
+from pawnzero.games.symmetry import mirrored
 
 
 class Chess(Game):
@@ -37,6 +38,10 @@ class Chess(Game):
     policy_planes = policy_map.POLICY_PLANES
     policy_index: ClassVar[np.ndarray] = policy_map.POLICY_INDEX
 
+    symmetries = 2  # left for right, once nobody may castle any more
+    cell_map: ClassVar[np.ndarray] = mirrored(8)
+    action_map: ClassVar[np.ndarray] = np.stack([np.arange(NUM_ACTIONS, dtype=np.int16), MIRRORED])
+
     endings = COMMON_ENDINGS + rules.OWN_ENDINGS
     ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + rules.OWN_ENDING_VALUES, np.int8)
 
@@ -55,6 +60,10 @@ class Chess(Game):
         self, history: np.ndarray, repeated: np.ndarray, length: np.ndarray, bits: np.ndarray, scalars: np.ndarray
     ) -> None:
         planes.encode(history, repeated, length, bits, scalars)
+
+    def symmetric(self, scalars: np.ndarray) -> np.ndarray:
+        nobody_castles: np.ndarray = (scalars[:, : planes.CASTLING_SCALARS] == 0).all(axis=1)
+        return nobody_castles
 
     def player(self, state: np.ndarray) -> int:
         return int(notation.is_black(state))

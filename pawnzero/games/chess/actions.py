@@ -54,6 +54,9 @@ INDEX[FROM, TO, PROMOTION] = np.arange(NUM_ACTIONS)
 _promotes = INDEX[:, :, QUEEN] >= 0
 INDEX[_promotes, KNIGHT] = INDEX[_promotes, 0]
 
+MIRRORED = INDEX[FROM ^ 7, TO ^ 7, PROMOTION]
+"""[1858] int16: the action on a board mirrored left for right. Castling becomes a king's move that nobody makes."""
+
 PLAIN_INDEX = np.ascontiguousarray(INDEX[:, :, 0]).reshape(-1)
 """[4096] int16: the action without promotion at ``64 * from + to``; -1 where there is none."""
 

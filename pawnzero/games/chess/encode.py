@@ -41,6 +41,8 @@ BIT_PLANES = 104
 SCALAR_PLANES = 8
 
 RULE50_PLANE = 109
+CASTLING_SCALARS = 4
+"""The first so many of the scalars tell the castling rights."""
 
 
 def _plane_scale() -> np.ndarray:

@@ -1,0 +1,165 @@
+"""What keeping the tree from move to move would save: the part of it under the move played, and how much of that comes again.
+
+Plays real self-play for a while and compares each finished tree with the tree of the next position of the same game:
+
+    python benchmarks/tree_reuse.py --checkpoint models/AgentA/checkpoints/latest.pt
+
+kept: nodes under the move played (its own included) ÷ nodes of the tree: no way of keeping trees can save more.
+again: nodes of the next tree that were in that part ÷ nodes of the next tree: evaluations saved where a tree is kept as a
+store of the net's answers, with games that stay the same. visits: of the move played ÷ simulations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from pawnzero.config import Config, SearchConfig, SelfplayConfig
+from pawnzero.games import get_game
+from pawnzero.nets import make_model
+from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.search import Evaluator, UniformEvaluator
+from pawnzero.search.tree import Trees
+from pawnzero.selfplay import Workload, play_games
+
+Nodes = Dict[int, Dict[int, int]]
+"""node → action → child, of one tree."""
+
+
+class Watch(Workload):
+    """Looks at each tree of self-play when its move is chosen. One thread only."""
+
+    def __init__(self, moves: int, stop: threading.Event) -> None:
+        super().__init__()
+        self.shares: List[Tuple[float, float]] = []
+        self.again: List[float] = []
+        self._kept: Dict[int, Tuple[Nodes, int, int]] = {}
+        self._moves = moves
+        self._stop = stop
+
+    def watch(self, table: Any) -> None:
+        super().watch(table)
+        search = table.search
+        choose = search.choose
+
+        def watched(trees: np.ndarray, temperature: np.ndarray) -> np.ndarray:
+            actions: np.ndarray = choose(trees, temperature)
+            for g, action in zip(trees.tolist(), actions.tolist()):
+                self._look(search.trees, g, action)
+            if len(self.shares) >= self._moves:
+                self._stop.set()
+            return actions
+
+        search.choose = watched
+
+    def _look(self, t: Trees, g: int, action: int) -> None:
+        nodes = children(t, g)
+        if g in self._kept:
+            old, below, key = self._kept.pop(g)
+            if key == int(t.key[g, 0]):  # else another game sits here now
+                self.again.append(common(old, below, nodes, 0) / len(nodes))
+        below = nodes[0].get(action, -1)
+        edge = int(np.flatnonzero(t.action[g, : t.edge_count[g, 0]] == action)[0])
+        kept = size(nodes, below) if below >= 0 else 0
+        self.shares.append((kept / len(nodes), t.visits[g, edge] / max(1, t.started[g])))
+        if below >= 0:
+            self._kept[g] = nodes, below, int(t.key[g, below])
+
+
+def children(t: Trees, g: int) -> Nodes:
+    """The nodes of tree g and what their actions lead to."""
+    nodes: Nodes = {node: {} for node in range(t.nodes[g])}
+    for node in range(1, t.nodes[g]):
+        nodes[int(t.parent[g, node])][int(t.action[g, t.parent_edge[g, node]])] = node
+    return nodes
+
+
+def size(nodes: Nodes, node: int) -> int:
+    """Nodes at and below `node`."""
+    return 1 + sum(size(nodes, child) for child in nodes[node].values())
+
+
+def common(old: Nodes, a: int, new: Nodes, b: int) -> int:
+    """Nodes that two trees share from `a` in the one and `b` in the other on, which are the same position."""
+    return 1 + sum(common(old, child, new, new[b][action]) for action, child in old[a].items() if action in new[b])
+
+
+def measure(evaluator: Evaluator, algorithm: str, options: argparse.Namespace) -> Dict[str, Any]:
+    """One line of the table, from at least `options.moves` moves."""
+    stop = threading.Event()
+    watch = Watch(options.moves, stop)
+    played = play_games(
+        get_game("chess"),
+        evaluator,
+        itertools.count(),
+        simulations=options.simulations,
+        search=SearchConfig(algorithm=algorithm),
+        settings=SelfplayConfig(games_in_flight=options.games),
+        seed=0,
+        threads=1,
+        workload=watch,
+        stop=stop,
+    )
+    games = sum(1 for _ in played)
+    kept, visits = np.array(watch.shares).T
+    return {
+        "algorithm": algorithm,
+        "moves": len(kept),
+        "games_ended": games,
+        "kept": float(kept.mean()),
+        "visits": float(visits.mean()),
+        "again": float(np.mean(watch.again)) if watch.again else None,
+    }
+
+
+def evaluators(options: argparse.Namespace) -> Iterator[Tuple[str, Evaluator]]:
+    """Who answers, by name: nobody, a fresh net, and a trained one where it is named."""
+    yield "uniform", UniformEvaluator()
+    if not options.no_net:
+        shape = Config().model
+        net = make_model("cpu", shape.channels, shape.blocks, shape.se_ratio)
+        yield f"untrained {shape.channels}x{shape.blocks}", NetEvaluator(net, "cpu")
+    if options.checkpoint is not None:
+        checkpoint = load_checkpoint(options.checkpoint, game="chess")
+        yield f"step {checkpoint.step}", NetEvaluator(checkpoint.make_net(), "cpu")
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    defaults = Config()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--simulations", type=int, default=defaults.mcts_sims, help="simulations a move")
+    parser.add_argument("--games", type=int, default=64, help="games at once")
+    parser.add_argument("--moves", type=int, default=4000, help="moves a line of the table is measured over")
+    parser.add_argument("--checkpoint", type=Path, help="a trained net's checkpoint")
+    parser.add_argument("--no-net", action="store_true", help="only with the uniform evaluator")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(argv)
+    rows = [
+        {"evaluator": name, **measure(evaluator, algorithm, options)}
+        for name, evaluator in evaluators(options)
+        for algorithm in ("gumbel", "puct")
+    ]
+    if options.json:
+        print(json.dumps({"simulations": options.simulations, "rows": rows}))
+        return 0
+    print(f"{options.simulations} simulations a move, {options.games} games at once")
+    print(f"{'evaluator':<20} {'search':<7} {'moves':>7} {'games':>6} {'kept':>6} {'visits':>7} {'again':>6}")
+    for row in rows:
+        again = "–" if row["again"] is None else f"{row['again']:.1%}"
+        print(
+            f"{row['evaluator']:<20} {row['algorithm']:<7} {row['moves']:>7,} {row['games_ended']:>6,} {row['kept']:>6.1%} "
+            f"{row['visits']:>7.1%} {again:>6}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

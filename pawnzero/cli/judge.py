@@ -1,0 +1,90 @@
+"""How often a player errs: every move against perfect play, in a game whose truth is known.
+
+  pawnzero judge models/AgentA --game tic_tac_toe
+  pawnzero judge models/Four --sims 64 --count 3000 --seed 7
+  pawnzero judge models/Four --sims 0 --positions positions.txt
+
+A mistake is a move that changes the outcome: a won position drawn or lost, a drawn one lost. Tic-tac-toe is judged on all its
+4,520 positions that are not over. Connect four is judged on a sample that the seed fixes, or on a file with a position a line,
+as the columns played (44455); it needs a solver: pip install bitbully. With --sims 0 the raw policy plays.
+docs/judging.md says what each figure means.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, List, Mapping, Optional, Tuple
+
+from pawnzero.cli.display import shown_progress
+from pawnzero.cli.options import add_device, add_json, add_settings, natural, read_device, read_settings
+from pawnzero.cli.output import report
+
+_COUNT = 600
+"""Positions sampled where nothing else is said."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("player", metavar="PLAYER", help="an agent's directory (its best net), a checkpoint file or random")
+    parser.add_argument("--game", metavar="NAME", help="connect_four or tic_tac_toe (default: the one the player's net plays)")
+    parser.add_argument("--positions", type=Path, metavar="FILE", help="judge these positions")
+    parser.add_argument(
+        "--count", type=natural(1), metavar="N", help=f"positions to sample, a third from each phase (default: {_COUNT})"
+    )
+    parser.add_argument("--sims", type=natural(0), metavar="N", help="simulations a move of a net; 0: the raw policy")
+    add_settings(parser, "seed")
+    add_device(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = read_settings(args)
+    device = read_device(args)
+    from pawnzero.errors import UsageError
+    from pawnzero.games import get_game
+    from pawnzero.judge import judge, read_positions, sample_positions, solver_for
+    from pawnzero.players import game_of, parse_player
+
+    if args.positions is not None and args.count is not None:
+        raise UsageError("--count is for sampled positions, a file's are judged all; expected --count or --positions")
+    game = get_game(args.game or game_of(args.player) or config.game)
+    solver = solver_for(game)
+    simulations = config.mcts_sims if args.sims is None else args.sims
+    lines = None if args.positions is None else read_positions(game, args.positions)
+    player = parse_player(
+        args.player, game=game, device=device, simulations=simulations, search=config.search, seed=config.seed
+    )
+    with player, shown_progress() as progress:
+        source = "file"
+        if lines is None:
+            source, lines = "all", solver.all_lines()
+        if lines is None:
+            source, lines = "sample", sample_positions(solver, args.count or _COUNT, config.seed, progress)
+        found = judge(player, lines, solver, progress).to_json()
+    origin = {"game": game.name, "player": player.name, **player.details, "source": source, "seed": config.seed}
+    report(args, {**origin, **found}, _lines(found))
+    return 0
+
+
+def _lines(found: Mapping[str, Any]) -> List[str]:
+    """A row for each phase and one for all."""
+    heads = ("", "positions", "mistakes", "rate", "informative", "fastest wins", "value sign")
+    rows = [heads] + [_row(name, figures) for name, figures in (*found["phases"].items(), ("all", found))]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+
+
+def _row(name: str, figures: Mapping[str, Any]) -> Tuple[str, ...]:
+    return (
+        name,
+        f"{figures['positions']:,}",
+        f"{figures['mistakes']:,}",
+        _percent(figures["mistake_rate"]),
+        f"{figures['informative']:,}",
+        _percent(figures["fastest_win_rate"]),
+        _percent(figures["value_sign_accuracy"]),
+    )
+
+
+def _percent(share: Optional[float]) -> str:
+    return "–" if share is None else f"{100 * share:.2f} %"

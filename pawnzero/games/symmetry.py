@@ -1,0 +1,56 @@
+"""How positions are turned and mirrored: tables of a board's symmetries, and the kernel that applies them to encoded positions.
+
+Symmetry k of a game takes cell c to ``cell_map[k, c]`` and action a to ``action_map[k, a]``; number 0 changes nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pawnzero.bits import lowest
+from pawnzero.native import kernel
+
+_ZERO = np.uint64(0)
+_ONE = np.uint64(1)
+
+
+def mirrored(columns: int) -> np.ndarray:
+    """The board as it is, and left for right: [2, 64] uint8. Cells off the board stay where they are."""
+    maps = np.tile(np.arange(64, dtype=np.uint8), (2, 1))
+    rows = np.arange(0, 64, 8)[:, np.newaxis]
+    maps[1, rows + np.arange(columns)] = rows + np.arange(columns)[::-1]
+    return maps
+
+
+def square(side: int) -> np.ndarray:
+    """A square board turned and mirrored in all 8 ways: [8, 64] uint8. Cells off the board stay where they are."""
+    maps = np.tile(np.arange(64, dtype=np.uint8), (8, 1))
+    cells = 8 * np.arange(side)[:, np.newaxis] + np.arange(side)
+    for k in range(8):
+        turned = np.rot90(cells, k % 4)
+        maps[k, cells] = turned if k < 4 else turned.T
+    return maps
+
+
+@kernel
+def turn(
+    bits: np.ndarray, legal: np.ndarray, count: np.ndarray, which: np.ndarray, cell_map: np.ndarray, action_map: np.ndarray
+) -> None:
+    """Turn each position by its symmetry, in place: bits [B, P] uint64, and the first count [B] of legal [B, M] int16.
+
+    which [B] uint8 says by which symmetry; cell_map [K, 64] uint8 and action_map [K, A] int16 are the game's. What is listed in
+    the order of `legal` needs no change.
+    """
+    for b in range(len(which)):
+        k = which[b]
+        if k == 0:
+            continue
+        for plane in range(bits.shape[1]):
+            left = bits[b, plane]
+            turned = _ZERO
+            while left != _ZERO:
+                turned |= _ONE << np.uint64(cell_map[k, lowest(left)])
+                left &= left - _ONE
+            bits[b, plane] = turned
+        for i in range(count[b]):
+            legal[b, i] = action_map[k, legal[b, i]]

@@ -1,0 +1,105 @@
+"""Which positions a player is judged on: a file's, or a sample of games that were played more or less well.
+
+A sample is the same for the same game, count and seed. It has as many positions from each third of the longest possible game
+(opening, middle, end), all different. Their games go from random play over frequent to rare slips, from the start or from a
+later ply on, so that there are positions nobody would play to as well as positions of good games. A game gives one position to
+each phase it gets to.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Optional, Set
+
+import numpy as np
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.games.base import Game
+from pawnzero.games.line import Line
+from pawnzero.judge.solvers import Solver
+from pawnzero.progress import Progress
+
+PHASES = ("opening", "middle", "end")
+
+_SLIPS = (1.0, 0.3, 0.1)
+"""How likely a move is random rather than a best one; each game has one of these."""
+_CARELESS_SHARE = 0.4
+"""So much of the longest game is played at random in every other game: to solve positions soon after the end of a solver's
+opening book takes a hundred times as long as to solve those a few plies later."""
+_STREAM = 0x10D6
+"""Keeps these random numbers apart from other uses of the same seed."""
+
+
+def phase_of(solver: Solver, ply: int) -> int:
+    """Index into PHASES of a position so many plies from the start: in connect four 0–13, 14–27 and 28–41."""
+    return min(len(PHASES) * ply // solver.longest, len(PHASES) - 1)
+
+
+def read_positions(game: Game, path: Path) -> List[Line]:
+    """The positions of a file: a line each, the moves from the start as a word with one character a move (``44455``).
+
+    What follows a space is ignored; empty lines and those that begin with ``#`` are skipped. ``startpos`` has no moves.
+    Raises UsageError that names file and line for a position that cannot be played to or is over, and for a file without any;
+    PawnzeroError for a file that cannot be read.
+    """
+    try:
+        texts = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is not text, expected a position a line") from None
+    words = [(number, text.split()[0]) for number, text in enumerate(texts, 1) if text.strip()]
+    lines = [_read_line(game, word, f"{path}: line {number}") for number, word in words if not word.startswith("#")]
+    if not lines:
+        raise UsageError(f"{path}: holds no position")
+    return lines
+
+
+def _read_line(game: Game, word: str, place: str) -> Line:
+    line = Line(game)
+    try:
+        for char in "" if word == "startpos" else word:
+            line.push(game.parse_action(line.state, char))
+    except UsageError as error:
+        raise UsageError(f"{place}: {word!r}, {error}") from None
+    if line.over:
+        raise UsageError(f"{place}: {word!r} is over ({game.endings[line.ending]}), expected a position with a move to judge")
+    return line
+
+
+def sample_positions(solver: Solver, count: int, seed: int, progress: Optional[Progress] = None) -> List[Line]:
+    """`count` different positions, as many of each phase (the first phases get what is left over), phase by phase."""
+    progress = progress or Progress()
+    random = np.random.default_rng([_STREAM, seed])
+    room = [count // len(PHASES) + (phase < count % len(PHASES)) for phase in range(len(PHASES))]
+    found: List[List[Line]] = [[] for _ in PHASES]
+    seen: Set[int] = set()
+    progress.start("sampling", count, "positions")
+    while any(room):
+        line = _play(solver, random)
+        for phase in range(len(PHASES)):
+            first, stop = (-(-solver.longest * bound // len(PHASES)) for bound in (phase, phase + 1))
+            plies = range(first, min(stop, len(line.actions)))  # the last position is over
+            if room[phase] and plies:
+                ply = int(random.choice(plies))
+                if line.keys[ply] not in seen:
+                    seen.add(line.keys[ply])
+                    found[phase].append(Line.from_actions(solver.game, line.actions[:ply]))
+                    room[phase] -= 1
+                    progress.advance()
+    progress.finish()
+    return [line for lines in found for line in lines]
+
+
+def _play(solver: Solver, random: np.random.Generator) -> Line:
+    """A whole game, played more or less well."""
+    slip = _SLIPS[random.integers(len(_SLIPS))]
+    careless = random.integers(2) * _CARELESS_SHARE * solver.longest
+    line = Line(solver.game)
+    while not line.over:
+        choices = line.legal
+        if random.random() >= slip and len(line.actions) >= careless:
+            scores = solver.scores(line.state[np.newaxis])[0, : len(choices)]
+            choices = choices[scores == scores.max()]
+        line.push(int(random.choice(choices)))
+    return line

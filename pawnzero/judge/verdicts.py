@@ -1,0 +1,139 @@
+"""What share of a player's moves change the outcome, and how well it knows who is winning.
+
+A mistake is a move after which perfect play ends worse than before it: a won position drawn or lost, a drawn one lost. A move
+that wins later than need be, or loses sooner, is none. The figures:
+
+positions            positions judged
+mistakes             moves that are mistakes; `won_to_drawn`, `won_to_lost` and `drawn_to_lost` say which
+mistake_rate         mistakes / positions: the uninformative positions count
+informative          positions in which a mistake is possible (in the others every legal move has the same outcome)
+informative_mistake_rate   mistakes / informative
+won                  positions won for the player to move
+fastest_win_rate     share of them in which the move wins as fast as possible
+value_sign_accuracy  share of positions whose outcome the net's value (win - loss, without search) tells: above 0 where the
+                     position is won, below 0 where it is lost, between -1/3 and 1/3 where it is drawn; null for who is no net
+
+The value is the net's own whatever the simulations: a search's value is an average over the moves it tried, poor ones included,
+and after 64 simulations tells only seven outcomes of eight even where each evaluation is the truth (tic-tac-toe).
+
+A rate is null where there is nothing to divide by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+
+from pawnzero.games.line import Line
+from pawnzero.judge.positions import PHASES, phase_of
+from pawnzero.judge.solvers import NO_MOVE, Solver
+from pawnzero.players import Forfeit, Player
+from pawnzero.progress import Progress
+
+DRAW_VALUE = 1 / 3
+"""A value nearer to 0 than this says that the position is drawn."""
+
+_AT_ONCE = 512
+"""Positions that the player is asked about in one batch."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A player's moves in B positions, against the truth.
+
+    phase:       [B] int64, index into PHASES
+    best:        [B] int64, the outcome under perfect play, for the player to move: 1 won, 0 drawn, -1 lost
+    played:      [B] int64, the outcome after the player's move
+    informative: [B] bool, whether the legal moves have different outcomes
+    fastest:     [B] bool, whether no move scores higher than the one played
+    value:       [B] float32 in [-1, 1], what the player thinks of the position, for the player to move; None: it does not say
+    """
+
+    phase: np.ndarray
+    best: np.ndarray
+    played: np.ndarray
+    informative: np.ndarray
+    fastest: np.ndarray
+    value: Optional[np.ndarray]
+
+    def to_json(self) -> Dict[str, Any]:
+        """The figures of all positions, and under `phases` those of each phase that there are positions of."""
+        everything = self._figures(np.ones(len(self.best), bool))
+        phases = {name: self._figures(self.phase == phase) for phase, name in enumerate(PHASES)}
+        return {**everything, "phases": {name: figures for name, figures in phases.items() if figures["positions"]}}
+
+    def _figures(self, chosen: np.ndarray) -> Dict[str, Any]:
+        best, played = self.best[chosen], self.played[chosen]
+        mistakes, informative, won = played < best, self.informative[chosen], best > 0
+        value_right = None if self.value is None else _value_right(self.value[chosen], best)
+        return {
+            "positions": len(best),
+            "mistakes": int(mistakes.sum()),
+            "mistake_rate": _share(mistakes),
+            "won_to_drawn": int((won & (played == 0)).sum()),
+            "won_to_lost": int((won & (played < 0)).sum()),
+            "drawn_to_lost": int(((best == 0) & (played < 0)).sum()),
+            "informative": int(informative.sum()),
+            "informative_mistake_rate": _share(mistakes[informative]),
+            "won": int(won.sum()),
+            "fastest_win_rate": _share(self.fastest[chosen][won]),
+            "value_sign_accuracy": None if value_right is None else _share(value_right),
+        }
+
+
+def judge(player: Player, lines: Sequence[Line], solver: Solver, progress: Optional[Progress] = None) -> Judgement:
+    """Ask `player` for its move in the current position of each line (none is over), and compare with `solver`.
+
+    A player that gives a position up is judged as if it had played the worst move. Raises ModuleNotFoundError as
+    `Solver.scores` does.
+    """
+    assert lines, "nothing to judge"
+    progress = progress or Progress()
+    parts = np.array_split(np.arange(len(lines)), -(-len(lines) // _AT_ONCE))
+    progress.start("solving", len(lines), "positions")
+    scores = []
+    for part in parts:
+        scores.append(solver.scores(np.stack([lines[index].state for index in part])))
+        progress.advance(len(part))
+    progress.finish()
+
+    progress.start("playing", len(lines), "positions")
+    chosen: List[np.ndarray] = []
+    values: List[Optional[np.ndarray]] = []
+    for part, truth in zip(parts, scores):
+        asked = [lines[index] for index in part]
+        moves, wdl = player.assess(asked)
+        chosen.append(np.array([_score(line, move, row) for line, move, row in zip(asked, moves, truth)]))
+        values.append(None if wdl is None else wdl[:, 0] - wdl[:, 2])
+        progress.advance(len(part))
+    progress.finish()
+    return _compare(
+        np.array([phase_of(solver, len(line.actions)) for line in lines]),
+        np.concatenate(scores),
+        np.concatenate(chosen),
+        None if any(value is None for value in values) else np.concatenate(values),  # type: ignore[arg-type]
+    )
+
+
+def _score(line: Line, move: object, scores: np.ndarray) -> int:
+    """What the chosen move is worth, by the scores [M] of the legal ones."""
+    if isinstance(move, Forfeit):
+        return int(scores[: len(line.legal)].min())
+    return int(scores[: len(line.legal)][line.legal == move].item())
+
+
+def _compare(phase: np.ndarray, scores: np.ndarray, chosen: np.ndarray, value: Optional[np.ndarray]) -> Judgement:
+    """phase [B], scores [B, M] int16, the chosen moves' scores [B], value [B] → the judgement."""
+    top = scores.max(axis=1).astype(np.int64)
+    lowest = np.where(scores == NO_MOVE, top[:, np.newaxis], scores).min(axis=1)
+    return Judgement(phase, np.sign(top), np.sign(chosen), np.sign(lowest) < np.sign(top), chosen == top, value)
+
+
+def _value_right(value: np.ndarray, best: np.ndarray) -> np.ndarray:
+    return np.where(best == 0, np.abs(value) < DRAW_VALUE, np.sign(value) == best)
+
+
+def _share(hits: np.ndarray) -> Optional[float]:
+    return float(hits.mean()) if len(hits) else None
