@@ -30,8 +30,43 @@ from pawnzero.search import Evaluator, UniformEvaluator
 from pawnzero.search.tree import Trees
 from pawnzero.selfplay import Workload, play_games
 
+_SPREAD = 6.0
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
 Nodes = Dict[int, Dict[int, int]]
 """node → action → child, of one tree."""
+
+
+class MadeUp:
+    """An evaluator with a firm opinion of every position, drawn by chance but always the same: sharp, not good.
+
+    Logits at the legal moves are spread evenly over `_SPREAD`, wins and losses over all that sum to 1 with a tenth of draws.
+    """
+
+    def enter_thread(self, workers: int) -> None:
+        pass
+
+    def evaluate(
+        self,
+        bits: np.ndarray,
+        scalars: np.ndarray,
+        legal: np.ndarray,
+        count: np.ndarray,
+        logits: np.ndarray,
+        wdl: np.ndarray,
+    ) -> None:
+        position = np.bitwise_xor.reduce(bits[:, :12] * (np.arange(12, dtype=np.uint64) * _MIX + np.uint64(1)), axis=1)
+        logits[:] = _SPREAD * _fraction(position[:, None] ^ (legal.astype(np.uint64) * _MIX))
+        wdl[:, 0] = 0.9 * _fraction(position)
+        wdl[:, 1] = 0.1
+        wdl[:, 2] = 0.9 - wdl[:, 0]
+
+
+def _fraction(number: np.ndarray) -> np.ndarray:
+    """[0, 1) for each uint64, by the finaliser of splitmix64 (Steele, Lea and Flood, 2014)."""
+    number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (number >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
 
 
 class Watch(Workload):
@@ -121,8 +156,9 @@ def measure(evaluator: Evaluator, algorithm: str, options: argparse.Namespace) -
 
 
 def evaluators(options: argparse.Namespace) -> Iterator[Tuple[str, Evaluator]]:
-    """Who answers, by name: nobody, a fresh net, and a trained one where it is named."""
+    """Who answers, by name: nobody, chance, a fresh net, and a trained one where it is named."""
     yield "uniform", UniformEvaluator()
+    yield "made up, sharp", MadeUp()
     if not options.no_net:
         shape = Config().model
         net = make_model("cpu", shape.channels, shape.blocks, shape.se_ratio)
@@ -139,7 +175,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--games", type=int, default=64, help="games at once")
     parser.add_argument("--moves", type=int, default=4000, help="moves a line of the table is measured over")
     parser.add_argument("--checkpoint", type=Path, help="a trained net's checkpoint")
-    parser.add_argument("--no-net", action="store_true", help="only with the uniform evaluator")
+    parser.add_argument("--no-net", action="store_true", help="only the evaluators without a net")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(argv)
     rows = [

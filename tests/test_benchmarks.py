@@ -108,7 +108,7 @@ def test_nodes_of_lc0_are_counted_search_by_search(script: Script, monkeypatch: 
 def test_tree_reuse_counts_what_two_trees_share(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
     reuse = script("tree_reuse")
     found = report(reuse.main, capsys, "--no-net", "--moves", "16", "--games", "4", "--simulations", "16")
-    assert [row["algorithm"] for row in found["rows"]] == ["gumbel", "puct"]
+    assert [row["algorithm"] for row in found["rows"]] == ["gumbel", "puct"] * 2
     for row in found["rows"]:
         assert row["moves"] >= 16
         assert 0.0 < row["kept"] < 1.0

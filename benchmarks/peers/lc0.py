@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from pathlib import Path
 from typing import Dict, Iterable, List, Tuple
 
 from turn import Measure, Settings, take_turn
@@ -16,7 +17,8 @@ _WARM_MOVES = 16
 
 
 def set_up(settings: Settings) -> Tuple[Measure, Settings]:
-    about = {"peer": "lc0", "how": " ".join(["lc0", *arguments(settings)])}
+    weights = settings["weights"] and Path(settings["weights"]).name
+    about = {"peer": "lc0", "how": " ".join(["lc0", *arguments({**settings, "weights": weights})])}
 
     def measure(seconds: float) -> float:
         process = subprocess.Popen(

@@ -3,7 +3,7 @@
 A peer is a script that runs in the interpreter its packages live in, which is not the project's; it talks to `compare.py` in
 lines of JSON on its standard output, and imports nothing of pawnzero. By hand, with the settings it asks for:
 
-    python benchmarks/peers/python_chess.py '{"depth": 4, "seconds": 3}' < some_file_with_a_line
+    echo go | python benchmarks/peers/python_chess.py '{"depth": 4, "seconds": 3}'
 """
 
 from __future__ import annotations
