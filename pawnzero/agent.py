@@ -140,6 +140,9 @@ class Agent:
             return
         with locked(self.directory / ".lock", str(self.directory)):
             self._locks_held = 1
+            for folder in (self.directory, self.checkpoints, self.experiments):
+                for left in folder.glob(".*.new"):  # of a write that was killed; nobody else writes here now
+                    left.unlink()
             try:
                 yield
             finally:
@@ -151,11 +154,6 @@ class Agent:
             return []
         matches = ((_NUMBERED.fullmatch(path.name), path) for path in self.checkpoints.iterdir())
         return sorted((int(match.group(1)), path) for match, path in matches if match)
-
-    def prune(self, keep: int) -> None:
-        """Remove numbered checkpoints but for the `keep` newest (at least one)."""
-        for _, path in self.numbered()[: -max(keep, 1)]:
-            path.unlink()
 
     def _make_directories(self) -> None:
         """The agent's folders. Raises PawnzeroError where they cannot be made or something else lies there."""

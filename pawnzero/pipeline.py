@@ -13,13 +13,14 @@ from typing import Any, Callable, Dict, List, Optional
 from pawnzero.agent import Agent
 from pawnzero.checks import run_checks
 from pawnzero.config import Config, SelfplayConfig, to_json
-from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.errors import UsageError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
 from pawnzero.promote import evaluate_and_promote
 from pawnzero.replay import ReplayBuffer
@@ -29,11 +30,10 @@ from pawnzero.selfplay import Workload, play_games
 from pawnzero.summary import GamesSummary
 from pawnzero.train import train
 
-STAGES = ("selfplay", "train", "arena")
-
 _OUTSIDE_ITERATIONS = 1 << 62
 """Ids of games played by `pawnzero selfplay` start here, so that they never meet an iteration's."""
-_SAVE_EVERY_SECONDS = 10.0
+_SAVE_SHARE = 20.0
+"""Between two notes of what self-play has found, so many times as long passes as writing one takes."""
 
 
 def run_iteration(
@@ -51,6 +51,8 @@ def run_iteration(
     later one than the next raises UsageError that names the next.
     """
     progress = progress or Progress()
+    if iteration and not (agent_dir / "metadata.json").exists():
+        raise UsageError(f"iteration {iteration}: {agent_dir} is no agent yet; its first iteration is 0")
     agent = Agent.open_or_create(agent_dir, config)
     with agent.lock():
         number = agent.metadata["next_iteration"]
@@ -60,13 +62,13 @@ def run_iteration(
             progress.note(f"iteration {iteration} of {agent.name} is finished; nothing to do (the next is {number})")
             return {**_finished(agent, iteration), "already_done": True}
         config = agent.adopt(config, progress)
-        precheck(agent, progress)
+        precheck(agent.experiments, progress)
         found = _begin(agent, number, config, progress)
         if "selfplay" not in found:
             found.setdefault("frozen", _freeze(agent, config, config.num_selfplay, progress))
             _enter(agent, found, "selfplay")
             found["selfplay"] = _iteration_games(agent, config, number, found["frozen"], device, progress)
-            _enter(agent, found, "train")
+            _enter(agent, found, "train", selfplay_so_far=None)
         if "train" not in found:
             if "until_step" not in found:
                 found["until_step"] = _step_reached(agent) + config.trainer_iters
@@ -140,9 +142,14 @@ def train_stage(
     progress = progress or Progress()
     with agent.lock():
         config = agent.adopt(config, progress)
-        precheck(agent, progress)
+        precheck(agent.experiments, progress)
         agent.update(config=to_json(config))
-        until_step = _step_reached(agent) + epochs * config.trainer_iters
+        steps = epochs * config.trainer_iters
+        until_step = _step_reached(agent) + steps
+        stage = agent.metadata["stage"]
+        if stage is not None and "until_step" in stage["found"]:
+            stage["found"]["until_step"] += steps  # the iteration under way keeps the training it still lacks
+            agent.update(stage=stage)
         return _train_until(agent, config, until_step, device, use_amp, progress)
 
 
@@ -161,7 +168,7 @@ def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[
     progress.start("one quick game", 1, "games")
     (record,) = play_games(
         game,
-        NetEvaluator(net, device),
+        NetEvaluator(net, device, progress=progress),
         [0],
         simulations=config.mcts_sims,
         search=config.search,
@@ -170,6 +177,7 @@ def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[
         leaves=leaves_a_tree(config.search, 1),
         workload=workload,
     )
+    progress.advance(1)
     progress.finish()
     faults = [f"check {row.name}: {row.found}, expected {row.expected}" for row in report.rows if not row.ok]
     faults += record.faults(game)
@@ -184,26 +192,6 @@ def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[
     }
 
 
-_prechecked = False
-
-
-def precheck(agent: Agent, progress: Progress) -> None:
-    """Check rules and encoder before anything is trained; once a process is enough. Leaves experiments/prechecks.json.
-
-    Raises PawnzeroError when a check fails.
-    """
-    global _prechecked
-    path = agent.experiments / "prechecks.json"
-    if _prechecked and path.exists():
-        return
-    report = run_checks("quick", progress=progress)
-    write_json(path, report.to_json())
-    if not report.ok:
-        bad = ", ".join(row.name for row in report.rows if not row.ok)
-        raise PawnzeroError(f"integrity checks failed ({bad}); see {path}, or run: pawnzero check")
-    _prechecked = True
-
-
 def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Dict[str, Any]:
     """What the iteration under way has found so far; a fresh start where none is under way."""
     stage = agent.metadata["stage"]
@@ -215,8 +203,8 @@ def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Dic
     return {"iteration": number, "started": time.time()}
 
 
-def _enter(agent: Agent, found: Dict[str, Any], name: str) -> None:
-    agent.update(stage={"iteration": found["iteration"], "name": name, "found": found})
+def _enter(agent: Agent, found: Dict[str, Any], name: str, **more: Any) -> None:
+    agent.update(stage={"iteration": found["iteration"], "name": name, "found": found}, **more)
 
 
 def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:
@@ -239,13 +227,14 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
     """What adapts from iteration to iteration, as it is to be for the next `games` games.
 
     archive: first and last sequence number of the positions that games may restart from (none that those games could
-    overwrite meanwhile); resign_below: see `Outlooks.threshold`.
+    overwrite meanwhile); resign_below: see `Outlooks.threshold`; seed: of the games.
     """
     with _replay(agent, config, progress) as buffer:
         newest = buffer.total
         first = max(newest - len(buffer) + 1, newest - buffer.capacity + 1 + games * config.selfplay.max_plies)
     threshold = _read_outlooks(agent).threshold(config.selfplay.resign_false_positives) if config.selfplay.resign else 0.0
-    return {"archive": [first, newest] if 1 <= first <= newest else None, "resign_below": threshold}
+    archive = [first, newest] if 1 <= first <= newest else None
+    return {"archive": archive, "resign_below": threshold, "seed": config.seed}
 
 
 def _outlooks_file(agent: Agent) -> Path:
@@ -267,11 +256,9 @@ def _iteration_games(
         left = [game_id for game_id in ids if not buffer.contains(game_id)]
     if len(left) < len(ids):
         progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
-    figures = _play(
+    return _play(
         agent, config, left, summary, frozen, device, progress, save=lambda: agent.update(selfplay_so_far=summary.state())
     )
-    agent.update(selfplay_so_far=None)
-    return figures
 
 
 def _play(
@@ -311,6 +298,7 @@ def _play_with(
 ) -> None:
     game, workload = get_game(config.game), Workload()
     saved = started = time.monotonic()
+    cost = 0.0
     before = summary.positions
 
     def tick() -> None:
@@ -325,7 +313,7 @@ def _play_with(
                 simulations=config.mcts_sims,
                 search=config.search,
                 settings=config.selfplay,
-                seed=agent.metadata["seed"],
+                seed=frozen["seed"],
                 leaves=leaves_a_tree(config.search, config.num_selfplay),
                 archive=buffer.archive(frozen["archive"]) if frozen["archive"] else None,
                 resign_below=frozen["resign_below"],
@@ -336,9 +324,10 @@ def _play_with(
                 summary.add(record)
                 outlooks.add(record, game)
                 progress.advance(1, positions=before + workload.positions, draws=f"{summary.draw_rate:.0%}")
-                if time.monotonic() - saved > _SAVE_EVERY_SECONDS:
-                    save()
+                if time.monotonic() - saved > _SAVE_SHARE * cost:
                     saved = time.monotonic()
+                    save()
+                    cost = time.monotonic() - saved
         finally:
             summary.spent(workload, time.monotonic() - started)
             save()
@@ -371,7 +360,12 @@ def _train_until(
         )
     if report.interrupted:
         raise KeyboardInterrupt
-    return report.to_json()
+    figures = report.to_json()
+    log = agent.experiments / "train.json"
+    if not report.steps_done and log.exists():  # killed after the last step: what it found stands in the log
+        last = read_json(log)[-1]
+        figures.update({name: last[name] for name, value in figures.items() if value is None and name in last})
+    return figures
 
 
 def _step_reached(agent: Agent) -> int:

@@ -18,6 +18,7 @@ from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
+from pawnzero.progress import Progress
 from pawnzero.search import Evaluator, Searcher
 
 UCI_PREFIX = "uci:"
@@ -147,12 +148,20 @@ def game_of(spec: str) -> Optional[str]:
 
 
 def parse_player(
-    spec: str, *, game: Game, device: str = "auto", simulations: int = 64, search: Optional[SearchConfig] = None, seed: int = 0
+    spec: str,
+    *,
+    game: Game,
+    device: str = "auto",
+    simulations: int = 64,
+    search: Optional[SearchConfig] = None,
+    seed: int = 0,
+    progress: Optional[Progress] = None,
 ) -> Player:
     """The player that `spec` names: an agent directory (its best net), a checkpoint file, ``random`` or
     ``uci:COMMAND;OPTION=VALUE;…``.
 
-    device, simulations and search are for nets, seed for whoever draws at random. Raises UsageError for what is no player or
+    device, simulations, search and progress are for nets, seed for whoever draws at random. Raises UsageError for what is no
+    player or
     plays another game, PawnzeroError for a file or an engine that does not work.
     """
     if spec == RANDOM:
@@ -162,10 +171,27 @@ def parse_player(
 
         return UciPlayer(game, parse_uci(spec))
     name, checkpoint = _locate(spec)
-    return net_player(checkpoint, name=name, game=game, device=device, simulations=simulations, search=search or SearchConfig())
+    return net_player(
+        checkpoint,
+        name=name,
+        game=game,
+        device=device,
+        simulations=simulations,
+        search=search or SearchConfig(),
+        progress=progress,
+    )
 
 
-def net_player(path: Path, *, name: str, game: Game, device: str, simulations: int, search: SearchConfig) -> NetPlayer:
+def net_player(
+    path: Path,
+    *,
+    name: str,
+    game: Game,
+    device: str,
+    simulations: int,
+    search: SearchConfig,
+    progress: Optional[Progress] = None,
+) -> NetPlayer:
     """The averaged net of the checkpoint at `path`, playing under `name`. Raises as `parse_player` does."""
     from pawnzero.nets.checkpoint import load_checkpoint  # here, since torch takes a while to load
     from pawnzero.nets.evaluator import NetEvaluator
@@ -173,7 +199,7 @@ def net_player(path: Path, *, name: str, game: Game, device: str, simulations: i
     checkpoint = load_checkpoint(path)
     if checkpoint.game != game.name:
         raise UsageError(f"{path}: plays {checkpoint.game}, expected a player of {game.name}")
-    evaluator = NetEvaluator(checkpoint.make_net(averaged=True), device=device)
+    evaluator = NetEvaluator(checkpoint.make_net(averaged=True), device=device, progress=progress)
     net = f"{path} (step {checkpoint.step})"
     return NetPlayer(game, evaluator, name=name, simulations=simulations, search=search, net=net)
 

@@ -1,8 +1,8 @@
 """Whether the latest net is better than the best one: they play a match, and the winner is the best from then on.
 
 Where there is no best net yet the match is against the untrained net of the same shape, and the latest becomes the first best
-whatever the score. What was found is written before the best net is replaced, which comes last: an evaluation that is killed
-and run again plays the same match again and decides the same.
+whatever the score. What was found is written before the best net is replaced, which comes last: an iteration's evaluation that
+was killed after its match goes on from what was written.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pawnzero.agent import Agent
 from pawnzero.arena import MatchResult, play_match
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import replacing, write_json
+from pawnzero.files import read_json, replacing, write_json
 from pawnzero.games import get_game
+from pawnzero.games.line import Line
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
@@ -79,10 +80,16 @@ def evaluate_and_promote(
     Returns what last_arena.json holds: the match (`MatchResult.to_json`) and `promoted`, `threshold`, `simulations`, `step`,
     `opponent`, `iteration`, `time`. Raises PawnzeroError where there is no latest net.
     """
+    progress = progress or Progress()
     with agent.lock():
+        config = agent.adopt(config, progress)
         if not agent.latest.exists():
             raise PawnzeroError(f"{agent.directory}: no latest net to evaluate; `pawnzero train {agent.directory}` makes one")
         latest = load_checkpoint(agent.latest, game=agent.game, model=agent.model)
+        known = _already_played(agent, iteration, latest.step)
+        if known is not None:
+            _record(agent, known, again=True)
+            return known
         first_best = not agent.best.exists()
         limit = config.eval_threshold if threshold is None else threshold
         sims = config.mcts_sims if simulations is None else simulations
@@ -95,7 +102,7 @@ def evaluate_and_promote(
             device=device,
             seed=config.seed if seed is None else seed,
             openings_file=openings_file,
-            progress=progress or Progress(),
+            progress=progress,
         )
         report = {
             **match.to_json(),
@@ -109,6 +116,15 @@ def evaluate_and_promote(
         }
         _record(agent, report)
         return report
+
+
+def _already_played(agent: Agent, iteration: Optional[int], step: int) -> Optional[Dict[str, Any]]:
+    """The report of this iteration's match, where one was written before an interruption."""
+    path = agent.experiments / "last_arena.json"
+    if iteration is None or not path.exists():
+        return None
+    report: Dict[str, Any] = read_json(path)
+    return report if (report.get("iteration"), report.get("step")) == (iteration, step) else None
 
 
 def _play(
@@ -126,9 +142,11 @@ def _play(
     """The match of the latest net against the best or the untrained one."""
     game = get_game(agent.game)
     starts = openings(game, (games + 1) // 2, int(stream(seed, latest.step)), openings_file)
+    room = config.selfplay.max_plies - 1  # where games are cut very short, so are their openings
+    starts = [line if len(line.actions) <= room else Line.from_actions(game, line.actions[:room]) for line in starts]
 
     def player(net: Any, name: str, path: str) -> NetPlayer:
-        evaluator = NetEvaluator(net, device=device)
+        evaluator = NetEvaluator(net, device=device, progress=progress)
         return NetPlayer(game, evaluator, name=name, simulations=simulations, search=config.search, net=path)
 
     challenger = player(latest.make_net(averaged=True), f"{agent.name} latest (step {latest.step})", str(agent.latest))
@@ -154,10 +172,13 @@ def _play(
         )
 
 
-def _record(agent: Agent, report: Mapping[str, Any]) -> None:
-    """Write what was found, and replace the best net where the report says so."""
-    write_json(agent.experiments / "last_arena.json", report)
-    append_row(agent.experiments / "arena.csv", report)
+def _record(agent: Agent, report: Mapping[str, Any], *, again: bool = False) -> None:
+    """Write what was found, and replace the best net where the report says so; `again`: what an interruption left undone."""
+    table = agent.experiments / "arena.csv"
+    if not again:
+        write_json(agent.experiments / "last_arena.json", report)
+    if not (again and table.exists() and f"{report['time']},{report['iteration']}," in table.read_text()):
+        append_row(table, report)
     if report["promoted"]:
         best = {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")}
         agent.update(best=best)

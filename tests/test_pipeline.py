@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from pawnzero import pipeline
+from pawnzero import pipeline, prechecks
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError, UsageError
@@ -155,14 +155,14 @@ def test_smoke_finds_a_sound_setup() -> None:
 
 
 def test_a_failed_precheck_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = pipeline.run_checks
+    real = prechecks.run_checks
 
     def broken(*arguments: Any, **options: Any) -> Any:
         report = real(*arguments, **options)
         return dataclasses.replace(report, rows=[dataclasses.replace(report.rows[0], found="21"), *report.rows[1:]])
 
-    monkeypatch.setattr(pipeline, "run_checks", broken)
-    monkeypatch.setattr(pipeline, "_prechecked", False)
+    monkeypatch.setattr(prechecks, "run_checks", broken)
+    monkeypatch.setattr(prechecks, "_passed", False)
     with pytest.raises(PawnzeroError, match="integrity checks failed"):
         pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     agent = Agent.open(tmp_path / "A")
@@ -175,3 +175,44 @@ def test_long_games_are_counted_as_adjudicated(tmp_path: Path) -> None:
     figures = pipeline.run_iteration(tmp_path / "A", config, device="cpu")
     assert figures["selfplay"]["adjudicated"] == 6
     assert figures["selfplay"]["draw_rate"] == 1.0
+
+
+def test_a_gap_creates_no_agent(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="first iteration is 0"):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, iteration=3, device="cpu")
+    assert not (tmp_path / "A").exists()
+
+
+def test_killed_after_the_match_it_is_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "_complete", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    monkeypatch.undo()
+    agent = Agent.open(tmp_path / "A")
+    figures = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert figures["promoted"] is True
+    assert figures["arena"]["opponent"] == "untrained net"
+    assert len((agent.experiments / "arena.csv").read_text().splitlines()) == 2
+
+
+def test_the_seed_of_the_settings_is_the_games_seed(tmp_path: Path) -> None:
+    played = []
+    for name, seed in (("A", 1), ("B", 2), ("C", 1)):
+        agent = Agent.create(tmp_path / name, CONFIG)
+        pipeline.selfplay_stage(agent, dataclasses.replace(CONFIG, seed=seed), games=3, device="cpu")
+        played.append((agent.checkpoints / "replay.pt").read_bytes())
+    assert played[0] != played[1]
+    assert played[0] == played[2]
+
+
+def test_training_meanwhile_leaves_an_interrupted_iteration_its_own(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("train", 3))
+    agent = Agent.open(tmp_path / "A")
+    pipeline.train_stage(agent, CONFIG, device="cpu")
+    reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
+    assert reached["step"] == 10
+    assert reached["steps_done"] > 0

@@ -12,8 +12,6 @@ from pawnzero.cli.options import add_agent, add_device, add_json, add_settings, 
 from pawnzero.cli.output import report
 from pawnzero.cli.stories import figure_lines
 
-RESUMES = True
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent(parser, creates=True)

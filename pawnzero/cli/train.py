@@ -15,8 +15,6 @@ from pawnzero.cli.output import report
 from pawnzero.cli.stories import figure_lines
 from pawnzero.errors import UsageError
 
-RESUMES = True
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("agent", nargs="?", type=Path, metavar="AGENT_DIR", help="the agent's directory (must exist)")

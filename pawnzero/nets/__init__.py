@@ -8,6 +8,8 @@ import os
 # and a kernel that runs right then takes twice its time. OpenMP reads the variable once, when torch is first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import numpy  # noqa: F401  # before torch, which would only warn where it is missing
+
 from pawnzero.config import ModelConfig
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.resnet import PolicyValueNet

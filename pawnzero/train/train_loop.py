@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from pawnzero.config import SETTINGS, load_config
 from pawnzero.errors import UsageError
+from pawnzero.locks import locked
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.train.loop import train
@@ -34,8 +37,8 @@ def train_loop(
 
     Where that directory holds a `latest.pt`, its weights are loaded into `model` first and training goes on from there, so a
     fresh net never replaces a trained one. Afterwards `model` holds the trained weights themselves, on that device; their
-    average, which plays, is in the checkpoint. Figures go to `experiments/train.json` beside the directory where there is such
-    a folder.
+    average, which plays, is in the checkpoint. Where the directory is an agent's, the agent is locked meanwhile, the integrity
+    checks run first, and figures go to its `experiments/train.json`.
 
     cfg: ckpt_dir (needed); batch_size, grad_accum_steps, iters, lr, wd, keep_checkpoints, seed and the other settings of
     `trainer` with the configuration's defaults; epochs (1), device (the one `model` is on), use_amp (False).
@@ -52,17 +55,21 @@ def train_loop(
     config = load_config(overrides={_SETTINGS[key]: value for key, value in cfg.items() if key in _SETTINGS})
     checkpoints = Path(options["ckpt_dir"])
     experiments = checkpoints.parent / "experiments"
-    return train(
-        buf,
-        replace(config, game=model.game_name, model=model.shape),
-        checkpoints=checkpoints,
-        until_step=saved_step(checkpoints, model) + config.trainer_iters * epochs,
-        device=str(options["device"] or next(model.parameters()).device),
-        use_amp=use_amp,
-        log=experiments / "train.json" if experiments.is_dir() else None,
-        progress=progress,
-        net=model,
-    )
+    agent = checkpoints.parent if (checkpoints.parent / "metadata.json").exists() else None
+    with locked(agent / ".lock", str(agent)) if agent is not None else nullcontext():
+        if experiments.is_dir():
+            precheck(experiments, progress or Progress())
+        return train(
+            buf,
+            replace(config, game=model.game_name, model=model.shape),
+            checkpoints=checkpoints,
+            until_step=saved_step(checkpoints, model) + config.trainer_iters * epochs,
+            device=str(options["device"] or next(model.parameters()).device),
+            use_amp=use_amp,
+            log=experiments / "train.json" if experiments.is_dir() else None,
+            progress=progress,
+            net=model,
+        )
 
 
 def _check_keys(cfg: Mapping[str, Any]) -> None:
