@@ -161,8 +161,7 @@ def parse_player(
     ``uci:COMMAND;OPTION=VALUE;…``.
 
     device, simulations, search and progress are for nets, seed for whoever draws at random. Raises UsageError for what is no
-    player or
-    plays another game, PawnzeroError for a file or an engine that does not work.
+    player or plays another game, PawnzeroError for a file or an engine that does not work.
     """
     if spec == RANDOM:
         return RandomPlayer(seed)

@@ -173,7 +173,7 @@ class UciPlayer(Player):
             await asyncio.wait_for(protocol.configure(dict(self._spec.options)), START_SECONDS)
             await asyncio.wait_for(protocol.ping(), START_SECONDS)
         except BaseException:
-            transport.close()
+            await _end(transport, protocol)
             raise
         return _Engine(transport, protocol)
 
@@ -194,7 +194,7 @@ class UciPlayer(Player):
                 action = self._game.parse_action(line.state, move.uci())
             except _FAULTS as error:
                 if engine is not None:
-                    engine.transport.close()
+                    await _end(*engine)
                 return Forfeit(_reason(error))
             self._idle.append(engine)
             return action
@@ -211,8 +211,15 @@ class UciPlayer(Player):
         for engine in self._idle:
             with suppress(*_FAULTS):  # it is gone already, or is made to go now
                 await asyncio.wait_for(engine.protocol.quit(), QUIT_SECONDS)
-            engine.transport.close()
+            await _end(*engine)
         self._idle.clear()
+
+
+async def _end(transport: asyncio.SubprocessTransport, protocol: chess.engine.UciProtocol) -> None:
+    """End a process and see it gone, so that its end is not told to a loop that is closed by then."""
+    transport.close()
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(asyncio.shield(protocol.returncode), QUIT_SECONDS)
 
 
 def _reason(error: BaseException) -> str:
