@@ -9,16 +9,36 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn, Optional, Sequence
+from typing import Iterator, NoReturn, Optional, Sequence
 
 from pawnzero import __version__
+from pawnzero.cli.manual import read_texts
 from pawnzero.errors import PawnzeroError
 
-COMMANDS = ("check", "perft", "iterate", "run", "selfplay", "train", "arena", "judge", "promote", "smoke", "bench")
-"""Each is a module beside this one with a docstring (its first line is the help), `add_arguments(parser)`, `run(args) -> int`
-and, where the same command goes on after an interruption, ``RESUMES = True``."""
+COMMANDS = (
+    "check",
+    "perft",
+    "iterate",
+    "run",
+    "selfplay",
+    "train",
+    "arena",
+    "judge",
+    "promote",
+    "smoke",
+    "bench",
+    "completion",
+)
+"""Each is a module beside this one with a docstring (its first line is the summary, lines that begin with "pawnzero" are the
+examples), `add_arguments(parser)`, `run(args) -> int` and, where the same command goes on after an interruption,
+``RESUMES = True``."""
 
 INTERRUPTED = 130
+
+_FIRST_STEPS = """first steps:
+  pawnzero smoke                            does everything work here?
+  pawnzero run models/AgentA --hours 1      an agent that learns; stop and start at will
+  pawnzero arena models/AgentA random       how it does against a random mover"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,47 +48,58 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
-def _module(command: str) -> ModuleType:
+def module_of(command: str) -> ModuleType:
+    """The module of a command."""
     return importlib.import_module(f"pawnzero.cli.{command}")
 
 
 def _describe(parser: argparse.ArgumentParser, module: ModuleType) -> None:
     """Give `parser` the command's own texts and arguments."""
-    lines = (module.__doc__ or "").strip().split("\n", 1)
-    parser.description = lines[0]
-    parser.epilog = lines[1].strip("\n") if len(lines) > 1 else None
+    texts = read_texts(module)
+    parser.description = texts.summary
+    parser.epilog = texts.epilog
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     module.add_arguments(parser)
 
 
+def command_parser(command: str, prog: str) -> argparse.ArgumentParser:
+    """The parser of one command under the name `prog`."""
+    parser = _Parser(prog=prog, allow_abbrev=False)
+    _describe(parser, module_of(command))
+    return parser
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of `pawnzero` with all its commands."""
-    parser = _Parser(prog="pawnzero", allow_abbrev=False, description="An AlphaZero trainer for chess.")
+    parser = _Parser(
+        prog="pawnzero",
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="An AlphaZero trainer for chess. `pawnzero COMMAND --help` explains a command, with examples.",
+        epilog=_FIRST_STEPS,
+    )
     parser.add_argument("--version", action="version", version=f"pawnzero {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = _module(name)
-        summary = (module.__doc__ or "").strip().split("\n", 1)[0]
-        _describe(commands.add_parser(name, help=summary, allow_abbrev=False), module)
+        module = module_of(name)
+        _describe(commands.add_parser(name, help=read_texts(module).summary, allow_abbrev=False), module)
     return parser
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The `pawnzero` command: the exit code of `argv` (default: the process's own arguments)."""
     args = make_parser().parse_args(argv)
-    return _run(_module(args.command), args, f"pawnzero {args.command}")
+    return _run(module_of(args.command), args, f"pawnzero {args.command}")
 
 
 def script(command: str, file: str, argv: Optional[Sequence[str]] = None) -> int:
     """A documented script of training/ at `file`: one command, with the configuration file beside the script as default."""
-    module = _module(command)
-    parser = _Parser(prog=Path(file).name, allow_abbrev=False)
-    _describe(parser, module)
+    parser = command_parser(command, Path(file).name)
     parser.set_defaults(command=command)
     args = parser.parse_args(argv)
     if getattr(args, "config", "") is None:
         args.config = Path(os.path.relpath(str(Path(file).resolve().parent / "config_rx580.json")))
-    return _run(module, args, parser.prog)
+    return _run(module_of(command), args, parser.prog)
 
 
 def entry() -> None:
@@ -77,11 +108,11 @@ def entry() -> None:
 
 
 def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
-    """Run a command; with --json nothing but its one object reaches standard output."""
+    """Run a command. With --json and with --quiet nothing but the result reaches standard output."""
     args.stdout = sys.stdout
     try:
         try:
-            with contextlib.redirect_stdout(sys.stderr if getattr(args, "json", False) else sys.stdout):
+            with _told_elsewhere(args):
                 code = module.run(args)
             sys.stdout.flush()
             return int(code)
@@ -100,6 +131,17 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
             return _fail(name, f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+@contextlib.contextmanager
+def _told_elsewhere(args: argparse.Namespace) -> Iterator[None]:
+    """What a command tells on its way goes to standard error with --json, and nowhere with --quiet."""
+    if getattr(args, "quiet", False):
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+            yield
+    else:
+        with contextlib.redirect_stdout(sys.stderr if getattr(args, "json", False) else sys.stdout):
+            yield
 
 
 def _fail(name: str, message: str, code: int) -> int:

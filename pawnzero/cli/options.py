@@ -21,8 +21,9 @@ _OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """--json."""
+    """--json and --quiet."""
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object, progress goes to stderr")
+    parser.add_argument("--quiet", action="store_true", help="print the result alone, no progress")
 
 
 def add_agent(parser: argparse.ArgumentParser, *, creates: bool) -> None:
@@ -68,18 +69,19 @@ def add_iteration_settings(parser: argparse.ArgumentParser) -> None:
 
 def add_settings(parser: argparse.ArgumentParser, *keys: str, names: Optional[Mapping[str, Tuple[str, ...]]] = None) -> None:
     """--config and a flag for each of the settings `keys`; `names` gives a setting other flags than its own."""
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help=f"settings as JSON (default: {_DEFAULT_FILE}, if it is there)"
+    group = parser.add_argument_group("settings", "A flag beats the file, the file beats the defaults.")
+    group.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"settings as JSON (default: {_DEFAULT_FILE.as_posix()}, if it is there)"
     )
     for key in keys:
         setting = SETTINGS[key]
         own = ("--" + key.rpartition(".")[2].replace("_", "-"), *_OTHER_NAMES.get(key, ()))
-        parser.add_argument(
+        group.add_argument(
             *(names or {}).get(key, own),
             dest=_PREFIX + key,
             type=_checked(setting),
             metavar={int: "N", float: "X"}.get(setting.kind, "NAME"),
-            help=f"{setting.help} (default: the file's, else {setting.default})",
+            help=f"{setting.help} (default: {setting.default})",
         )
 
 

@@ -10,12 +10,12 @@ from typing import Any, Mapping, Sequence
 
 
 def report(args: argparse.Namespace, figures: Mapping[str, Any], lines: Sequence[str]) -> None:
-    """Print `figures` as one JSON object where --json was given, else `lines`."""
+    """Print the result: `figures` as one JSON object where --json was given, else `lines`."""
     if args.json:
-        print(json.dumps(plain(figures), allow_nan=False), file=args.stdout, flush=True)
-    else:
-        for line in lines:
-            print(line)
+        lines = [json.dumps(plain(figures), allow_nan=False)]
+    for line in lines:
+        print(line, file=args.stdout)
+    args.stdout.flush()
 
 
 def plain(value: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from pawnzero.cli import main as front
+from pawnzero.cli.manual import read_texts
 from pawnzero.cli.output import duration, figure, plain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -21,19 +24,29 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def test_help_names_every_command(cli: Any) -> None:
     shown = cli("--help")
     assert shown.code == 0
-    assert all(f"    {name} " in shown.out for name in front.COMMANDS)
+    assert all(re.search(rf"^    {name}\s", shown.out, re.MULTILINE) for name in front.COMMANDS)
 
 
 @pytest.mark.parametrize("name", front.COMMANDS)
 def test_every_command_has_help(cli: Any, name: str) -> None:
     shown = cli(name, "--help")
     assert shown.code == 0
-    assert "--json" in shown.out
+    assert "examples:" in shown.out
+
+
+@pytest.mark.parametrize("name", front.COMMANDS)
+def test_the_examples_of_a_commands_help_are_right(name: str) -> None:
+    texts = read_texts(front.module_of(name))
+    assert texts.examples
+    for example in texts.examples:
+        program, command, *argv = shlex.split(example.split(" > ")[0])
+        assert (program, command) == ("pawnzero", name)
+        front.command_parser(name, name).parse_args(argv)
 
 
 def test_parsing_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from pawnzero.cli.main import make_parser; make_parser();"
+        "import sys; from pawnzero.cli.main import make_parser; make_parser().format_help();"
         "print([name for name in ('numpy', 'numba', 'torch', 'chess', 'rich') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], universal_newlines=True).strip() == "[]"
@@ -83,6 +96,21 @@ def test_perft_takes_a_fen_with_or_without_quotes(cli: Any) -> None:
     fen = "8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1"
     assert cli("perft", fen, "3").out.startswith("2,812 nodes")
     assert cli("perft", *fen.split(), "3").out.startswith("2,812 nodes")
+
+
+def test_quiet_leaves_the_result_alone(cli: Any) -> None:
+    loud, quiet = cli("check"), cli("check", "--quiet")
+    assert "perft: 6 positions" in loud.out
+    assert "perft: 6 positions" not in quiet.out
+    assert quiet.out.splitlines()[-1] == "All as it should be."
+    assert (quiet.code, quiet.err) == (0, "")
+    told = cli("check", "--quiet", "--json")
+    assert told.json()["ok"] is True
+    assert told.err == ""
+
+
+def test_quiet_hides_no_error(cli: Any) -> None:
+    assert "nonsense" in cli("perft", "nonsense", "1", "--quiet").error()
 
 
 def test_check_prints_a_table_and_json(cli: Any) -> None:
