@@ -25,8 +25,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from sides import Absent, Failed, Peer, perft_rate, selfplay_rate
+from sides import Absent, Failed, Peer
 
+from pawnzero.bench import perft_speed, selfplay_speed
 from pawnzero.config import Config, SearchConfig
 from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
@@ -82,7 +83,7 @@ def contests(options: argparse.Namespace) -> Iterator[Contest]:
 
 def _perft(options: argparse.Namespace) -> Iterator[Contest]:
     def ours(seconds: float) -> float:
-        return perft_rate(options.depth, seconds)
+        return perft_speed(options.depth, seconds)
 
     how = f"depth {options.depth}, 1 thread"
     depth = {"depth": options.depth}
@@ -124,7 +125,7 @@ def _ours(
     evaluator: Evaluator, algorithm: str, games: int, threads: int, options: argparse.Namespace
 ) -> Callable[[float], float]:
     def ours(seconds: float) -> float:
-        return selfplay_rate(
+        found = selfplay_speed(
             evaluator,
             SearchConfig(algorithm=algorithm),
             games=games,
@@ -132,6 +133,7 @@ def _ours(
             simulations=options.simulations,
             seconds=seconds,
         )
+        return float(found["simulations"])
 
     return ours
 

@@ -1,25 +1,14 @@
-"""The two sides of a comparison: pawnzero in this process, a peer in processes of its own. Never both at once."""
+"""The other side of a comparison: a peer in processes of its own, which wait while pawnzero is measured."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import tempfile
-import threading
-import time
 from pathlib import Path
 from typing import Any, Dict, List
 
-from pawnzero.config import SearchConfig, SelfplayConfig
-from pawnzero.games import get_game
-from pawnzero.games.chess.perft import perft
-from pawnzero.search import Evaluator
-from pawnzero.selfplay import Workload, play_games
-
 PEERS = Path(__file__).resolve().parent / "peers"
-_WARM_SIMULATIONS = 4096
-"""Kernels and primitives are compiled by then."""
 
 
 class Absent(Exception):
@@ -28,46 +17,6 @@ class Absent(Exception):
 
 class Failed(Exception):
     """A peer is there and did not work; the message is its last word."""
-
-
-def perft_rate(depth: int, seconds: float) -> float:
-    """Leaves a second of perft from the starting position, one core."""
-    perft("startpos", 2)
-    done, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        done += perft("startpos", depth)
-    return done / (time.perf_counter() - started)
-
-
-def selfplay_rate(
-    evaluator: Evaluator, search: SearchConfig, *, games: int, threads: int, simulations: int, seconds: float
-) -> float:
-    """Simulations a second of self-play in full swing; `games` at once and `threads`: 0 as self-play itself chooses."""
-    workload, stop = Workload(), threading.Event()
-    played = play_games(
-        get_game("chess"),
-        evaluator,
-        itertools.count(),
-        simulations=simulations,
-        search=search,
-        settings=SelfplayConfig(games_in_flight=games),
-        seed=0,
-        threads=threads,
-        workload=workload,
-        stop=stop,
-    )
-    player = threading.Thread(target=lambda: [None for _ in played], daemon=True)
-    player.start()
-    try:
-        while player.is_alive() and workload.simulations < _WARM_SIMULATIONS:
-            time.sleep(0.01)
-        time.sleep(seconds / 4)
-        started, before = time.perf_counter(), workload.simulations
-        time.sleep(seconds)
-        return (workload.simulations - before) / (time.perf_counter() - started)
-    finally:
-        stop.set()
-        player.join()
 
 
 class Peer:

@@ -36,8 +36,8 @@ from pawnzero.train.losses import Targets, losses
 
 SECONDS = 4.0
 _SEARCH_GAMES = 512
-_WARM_SIMULATIONS = 4096
-"""Kernels and primitives are compiled by then."""
+_WARM_ROUNDS = 1.0
+"""Moves made in every game before self-play is measured: the kernels that choose and make a move run only then."""
 _BATCHES = (64, 128, 256, 512, 1024)
 _BIG_BATCHES = (2048, 4096, 8192, 16384)
 
@@ -49,9 +49,9 @@ def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> D
     parts = 6
     progress.start("bench", parts, "parts")
     figures: Dict[str, Any] = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    figures["perft_nps"] = round(_perft_speed())
+    figures["perft_nps"] = round(perft_speed())
     progress.advance(1, perft_nps=figures["perft_nps"])
-    searched = _selfplay_speed(UniformEvaluator(), config, games=_SEARCH_GAMES, threads=2)
+    searched = selfplay_speed(UniformEvaluator(), config.search, games=_SEARCH_GAMES, threads=2)
     figures["search_nps"] = round(searched["simulations"])
     progress.advance(1, search_nps=figures["search_nps"])
     net = make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio)
@@ -59,7 +59,7 @@ def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> D
     figures["device"] = evaluator.description
     speed, batch = _net_speed(evaluator)
     progress.advance(1, net_evals_per_second=round(speed))
-    played = _selfplay_speed(evaluator, config, games=0, threads=0)
+    played = selfplay_speed(evaluator, config.search)
     again, _ = _net_speed(evaluator, (batch,))
     speed = max(speed, again)  # once before and once after, so that a slow moment does not flatter the ratio
     figures["net_evals_per_second"] = round(speed)
@@ -86,20 +86,32 @@ def _rate(work: Callable[[], int], seconds: float = SECONDS) -> float:
     return done / (time.perf_counter() - started)
 
 
-def _perft_speed() -> float:
-    perft("startpos", 3)
-    return _rate(lambda: perft("startpos", 6))
+def perft_speed(depth: int = 6, seconds: float = SECONDS) -> float:
+    """Leaves a second of perft from the starting position, one core."""
+    return _rate(lambda: perft("startpos", depth), seconds)
 
 
-def _selfplay_speed(evaluator: Evaluator, config: Config, *, games: int, threads: int) -> Dict[str, Any]:
-    """Simulations and evaluations a second of self-play in full swing, and the share of thread time in each phase."""
+def selfplay_speed(
+    evaluator: Evaluator,
+    search: SearchConfig,
+    *,
+    games: int = 0,
+    threads: int = 0,
+    simulations: int = Config.mcts_sims,
+    seconds: float = 2 * SECONDS,
+) -> Dict[str, Any]:
+    """Self-play of chess in full swing, watched for `seconds` after every game has made a move.
+
+    games at once and threads: 0 as self-play itself chooses. Returns simulations and evaluations ("evaluated") a second, and
+    the share of thread time in each of the "phases".
+    """
     workload, stop = Workload(), threading.Event()
     played = play_games(
         get_game("chess"),
         evaluator,
         itertools.count(),
-        simulations=config.mcts_sims,
-        search=config.search,
+        simulations=simulations,
+        search=search,
         settings=SelfplayConfig(games_in_flight=games),
         seed=0,
         threads=threads,
@@ -109,21 +121,21 @@ def _selfplay_speed(evaluator: Evaluator, config: Config, *, games: int, threads
     player = threading.Thread(target=lambda: [None for _ in played], daemon=True)
     player.start()
     try:
-        while player.is_alive() and workload.simulations < _WARM_SIMULATIONS:
+        while player.is_alive() and workload.rounds < _WARM_ROUNDS:
             time.sleep(0.01)
-        time.sleep(SECONDS / 2)
+        time.sleep(seconds / 4)
         before = _snapshot(workload)
-        time.sleep(2 * SECONDS)
+        time.sleep(seconds)
         after = _snapshot(workload)
     finally:
         stop.set()
         player.join()
-    seconds = after[0] - before[0]
+    passed = after[0] - before[0]
     spent = {phase: after[3][phase] - before[3][phase] for phase in after[3]}
     total = sum(spent.values()) or 1.0
     return {
-        "simulations": (after[1] - before[1]) / seconds,
-        "evaluated": (after[2] - before[2]) / seconds,
+        "simulations": (after[1] - before[1]) / passed,
+        "evaluated": (after[2] - before[2]) / passed,
         "phases": {phase: share / total for phase, share in spent.items()},
     }
 

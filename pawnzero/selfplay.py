@@ -37,15 +37,27 @@ class Workload:
 
     def __init__(self) -> None:
         self._tables: List[_Table] = []
+        self._expected = 0
+
+    def expect(self, tables: int) -> None:
+        """So many more tables are going to be watched, each once its thread has set it up."""
+        self._expected += tables
 
     def watch(self, table: _Table) -> None:
         """Count this table as well."""
         self._tables.append(table)
 
     @property
+    def rounds(self) -> float:
+        """Moves a game so far in the table that is furthest behind; 0 until all tables are set up."""
+        if len(self._tables) < self._expected:
+            return 0.0
+        return min((table.moved / len(table.seats) for table in self._tables), default=0.0)
+
+    @property
     def simulations(self) -> int:
         """Simulations so far."""
-        return sum(table.simulated + int(table.search.trees.started.sum()) for table in self._tables)
+        return sum(table.simulated for table in self._tables)
 
     @property
     def positions(self) -> int:
@@ -122,6 +134,7 @@ class _Table:
         self.full = np.zeros(seats, np.bool_)
         self.simulated = 0
         self.moved = 0
+        self._past = 0
         self._after = game.allocate(seats)
         for g in range(seats):
             self._sit(g)
@@ -131,6 +144,7 @@ class _Table:
         trees = self.search.trees
         while any(seat is not None for seat in self.seats) and not self.stop.is_set():
             self.search.wave()
+            self.simulated = self._past + int(trees.started.sum())  # whole at any time, for others who read it
             finished = np.flatnonzero((trees.started >= trees.budget) & (trees.budget > 0) & (trees.node_visits[:, 0] > 0))
             if len(finished):
                 yield from self._move(finished)
@@ -140,7 +154,7 @@ class _Table:
         number = self.next_number()
         if number is None:
             self.seats[g] = None
-            self.search.trees.budget[g] = 0
+            self.search.trees.budget[g] = self.search.trees.started[g] = 0
             return
         line = starting_line(self.game, self.settings, self.seed, number, self.archive)
         played_on = self.resign_below <= 0.0 or random.Random(number).random() < self.settings.resign_playthrough
@@ -160,7 +174,7 @@ class _Table:
         searched_before = self.plies[finished] > self.context[finished]
         hopeless = self.may_resign[finished] & searched_before & (wdl[:, 0] + wdl[:, 1] / 2 < self.resign_below)
         for g in finished[hopeless]:
-            self.simulated += int(self.search.trees.started[g])
+            self._past += int(self.search.trees.started[g])
             yield self._record(g, self.search.trees.state[g, 0], RESIGNATION)
             self._sit(int(g))
         finished, wdl = finished[~hopeless], wdl[~hopeless]
@@ -181,7 +195,7 @@ class _Table:
         start, policy = self.search.policies(finished)
         action = self.search.choose(finished, self._temperature(finished))
         simulations = trees.started[finished]
-        self.simulated += int(simulations.sum())
+        self._past += int(simulations.sum())
         return _Moves(
             trees.state[finished, 0], trees.repeated[finished, 0], action, start, policy, wdl, simulations, self.full[finished]
         )
@@ -302,6 +316,8 @@ def play_games(
     workers = max(1, min(workers, in_flight))
     left, stop = iter(numbers), stop or threading.Event()
     lock = threading.Lock()
+    if workload is not None:
+        workload.expect(workers)
 
     def next_number() -> Optional[int]:
         with lock:

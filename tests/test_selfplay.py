@@ -30,6 +30,7 @@ def play(
     algorithm: str = "gumbel",
     resign_below: float = 0.0,
     archive: Optional[Archive] = None,
+    workload: Optional[Workload] = None,
     **changes: int,
 ) -> Dict[int, GameRecord]:
     records = play_games(
@@ -44,6 +45,7 @@ def play(
         threads=changes.get("threads", 1),
         resign_below=resign_below,
         archive=archive,
+        workload=workload,
     )
     return {record.game_id: record for record in records}
 
@@ -187,13 +189,16 @@ def test_cheap_searches_are_a_share_of_all() -> None:
 
 
 def test_hopeless_games_are_given_up_but_for_a_share() -> None:
-    settings = dataclasses.replace(SETTINGS, resign_playthrough=0.3)
-    records = play("connect_four", list(range(60)), settings=settings, resign_below=0.4)
+    settings, workload = dataclasses.replace(SETTINGS, resign_playthrough=0.3), Workload()
+    records = play("connect_four", list(range(60)), settings=settings, resign_below=0.4, workload=workload)
     played_on = [r for r in records.values() if r.played_on]
     assert 8 <= len(played_on) <= 30
     assert all(r.ending != RESIGNATION for r in played_on)
     resigned = [r for r in records.values() if r.ending == RESIGNATION]
     assert len(resigned) > 10
+    given_up = 12 * len(resigned)  # the searches after which they resigned leave no move in the records
+    recorded = sum(int(record.simulations.sum()) for record in records.values())
+    assert recorded < workload.simulations <= recorded + given_up
     game = get_game("connect_four")
     for record in resigned:
         assert record.result == (-1 if game.player(record.final_state) == 0 else 1)

@@ -1,0 +1,39 @@
+"""The bench: what it measures is in full swing, and nothing is compiled meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+import pytest
+
+from pawnzero import bench
+from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.games import get_game
+from pawnzero.search import UniformEvaluator
+from pawnzero.selfplay import Workload, play_games
+
+
+def test_every_game_has_moved_before_selfplay_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: List[float] = []
+    snapshot = bench._snapshot
+
+    def look(workload: Workload) -> Any:
+        rounds.append(workload.rounds)
+        return snapshot(workload)
+
+    monkeypatch.setattr(bench, "_snapshot", look)
+    found = bench.selfplay_speed(UniformEvaluator(), SearchConfig(), games=256, threads=2, simulations=64, seconds=0.05)
+    assert rounds[0] >= 1.0  # choosing, making and recording a move have run, and so are compiled
+    assert found["simulations"] > 0
+    assert sum(found["phases"].values()) == pytest.approx(1.0)
+
+
+def test_rounds_are_those_of_the_table_furthest_behind() -> None:
+    workload, seen = Workload(), []
+    settings = SelfplayConfig(max_plies=6)
+    playing = {"simulations": 4, "search": SearchConfig(), "settings": settings, "seed": 0, "threads": 3}
+    for _ in play_games(get_game("connect_four"), UniformEvaluator(), range(9), workload=workload, **playing):  # type: ignore[arg-type]
+        seen.append((workload.rounds, workload.positions))
+    assert seen[-1] == (6.0, 54)
+    assert all(rounds <= positions / 9 for rounds, positions in seen)
+    assert Workload().rounds == 0.0
