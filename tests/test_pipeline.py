@@ -15,6 +15,7 @@ from pawnzero.config import Config, ModelConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
+from pawnzero.selfplay_stage import selfplay_stage
 
 CONFIG = Config(
     game="tic_tac_toe",
@@ -123,8 +124,8 @@ def test_stages_alone(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", CONFIG)
     with pytest.raises(PawnzeroError, match="selfplay"):
         pipeline.train_stage(agent, CONFIG, device="cpu")
-    assert pipeline.selfplay_stage(agent, CONFIG, games=3, device="cpu")["games"] == 3
-    assert pipeline.selfplay_stage(agent, CONFIG, games=2, device="cpu")["games"] == 2
+    assert selfplay_stage(agent, CONFIG, games=3, device="cpu")["games"] == 3
+    assert selfplay_stage(agent, CONFIG, games=2, device="cpu")["games"] == 2
     assert len(set(ReplayBuffer(agent.replay).last_game_ids(10))) == 5
     assert pipeline.train_stage(agent, CONFIG, epochs=2, device="cpu")["step"] == 10
     assert pipeline.train_stage(agent, CONFIG, epochs=1, device="cpu")["step"] == 15
@@ -202,7 +203,7 @@ def test_the_seed_of_the_settings_is_the_games_seed(tmp_path: Path) -> None:
     played = []
     for name, seed in (("A", 1), ("B", 2), ("C", 1)):
         agent = Agent.create(tmp_path / name, CONFIG)
-        pipeline.selfplay_stage(agent, dataclasses.replace(CONFIG, seed=seed), games=3, device="cpu")
+        selfplay_stage(agent, dataclasses.replace(CONFIG, seed=seed), games=3, device="cpu")
         played.append((agent.checkpoints / "replay.pt").read_bytes())
     assert played[0] != played[1]
     assert played[0] == played[2]

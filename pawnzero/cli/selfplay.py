@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
     device = read_device(args)
     from pawnzero.agent import Agent
-    from pawnzero.pipeline import selfplay_stage
+    from pawnzero.selfplay_stage import selfplay_stage
 
     agent = Agent.open_or_create(args.agent_dir, config)
     with shown_progress() as progress:
