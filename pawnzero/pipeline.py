@@ -24,7 +24,7 @@ from pawnzero.progress import Progress
 from pawnzero.promote import evaluate_and_promote
 from pawnzero.search import leaves_a_tree
 from pawnzero.selfplay import Workload, play_games
-from pawnzero.selfplay_stage import freeze, iteration_games, open_replay, untrained_net
+from pawnzero.selfplay_stage import begin_games, iteration_games, open_replay, untrained_net
 from pawnzero.train import train
 
 
@@ -57,10 +57,11 @@ def run_iteration(
         precheck(agent.experiments, progress)
         found = _begin(agent, number, config, progress)
         if "selfplay" not in found:
-            found.setdefault("frozen", freeze(agent, config, config.num_selfplay, progress))
+            if "frozen" not in found:
+                found["frozen"] = begin_games(agent, config, progress)
             _enter(agent, found, "selfplay")
             found["selfplay"] = iteration_games(agent, config, number, found["frozen"], device, progress)
-            _enter(agent, found, "train", selfplay_so_far=None)
+            _enter(agent, found, "train")
         if "train" not in found:
             if "until_step" not in found:
                 found["until_step"] = _step_reached(agent) + config.trainer_iters
@@ -180,8 +181,8 @@ def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Dic
     return {"iteration": number, "started": time.time()}
 
 
-def _enter(agent: Agent, found: Dict[str, Any], name: str, **more: Any) -> None:
-    agent.update(stage={"iteration": found["iteration"], "name": name, "found": found}, **more)
+def _enter(agent: Agent, found: Dict[str, Any], name: str) -> None:
+    agent.update(stage={"iteration": found["iteration"], "name": name, "found": found})
 
 
 def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:

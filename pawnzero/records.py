@@ -9,6 +9,10 @@ import numpy as np
 
 from pawnzero.games.base import ONGOING, Game
 
+USUAL_START = "start"
+RANDOM_OPENING = "random opening"
+FROM_ARCHIVE = "archive"
+
 
 @dataclass(frozen=True)
 class GameRecord:
@@ -31,6 +35,7 @@ class GameRecord:
     ending:       why it ended, index into `Game.endings`
     result:       1, 0 or -1 for player 0
     played_on:    whether no player was allowed to resign
+    begun:        USUAL_START, RANDOM_OPENING (after some random moves) or FROM_ARCHIVE (where an earlier game once stood)
     """
 
     game: str
@@ -48,6 +53,7 @@ class GameRecord:
     ending: int
     result: int
     played_on: bool = True
+    begun: str = USUAL_START
 
     def __len__(self) -> int:
         return len(self.states)

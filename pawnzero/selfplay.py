@@ -11,7 +11,7 @@ import random
 import threading
 from dataclasses import dataclass
 from queue import Empty, Queue
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Sized, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Sized, Tuple
 
 import numpy as np
 
@@ -69,6 +69,10 @@ class Workload:
         """Positions the evaluator was asked about so far."""
         return sum(table.search.evaluated for table in self._tables)
 
+    def cost(self) -> Dict[str, Any]:
+        """All of it so far, as plain values."""
+        return {"simulations": self.simulations, "evaluations": self.evaluated, "phases": self.seconds}
+
     @property
     def seconds(self) -> Dict[str, float]:
         """Thread time so far, by phase of a wave."""
@@ -92,9 +96,10 @@ class _Moves:
 class _Seat:
     """The game in progress in one tree: how it began, and the moves searched since."""
 
-    def __init__(self, number: int, line: Line, played_on: bool) -> None:
+    def __init__(self, number: int, line: Line, begun: str, played_on: bool) -> None:
         self.number = number
         self.line = line
+        self.begun = begun
         self.played_on = played_on
         self.moves: List[Tuple[_Moves, int]] = []
 
@@ -156,9 +161,9 @@ class _Table:
             self.seats[g] = None
             self.search.trees.budget[g] = self.search.trees.started[g] = 0
             return
-        line = starting_line(self.game, self.settings, self.seed, number, self.archive)
+        line, begun = starting_line(self.game, self.settings, self.seed, number, self.archive)
         played_on = self.resign_below <= 0.0 or random.Random(number).random() < self.settings.resign_playthrough
-        self.seats[g] = _Seat(number, line, played_on)
+        self.seats[g] = _Seat(number, line, begun, played_on)
         self.context[g] = self.plies[g] = len(line.actions)
         self.may_resign[g] = not played_on
         trees = self.search.trees
@@ -260,6 +265,7 @@ class _Table:
             ending=ending,
             result=value if self.game.player(final_state) == 0 else -value,
             played_on=seat.played_on,
+            begun=seat.begun,
         )
 
 

@@ -1,18 +1,21 @@
 """How an agent plays its games for training: with its latest net, into its replay buffer, and on after an interruption.
 
-An iteration's games are known by their ids, so those that the buffer holds are not played again.
+Games are known by their ids, so those that the buffer holds are not played again. What is to be said of them all is kept in a
+journal beside it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config, to_json
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
+from pawnzero.games_journal import GamesJournal
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
@@ -21,46 +24,58 @@ from pawnzero.replay import ReplayBuffer
 from pawnzero.resign import Outlooks
 from pawnzero.search import leaves_a_tree
 from pawnzero.selfplay import Workload, play_games
-from pawnzero.summary import GamesSummary
+from pawnzero.summary import GamesSummary, figures_of
 
 _OUTSIDE_ITERATIONS = 1 << 62
 """Ids of games played by `pawnzero selfplay` start here, so that they never meet an iteration's."""
-_SAVE_SHARE = 20.0
-"""Between two notes of what self-play has found, so many times as long passes as writing one takes."""
+_NOTE_SECONDS = 5.0
+"""Between two notes of what self-play has cost so far."""
 
 
 def selfplay_stage(
     agent: Agent, config: Config, *, games: int, device: str = "auto", progress: Optional[Progress] = None
 ) -> Dict[str, Any]:
-    """Play games with the agent's latest net into its replay buffer, outside any iteration."""
+    """Play games with the agent's latest net into its replay buffer, outside any iteration.
+
+    Where the last call was interrupted and wanted as many, this one plays those that it still lacks.
+    """
     progress = progress or Progress()
     with agent.lock():
         config = agent.adopt(config, progress)
-        first = int(agent.metadata.get("games_outside_iterations", 0))
-        agent.update(games_outside_iterations=first + games, config=to_json(config))
-        summary = GamesSummary(get_game(config.game))
-        numbers = [_OUTSIDE_ITERATIONS + n for n in range(first, first + games)]
-        frozen = freeze(agent, config, games, progress)
-        return _play(agent, config, numbers, summary, frozen, device, progress, save=lambda: None)
+        journal = GamesJournal(agent.experiments / "selfplay_alone.jsonl")
+        stage = agent.metadata.get("selfplay_alone")
+        if stage is None or stage["games"] != games:
+            first = int(agent.metadata.get("games_outside_iterations", 0))
+            stage = {"first": first, "games": games, "frozen": _freeze(agent, config, games, progress)}
+            journal.remove()
+            agent.update(games_outside_iterations=first + games, selfplay_alone=stage)
+        agent.update(config=to_json(config))
+        ids = [_OUTSIDE_ITERATIONS + n for n in range(stage["first"], stage["first"] + games)]
+        figures = _play(agent, config, ids, journal, stage["frozen"], device, progress)
+        agent.update(selfplay_alone=None)
+        return figures
+
+
+def begin_games(agent: Agent, config: Config, progress: Progress) -> Dict[str, Any]:
+    """Forget the games of the iteration before; what adapts (see `_freeze`), as it is to be for this iteration's."""
+    _journal(agent).remove()
+    return _freeze(agent, config, config.num_selfplay, progress)
 
 
 def iteration_games(
     agent: Agent, config: Config, number: int, frozen: Dict[str, Any], device: str, progress: Progress
 ) -> Dict[str, Any]:
-    """Self-play of an iteration: the games of it that the buffer does not hold yet."""
-    summary = GamesSummary(get_game(config.game), agent.metadata.get("selfplay_so_far"))
+    """Self-play of iteration `number`, or the rest of it. Returns the figures of all its games."""
     ids = [(number << 32) + n for n in range(config.num_selfplay)]
-    with open_replay(agent, config, progress) as buffer:
-        left = [game_id for game_id in ids if not buffer.contains(game_id)]
-    if len(left) < len(ids):
-        progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
-    return _play(
-        agent, config, left, summary, frozen, device, progress, save=lambda: agent.update(selfplay_so_far=summary.state())
-    )
+    return _play(agent, config, ids, _journal(agent), frozen, device, progress)
 
 
-def freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dict[str, Any]:
-    """What adapts from iteration to iteration, as it is to be for the next `games` games.
+def _journal(agent: Agent) -> GamesJournal:
+    return GamesJournal(agent.experiments / "selfplay.jsonl")
+
+
+def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dict[str, Any]:
+    """What adapts from stage to stage, as it is to be for the next `games` games.
 
     archive: first and last sequence number of the positions that games may restart from (none that those games could
     overwrite meanwhile); resign_below: see `Outlooks.threshold`; seed: of the games.
@@ -76,25 +91,46 @@ def freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dict
 def _play(
     agent: Agent,
     config: Config,
-    numbers: List[int],
-    summary: GamesSummary,
+    ids: List[int],
+    journal: GamesJournal,
     frozen: Dict[str, Any],
     device: str,
     progress: Progress,
-    save: Callable[[], None],
 ) -> Dict[str, Any]:
-    """Play the games `numbers` into the replay buffer and add them to `summary`, whose figures are returned.
-
-    `save` is called now and then, and at the end.
-    """
-    outlooks = _read_outlooks(agent)
-    if numbers:
+    """Play those of the games `ids` that the replay buffer does not hold; returns the figures of all of them."""
+    with open_replay(agent, config, progress) as buffer:
+        stored = set(buffer.last_game_ids(buffer.capacity))
+    left = [game_id for game_id in ids if game_id not in stored]
+    if len(left) < len(ids):
+        progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
+    summary, outlooks = _so_far(journal, stored.intersection(ids)), _read_outlooks(agent)
+    if left:
         evaluator = NetEvaluator(latest_net(agent), device, progress=progress)
         progress.note(f"self-play with {evaluator.description}")
-        progress.start("self-play", len(numbers), "games")
-        _play_with(evaluator, agent, config, numbers, summary, outlooks, frozen, progress, save)
+        progress.start("self-play", len(left), "games")
+        _play_with(evaluator, agent, config, left, summary, outlooks, journal, frozen, progress)
         progress.finish()
-    return {**summary.to_json(), "resignation": outlooks.to_json(frozen["resign_below"])}
+    return {
+        **summary.to_json(),
+        "resignation": outlooks.to_json(frozen["resign_below"]),
+        "settings": dataclasses.asdict(config.selfplay),
+    }
+
+
+def _so_far(journal: GamesJournal, stored: Set[int]) -> GamesSummary:
+    """The figures of the games played before an interruption, and of what they cost."""
+    games, costs = {}, {}
+    for line in journal.lines():
+        if line.get("game_id") in stored:
+            games[line["game_id"]] = line
+        elif "session" in line:
+            costs[line["session"]] = line
+    summary = GamesSummary()
+    for figures in games.values():
+        summary.add(figures)
+    for cost in costs.values():
+        summary.spent(cost)
+    return summary
 
 
 def _play_with(
@@ -104,19 +140,26 @@ def _play_with(
     numbers: List[int],
     summary: GamesSummary,
     outlooks: Outlooks,
+    journal: GamesJournal,
     frozen: Dict[str, Any],
     progress: Progress,
-    save: Callable[[], None],
 ) -> None:
     game, workload = get_game(config.game), Workload()
-    saved = started = time.monotonic()
-    cost = 0.0
+    noted = started = time.monotonic()
+    session = time.time()
     before = summary.positions
 
-    def tick() -> None:
-        progress.advance(0, positions=before + workload.positions, draws=f"{summary.draw_rate:.0%}")
+    def cost() -> Dict[str, Any]:
+        return {"session": session, "seconds": time.monotonic() - started, **workload.cost()}
 
-    with open_replay(agent, config, progress) as buffer:
+    def tick(finished: int = 0) -> None:
+        nonlocal noted
+        progress.advance(finished, positions=before + workload.positions, draws=f"{summary.draw_rate:.0%}")
+        if time.monotonic() - noted > _NOTE_SECONDS:
+            noted = time.monotonic()
+            journal.add(cost())
+
+    with open_replay(agent, config, progress) as buffer, journal:
         try:
             for record in play_games(
                 game,
@@ -132,17 +175,16 @@ def _play_with(
                 workload=workload,
                 tick=tick,
             ):
+                figures = figures_of(record, game)
+                journal.add(figures)
                 buffer.append(record)
-                summary.add(record)
+                summary.add(figures)
                 outlooks.add(record, game)
-                progress.advance(1, positions=before + workload.positions, draws=f"{summary.draw_rate:.0%}")
-                if time.monotonic() - saved > _SAVE_SHARE * cost:
-                    saved = time.monotonic()
-                    save()
-                    cost = time.monotonic() - saved
+                tick(1)
         finally:
-            summary.spent(workload, time.monotonic() - started)
-            save()
+            spent = cost()
+            summary.spent(spent)
+            journal.add(spent)
             write_json(_outlooks_file(agent), outlooks.state())
 
 

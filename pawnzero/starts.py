@@ -6,27 +6,34 @@ Which of them is a matter of the game's own random numbers, so that a game's beg
 from __future__ import annotations
 
 import random
-from typing import Callable, Optional
+from typing import Callable, Optional, Tuple
 
 from pawnzero.config import SelfplayConfig
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
+from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START
 
 Archive = Callable[[int], Optional[Line]]
 """A position that an earlier game reached, with what came before it, chosen by a number below 2**63; None: there is none."""
 
 
-def starting_line(game: Game, settings: SelfplayConfig, seed: int, number: int, archive: Optional[Archive] = None) -> Line:
-    """The moves that game `number` begins with, none of them searched. Never a game that is over."""
+def starting_line(
+    game: Game, settings: SelfplayConfig, seed: int, number: int, archive: Optional[Archive] = None
+) -> Tuple[Line, str]:
+    """The moves that game `number` begins with, none of them searched, and how it begins (see `GameRecord.begun`).
+
+    Never a game that is over.
+    """
     rng = random.Random(f"start of game {number} under seed {seed}")
     kind = rng.random()
     if kind < settings.restart_share and archive is not None:
         line = archive(rng.getrandbits(63))
         if line is not None and not line.over and len(line.actions) < settings.max_plies:
-            return line
+            return line, FROM_ARCHIVE
     elif kind < settings.restart_share + settings.random_opening_share:
-        return _random_line(game, rng, min(rng.randint(1, settings.random_opening_plies), settings.max_plies - 1))
-    return Line(game)
+        plies = min(rng.randint(1, settings.random_opening_plies), settings.max_plies - 1)
+        return _random_line(game, rng, plies), RANDOM_OPENING
+    return Line(game), USUAL_START
 
 
 def _random_line(game: Game, rng: random.Random, plies: int) -> Line:

@@ -3,83 +3,114 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping, Set
+
+import numpy as np
 
 from pawnzero.games.base import Game
-from pawnzero.records import GameRecord
-from pawnzero.selfplay import Workload
+from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, GameRecord
 
 _OPENING_PLIES = 8
 
 
-class GamesSummary:
-    """Adds up games as they end. `state` can be stored, and a summary continued from it."""
+def figures_of(record: GameRecord, game: Game) -> Dict[str, Any]:
+    """What counts of one game, as plain values: what `GamesSummary.add` takes."""
+    searched = slice(record.context, None)
+    return {
+        "game_id": record.game_id,
+        "positions": len(record) - record.context,
+        "result": record.result,
+        "ending": game.endings[record.ending],
+        "opening": " ".join(map(str, record.actions[:_OPENING_PLIES])),
+        "begun": record.begun,
+        "played_on": record.played_on,
+        "full": int(record.full_search[searched].sum()),
+        "simulations": int(record.simulations[searched].sum()),
+        "entropy": round(_entropy(record), 4),
+    }
 
-    def __init__(self, game: Game, state: Optional[Dict[str, Any]] = None) -> None:
-        state = state or {}
-        self._game = game
-        self.games: int = state.get("games", 0)
-        self.positions: int = state.get("positions", 0)
-        self._results: Counter[str] = Counter(state.get("results", {}))
-        self._endings: Counter[str] = Counter(state.get("endings", {}))
-        self._openings = set(state.get("openings", []))
-        self._simulations: int = state.get("simulations", 0)
-        self._evaluations: int = state.get("evaluations", 0)
-        self._seconds: float = state.get("seconds", 0.0)
-        self._phases: Counter[str] = Counter(state.get("phases", {}))
+
+def _entropy(record: GameRecord) -> float:
+    """Sum over the fully searched positions of their policies' entropy, in nats."""
+    taught = np.repeat(record.full_search, np.diff(record.policy_start)) != 0
+    policy = record.policy[taught & (record.policy > 0.0)].astype(np.float64)
+    return float(-(policy * np.log(policy)).sum())
+
+
+class GamesSummary:
+    """Adds up games as they end, and what they cost."""
+
+    def __init__(self) -> None:
+        self.games = 0
+        self.positions = 0
+        self._results: Counter[int] = Counter()
+        self._endings: Counter[str] = Counter()
+        self._begun: Counter[str] = Counter()
+        self._openings: Set[str] = set()
+        self._played_on = 0
+        self._full = 0
+        self._simulations_recorded = 0
+        self._entropy = 0.0
+        self._cost: Counter[str] = Counter()
+        self._phases: Counter[str] = Counter()
 
     @property
     def draw_rate(self) -> float:
         """Share of drawn games; 0 before the first."""
-        return self._results["draw"] / self.games if self.games else 0.0
+        return self._results[0] / max(1, self.games)
 
-    def add(self, record: GameRecord) -> None:
-        """Count a finished game."""
+    def add(self, figures: Mapping[str, Any]) -> None:
+        """Count a finished game (see `figures_of`)."""
         self.games += 1
-        self.positions += len(record) - record.context
-        self._results[{1: "first", 0: "draw", -1: "second"}[record.result]] += 1
-        self._endings[self._game.endings[record.ending]] += 1
-        self._openings.add(" ".join(map(str, record.actions[:_OPENING_PLIES])))
+        self.positions += figures["positions"]
+        self._results[figures["result"]] += 1
+        self._endings[figures["ending"]] += 1
+        self._begun[figures["begun"]] += 1
+        self._openings.add(figures["opening"])
+        self._played_on += figures["played_on"]
+        self._full += figures["full"]
+        self._simulations_recorded += figures["simulations"]
+        self._entropy += figures["entropy"]
 
-    def spent(self, workload: Workload, seconds: float) -> None:
-        """Count what the games cost; `seconds` of wall-clock time."""
-        self._simulations += workload.simulations
-        self._evaluations += workload.evaluated
-        self._seconds += seconds
-        self._phases.update(workload.seconds)
-
-    def state(self) -> Dict[str, Any]:
-        """Everything counted, as plain values."""
-        return {
-            "games": self.games,
-            "positions": self.positions,
-            "results": dict(self._results),
-            "endings": dict(self._endings),
-            "openings": sorted(self._openings),
-            "simulations": self._simulations,
-            "evaluations": self._evaluations,
-            "seconds": self._seconds,
-            "phases": dict(self._phases),
-        }
+    def spent(self, cost: Mapping[str, Any]) -> None:
+        """Count what games cost (see `Workload.cost`), with the wall-clock `seconds` they took."""
+        self._cost.update({name: cost[name] for name in ("simulations", "evaluations", "seconds")})
+        self._phases.update(cost["phases"])
 
     def to_json(self) -> Dict[str, Any]:
-        """The figures. Shares are of games; `distinct_openings` counts different first eight plies; `phases` is thread time."""
-        games = max(1, self.games)
+        """The figures.
+
+        Shares are of games, but for `full_search_share`, which is of moves; those named like a setting are what became of it.
+        played_on_share:      games in which nobody was allowed to resign
+        distinct_openings:    different first eight plies
+        simulations_per_move: of the moves in the games; `simulations` counts all, those of unfinished games too
+        policy_entropy:       mean over the policies to be taught, in nats; of n equally good moves it is log n
+        phases:               thread time in seconds
+        """
+        games, seconds = max(1, self.games), float(self._cost["seconds"])
         return {
             "games": self.games,
             "positions": self.positions,
             "mean_plies": round(self.positions / games, 2),
-            "first_player_wins": self._results["first"],
-            "second_player_wins": self._results["second"],
-            "draws": self._results["draw"],
+            "first_player_wins": self._results[1],
+            "second_player_wins": self._results[-1],
+            "draws": self._results[0],
             "draw_rate": round(self.draw_rate, 4),
             "adjudicated": self._endings["max plies"],
+            "adjudicated_share": round(self._endings["max plies"] / games, 4),
             "resigned": self._endings["resignation"],
+            "resigned_share": round(self._endings["resignation"] / games, 4),
+            "played_on_share": round(self._played_on / games, 4),
             "endings": dict(self._endings),
+            "random_opening_share": round(self._begun[RANDOM_OPENING] / games, 4),
+            "restart_share": round(self._begun[FROM_ARCHIVE] / games, 4),
             "distinct_openings": len(self._openings),
-            "simulations": self._simulations,
-            "evaluations": self._evaluations,
-            "seconds": round(self._seconds, 3),
-            "nodes_per_second": round(self._simulations / self._seconds, 1) if self._seconds else None,
-            "phases": {phase: round(seconds, 3) for phase, seconds in self._phases.items()},
+            "full_search_share": round(self._full / max(1, self.positions), 4),
+            "simulations_per_move": round(self._simulations_recorded / max(1, self.positions), 2),
+            "policy_entropy": round(self._entropy / self._full, 4) if self._full else None,
+            "simulations": self._cost["simulations"],
+            "evaluations": self._cost["evaluations"],
+            "seconds": round(seconds, 3),
+            "nodes_per_second": round(self._cost["simulations"] / seconds, 1) if seconds else None,
+            "phases": {phase: round(spent, 3) for phase, spent in self._phases.items()},
         }

@@ -14,6 +14,7 @@ from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.progress import Progress
+from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
 from pawnzero.selfplay_stage import selfplay_stage
 
@@ -129,6 +130,46 @@ def test_stages_alone(tmp_path: Path) -> None:
     assert len(set(ReplayBuffer(agent.replay).last_game_ids(10))) == 5
     assert pipeline.train_stage(agent, CONFIG, epochs=2, device="cpu")["step"] == 10
     assert pipeline.train_stage(agent, CONFIG, epochs=1, device="cpu")["step"] == 15
+
+
+def test_selfplay_alone_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(agent, CONFIG, games=8, device="cpu", progress=Notes("self-play", 3))
+    stored = ReplayBuffer(agent.replay).games_stored
+    assert 0 < stored < 8
+    notes = Notes()
+    figures = selfplay_stage(agent, CONFIG, games=8, device="cpu", progress=notes)
+    assert any(f"{stored} of 8 games were played before" in text for text in notes.texts)
+    assert figures["games"] == ReplayBuffer(agent.replay).games_stored == 8
+    assert selfplay_stage(agent, CONFIG, games=8, device="cpu")["games"] == 8
+    assert ReplayBuffer(agent.replay).games_stored == 16
+
+
+def test_a_game_is_counted_though_the_process_died_as_it_was_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: List[int] = []
+    append = ReplayBuffer.append
+
+    def dies(buffer: ReplayBuffer, record: GameRecord) -> None:
+        append(buffer, record)
+        stored.append(record.game_id)
+        if len(stored) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReplayBuffer, "append", dies)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    monkeypatch.undo()
+    agent = Agent.open(tmp_path / "A")
+    with (agent.experiments / "selfplay.jsonl").open("ab") as stream:
+        stream.write(b'{"game_id": 4, "positions": 1')  # a line cut short
+    figures = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["selfplay"]
+    assert figures["games"] == 6
+    assert figures["positions"] == len(ReplayBuffer(agent.replay))
+    assert figures["simulations"] >= figures["simulations_per_move"] * figures["positions"] - 1
+    assert figures["settings"]["max_plies"] == CONFIG.selfplay.max_plies
+    later = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["selfplay"]
+    assert later["games"] == 6
 
 
 def test_the_capacity_follows_the_settings_and_the_shape_does_not(tmp_path: Path) -> None:

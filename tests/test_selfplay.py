@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 from typing import Dict, List, Optional
 
 import numpy as np
@@ -12,11 +14,11 @@ from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.games.line import Line
-from pawnzero.records import GameRecord
+from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, GameRecord
 from pawnzero.resign import FEWEST_GAMES, Outlooks
 from pawnzero.selfplay import Workload, games_at_once, play_games
 from pawnzero.starts import Archive
-from pawnzero.summary import GamesSummary
+from pawnzero.summary import GamesSummary, figures_of
 from tests.search.naive import HashEvaluator
 
 SETTINGS = SelfplayConfig(max_plies=60)
@@ -131,31 +133,63 @@ def test_an_error_in_a_thread_comes_out() -> None:
         )
 
 
-def test_the_summary_adds_up_and_goes_on_from_its_state() -> None:
+def test_the_summary_adds_up() -> None:
     game = get_game("tic_tac_toe")
     workload = Workload()
-    records = list(
-        play_games(
-            game, HashEvaluator(), range(30), simulations=8, search=SearchConfig(), settings=SETTINGS, seed=1, workload=workload
-        )
-    )
-    whole, half = GamesSummary(game), GamesSummary(game)
-    for i, record in enumerate(records):
-        whole.add(record)
-        if i == 15:
-            half = GamesSummary(game, half.state())
-        half.add(record)
-    whole.spent(workload, 2.0)
-    half.spent(workload, 2.0)
-    figures = whole.to_json()
-    assert figures == half.to_json()
+    records = play("tic_tac_toe", list(range(30)), workload=workload, simulations=8).values()
+    summary = GamesSummary()
+    for record in records:
+        summary.add(json.loads(json.dumps(figures_of(record, game))))
+    summary.spent({"seconds": 1.5, **workload.cost()})
+    summary.spent({"seconds": 0.5, "simulations": 0, "evaluations": 0, "phases": {"net": 1.0}})
+    figures = summary.to_json()
     assert figures["games"] == 30
     assert figures["positions"] == sum(len(r) for r in records)
     assert figures["first_player_wins"] == sum(r.result == 1 for r in records)
     assert figures["draws"] + figures["first_player_wins"] + figures["second_player_wins"] == 30
     assert figures["simulations"] == sum(int(r.simulations.sum()) for r in records)
+    assert figures["simulations_per_move"] == round(figures["simulations"] / figures["positions"], 2)
     assert sum(figures["endings"].values()) == 30
     assert figures["nodes_per_second"] == figures["simulations"] / 2
+    assert figures["phases"]["net"] == pytest.approx(workload.seconds["net"] + 1.0, abs=1e-3)
+    assert GamesSummary().to_json()["policy_entropy"] is None
+
+
+def test_every_setting_that_is_on_shows_in_the_summary() -> None:
+    game = get_game("connect_four")
+    archived = Line.from_actions(game, [3])
+    settings = SelfplayConfig(
+        max_plies=20, full_search_share=0.25, cheap_sims=3, random_opening_share=0.4, restart_share=0.3, resign_playthrough=0.3
+    )
+    records = play(
+        "connect_four", list(range(60)), settings=settings, archive=lambda number: archived, resign_below=0.45
+    ).values()
+    summary = GamesSummary()
+    for record in records:
+        summary.add(figures_of(record, game))
+    figures = summary.to_json()
+    assert 0.2 < figures["random_opening_share"] < 0.6
+    assert figures["restart_share"] == round(sum(r.begun == FROM_ARCHIVE for r in records) / 60, 4) > 0.1
+    assert all(r.actions[0] == 3 and r.context == 1 for r in records if r.begun == FROM_ARCHIVE)
+    assert all(r.context > 0 for r in records if r.begun == RANDOM_OPENING)
+    assert figures["adjudicated_share"] == round(sum(r.ending == MAX_PLIES for r in records) / 60, 4) > 0.0
+    assert figures["resigned_share"] == round(sum(r.ending == RESIGNATION for r in records) / 60, 4) > 0.1
+    assert figures["played_on_share"] == round(sum(r.played_on for r in records) / 60, 4)
+    assert 0.1 < figures["played_on_share"] < 0.6
+    full = np.concatenate([r.full_search[r.context :] for r in records])
+    assert figures["full_search_share"] == round(float(full.mean()), 4)
+    assert 3 < figures["simulations_per_move"] < 12
+
+
+def test_policy_entropy_is_that_of_the_policies_to_be_taught() -> None:
+    record = play("connect_four", [0])[0]
+    half = dataclasses.replace(record, full_search=np.arange(len(record)) % 2)
+    total = 0.0
+    for t in range(1, len(record), 2):
+        policy = record.policy[record.policy_start[t] : record.policy_start[t + 1]].astype(float)
+        total -= sum(p * math.log(p) for p in policy if p > 0)
+    assert figures_of(half, get_game("connect_four"))["entropy"] == pytest.approx(total, abs=1e-3)
+    assert total > 0.1
 
 
 def test_some_games_begin_with_random_moves_and_some_in_the_archive() -> None:
