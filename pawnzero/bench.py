@@ -57,10 +57,10 @@ def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> D
     net = make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio)
     evaluator = NetEvaluator(net, device)
     figures["device"] = evaluator.description
-    speed, batch = _net_speed(evaluator)
+    speed, batch = net_speed(evaluator)
     progress.advance(1, net_evals_per_second=round(speed))
     played = selfplay_speed(evaluator, config.search)
-    again, _ = _net_speed(evaluator, (batch,))
+    again, _ = net_speed(evaluator, (batch,))
     speed = max(speed, again)  # once before and once after, so that a slow moment does not flatter the ratio
     figures["net_evals_per_second"] = round(speed)
     figures["net_batch"] = batch
@@ -144,8 +144,11 @@ def _snapshot(workload: Workload) -> Tuple[float, int, int, Dict[str, float]]:
     return time.perf_counter(), workload.simulations, workload.evaluated, workload.seconds
 
 
-def _net_speed(evaluator: NetEvaluator, batches: Tuple[int, ...] = ()) -> Tuple[float, int]:
-    """Evaluations a second of the bare folded net on planes that are ready on the device, and the batch at which it is best."""
+def net_speed(evaluator: NetEvaluator, batches: Tuple[int, ...] = (), seconds: float = SECONDS) -> Tuple[float, int]:
+    """Evaluations a second of the bare folded net on planes that are ready on the device, and the batch at which it is best.
+
+    batches: those to try, half as long each; none: those that suit the device. The best is then measured for `seconds`.
+    """
     game = get_game("chess")
     batches = batches or (_BATCHES if evaluator.device.type == "cpu" else _BATCHES[2:] + _BIG_BATCHES)
     best = (0.0, 0)
@@ -159,10 +162,10 @@ def _net_speed(evaluator: NetEvaluator, batches: Tuple[int, ...] = ()) -> Tuple[
                 torch.cuda.synchronize(evaluator.device)
             return len(planes)
 
-        best = max(best, (_rate(work, SECONDS if len(batches) == 1 else SECONDS / 2), batch))
+        best = max(best, (_rate(work, seconds if len(batches) == 1 else seconds / 2), batch))
     if len(batches) == 1:
         return best
-    return _net_speed(evaluator, (best[1],))
+    return net_speed(evaluator, (best[1],), seconds)
 
 
 def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[float, float]:
@@ -181,16 +184,17 @@ def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[floa
         for record in games:
             buffer.append(record)
         checkpoints = Path(folder) / "checkpoints"
-        bare = _bare_speed(config, device)
+        bare = bare_training_speed(config, device)
         report = train(buffer, config, checkpoints=checkpoints, until_step=5, device=device)
         steps = max(20, int(SECONDS * bare / config.batch_size))
         report = train(buffer, config, checkpoints=checkpoints, until_step=5 + steps, device=device)
         buffer.close()
     assert report.samples_per_second is not None, "steps were made"
-    return report.samples_per_second, max(bare, _bare_speed(config, device))
+    return report.samples_per_second, max(bare, bare_training_speed(config, device))
 
 
-def _bare_speed(config: Config, device: str) -> float:
+def bare_training_speed(config: Config, device: str, seconds: float = SECONDS) -> float:
+    """Samples a second of a bare loop of forward, backward and step on random tensors that are ready on the device."""
     game, where = get_game("chess"), resolve_device(device)
     net = make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio)
     net.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -220,4 +224,4 @@ def _bare_speed(config: Config, device: str) -> float:
             torch.cuda.synchronize(where)
         return size
 
-    return _rate(work)
+    return _rate(work, seconds)

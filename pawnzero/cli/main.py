@@ -27,6 +27,7 @@ COMMANDS = (
     "promote",
     "smoke",
     "bench",
+    "doctor",
     "completion",
 )
 """Each is a module beside this one with a docstring (its first line is the summary, lines that begin with "pawnzero" are the
@@ -36,7 +37,7 @@ examples), `add_arguments(parser)`, `run(args) -> int` and, where the same comma
 INTERRUPTED = 130
 
 _FIRST_STEPS = """first steps:
-  pawnzero smoke                            does everything work here?
+  pawnzero doctor                           does everything work here, and which settings suit this machine?
   pawnzero run models/AgentA --hours 1      an agent that learns; stop and start at will
   pawnzero arena models/AgentA random       how it does against a random mover"""
 

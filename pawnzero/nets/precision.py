@@ -72,11 +72,11 @@ def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "a
     if device.type == "cpu" and wanted == "float16":
         raise UsageError("precision 'float16': not on a CPU; use auto, float32 or bfloat16")
     dtype, reason = (FORMATS[wanted], "as asked") if wanted != "auto" else fastest_format(device, net.shape.channels)
-    wrong = _disagreement(net, device, dtype)
+    wrong = disagreement(net, device, dtype)
     if not wrong:
         return Precision(dtype, reason)
     if wanted == "auto" and dtype != torch.float32:
-        wrong_float = _disagreement(net, device, torch.float32)
+        wrong_float = disagreement(net, device, torch.float32)
         if not wrong_float:
             return Precision(torch.float32, f"{dtype} was faster but wrong: {wrong}".replace("torch.", ""))
         dtype, wrong = torch.float32, wrong_float
@@ -155,8 +155,11 @@ def _convolution_seconds(device: torch.device, channels: int, dtype: torch.dtype
         return min(runs[1:])
 
 
-def _disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype) -> str:
-    """How a folded net's answers differ from a float32 CPU's by more than the tolerance; "" where they do not."""
+def disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype, repeats: int = _CHECK_REPEATS) -> str:
+    """How a folded net's answers differ from a float32 CPU's by more than the tolerance; "" where they do not.
+
+    Asked `repeats` times, since there are cards that compute wrongly only now and then.
+    """
     folded = CompiledNet(net, dtype) if device.type == "cpu" else FoldedNet(net, device, dtype)
     reference = FoldedNet(net, torch.device("cpu"), torch.float32)
     generator = torch.Generator().manual_seed(2)
@@ -168,7 +171,7 @@ def _disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype)
         planes = unpack_tensor(words, torch.zeros(_CHECK_POSITIONS, 0), folded.board_shape, torch.float32)
         policy, wdl = reference(planes)
         limit = float(policy.abs().max()) * tolerance
-        for _ in range(_CHECK_REPEATS):
+        for _ in range(repeats):
             got_policy, got_wdl = folded(planes.to(device, dtype))
             off = float((got_policy.float().cpu() - policy).abs().max())
             off_wdl = float((got_wdl.softmax(1).cpu() - wdl.softmax(1)).abs().max())

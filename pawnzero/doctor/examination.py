@@ -1,0 +1,86 @@
+"""The whole examination: what is there, what will be used, whether it computes rightly, how fast, and what suits it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from pawnzero.bench import bare_training_speed, net_speed, perft_speed, selfplay_speed
+from pawnzero.config import Config
+from pawnzero.doctor.findings import WRONG, Finding, findings
+from pawnzero.doctor.machine import look
+from pawnzero.doctor.probe import Probe, probe
+from pawnzero.doctor.suggestions import Use, as_config, suggest
+from pawnzero.games import get_game
+from pawnzero.nets import make_model
+from pawnzero.nets.device import resolve_device
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.progress import Progress
+from pawnzero.search import UniformEvaluator
+from pawnzero.selfplay import games_at_once, workers_for
+
+
+def run_doctor(
+    place: Path, *, device: str = "auto", quick: bool = False, progress: Optional[Progress] = None
+) -> Dict[str, Any]:
+    """Examine this machine, for agents that lie at `place`. `quick` leaves the benchmark out.
+
+    Returns machine, findings, use, probes, bench (None where it was left out), suggestions, config (the suggestions as a
+    configuration file) and ok: false where a device gives wrong numbers or nothing can run.
+    """
+    progress = progress or Progress()
+    chosen = str(resolve_device(device))
+    devices = [chosen] if chosen == "cpu" else [chosen, "cpu"]
+    machine = look(place)
+    found = findings(machine)
+    progress.start("self-check", len(devices), "devices")
+    probes = []
+    for name in devices:
+        probes.append(probe(name))
+        progress.advance(1)
+    progress.finish()
+    found = [*(_fault(one) for one in probes if one.fault), *found]
+    ok = all(finding.level != WRONG for finding in found)
+    figures = _quick_bench(chosen, progress) if ok and not quick else None
+    use = _use(probes[0], max(1, int(machine.cores_allowed)))
+    suggestions = suggest(machine, use, figures["selfplay_nodes_per_second"] if figures else None)
+    return {
+        "ok": ok,
+        "machine": asdict(machine),
+        "findings": [asdict(finding) for finding in found],
+        "use": {**asdict(use), "reason": probes[0].reason, "largest_batch": probes[0].largest_batch},
+        "probes": [asdict(one) for one in probes],
+        "bench": figures,
+        "suggestions": [asdict(suggestion) for suggestion in suggestions],
+        "config": as_config(suggestions),
+    }
+
+
+def _fault(wrong: Probe) -> Finding:
+    advice = "do not train on it; --device cpu" if wrong.device != "cpu" else "another build of torch may help"
+    return Finding(WRONG, f"{wrong.device} cannot be trusted: {wrong.fault}", advice)
+
+
+def _use(chosen: Probe, cores: int) -> Use:
+    games = games_at_once(get_game("chess"), Config().mcts_sims, cores)
+    return Use(chosen.device, chosen.precision, games, workers_for(games, cores))
+
+
+def _quick_bench(device: str, progress: Progress) -> Dict[str, Any]:
+    """A few of `pawnzero bench`'s figures in some twenty seconds; where they count, run that command."""
+    config = Config()
+    progress.start("benchmark", 5, "parts")
+    figures: Dict[str, Any] = {"perft_nps": round(perft_speed(depth=5, seconds=1.0))}
+    progress.advance(1, **figures)
+    figures["search_nps"] = round(selfplay_speed(UniformEvaluator(), config.search, seconds=2.0)["simulations"])
+    progress.advance(1, **figures)
+    evaluator = NetEvaluator(make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio), device)
+    figures["net_evals_per_second"] = round(net_speed(evaluator, seconds=1.0)[0])
+    progress.advance(1, **figures)
+    figures["selfplay_nodes_per_second"] = round(selfplay_speed(evaluator, config.search, seconds=4.0)["simulations"])
+    progress.advance(1, **figures)
+    figures["bare_train_samples_per_second"] = round(bare_training_speed(config, device, seconds=2.0))
+    progress.advance(1, **figures)
+    progress.finish()
+    return figures

@@ -1,0 +1,169 @@
+"""What does this machine have? Everything the judgement rests on, as plain data."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Dict, Mapping, Optional, Tuple
+
+import torch
+
+from pawnzero.doctor.cards import Card, cards_of_pci, cards_of_torch
+from pawnzero.native import cache_home
+
+_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+"""What decides how fast a net runs on a CPU, as /proc/cpuinfo calls it."""
+_PACKAGES = ("numpy", "numba", "torch", "chess", "rich", "tensorboard", "bitbully", "matplotlib", "onnx", "onnxruntime")
+_PROGRAMS = ("stockfish", "fairy-stockfish", "lc0")
+_VARIABLES = ("OMP_", "MKL_", "KMP_", "NUMBA_", "MIOPEN_", "HSA_", "CUDA_VISIBLE", "HIP_VISIBLE", "ROCR_VISIBLE", "PYTORCH_")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine and what is installed on it. Sizes in bytes; None and "" where the system does not say."""
+
+    system: str
+    python: str
+    cpu: str
+    cpu_features: Tuple[str, ...]
+    cores: int
+    cores_allowed: float
+    """Fewer than `cores` where a container or an affinity mask says so."""
+    load: Optional[float]
+    """Processes at work in the last minute, on average."""
+    memory: Optional[int]
+    memory_free: Optional[int]
+    disk: str
+    disk_free: int
+    cards: Tuple[Card, ...]
+    torch: str
+    torch_backend: str
+    """"cpu", "cuda 12.4" or "rocm 6.1"."""
+    torch_architectures: Tuple[str, ...] = ()
+    """What the build has code for: sm_80, compute_90, gfx1030 …"""
+    torch_threads: int = 1
+    kfd_open: bool = True
+    """Whether ROCm's device file may be opened."""
+    cache: str = ""
+    cache_writable: bool = True
+    packages: Mapping[str, Optional[str]] = field(default_factory=dict)
+    programs: Mapping[str, Optional[str]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The variables that change how libraries compute, where they are set."""
+
+
+def look(place: Path, root: Path = Path("/")) -> Machine:
+    """This machine. `place`: where agents are to lie; `root`: where Linux's /proc and /sys are found."""
+    cpu, features = _cpu(_text(root / "proc/cpuinfo"))
+    cores = os.cpu_count() or 1
+    memory, free = _memory(_text(root / "proc/meminfo"))
+    limit = _number(_text(root / "sys/fs/cgroup/memory.max"))
+    place = next(folder for folder in (place, *place.resolve().parents) if folder.is_dir())
+    cache = cache_home()
+    kfd = root / "dev/kfd"
+    return Machine(
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=platform.python_version(),
+        cpu=cpu or platform.processor() or platform.machine(),
+        cpu_features=features,
+        cores=cores,
+        cores_allowed=min(_affinity(cores), _quota(root / "sys/fs/cgroup", cores)),
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        memory=min(memory, limit) if memory and limit else memory,
+        memory_free=free,
+        disk=str(place),
+        disk_free=shutil.disk_usage(str(place)).free,
+        cards=_all_cards(root),
+        torch=torch.__version__,
+        torch_backend=_backend(),
+        torch_architectures=tuple(torch.cuda.get_arch_list()) if torch.cuda.is_available() else (),
+        torch_threads=torch.get_num_threads(),
+        kfd_open=not kfd.exists() or os.access(str(kfd), os.R_OK | os.W_OK),
+        cache=str(cache),
+        cache_writable=_writable(cache),
+        packages={name: _version(name) for name in _PACKAGES},
+        programs={name: _program(name) for name in _PROGRAMS},
+        environment={name: value for name, value in sorted(os.environ.items()) if name.startswith(_VARIABLES)},
+    )
+
+
+def _all_cards(root: Path) -> Tuple[Card, ...]:
+    """The cards torch computes on, then those the bus shows beyond them."""
+    served = cards_of_torch()
+    unserved = cards_of_pci(root)
+    for card in served:
+        match = next((other for other in unserved if other.vendor == card.vendor), None)
+        if match is not None:
+            unserved.remove(match)
+    return (*served, *unserved)
+
+
+def _backend() -> str:
+    if getattr(torch.version, "hip", None):
+        return f"rocm {torch.version.hip}"
+    return f"cuda {torch.version.cuda}" if torch.version.cuda else "cpu"
+
+
+def _cpu(cpuinfo: str) -> Tuple[str, Tuple[str, ...]]:
+    """Model and features of the first core in /proc/cpuinfo; "" and () where it says neither."""
+    values: Dict[str, str] = {}
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        values.setdefault(name.strip(), value.strip())
+    flags = (values.get("flags") or values.get("Features") or "").split()
+    return values.get("model name", ""), tuple(name for name in _FEATURES if name in flags)
+
+
+def _memory(meminfo: str) -> Tuple[Optional[int], Optional[int]]:
+    """All memory and what is free of it, from /proc/meminfo, or of a Unix without it."""
+    values = {line.partition(":")[0]: line.split()[1] for line in meminfo.splitlines() if len(line.split()) > 1}
+    if "MemTotal" in values:
+        free = values.get("MemAvailable")
+        return 1024 * int(values["MemTotal"]), 1024 * int(free) if free else None
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
+    except (AttributeError, OSError, ValueError):
+        return None, None
+
+
+def _affinity(cores: int) -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else cores
+
+
+def _quota(cgroup: Path, cores: int) -> float:
+    """Cores that a container may use (cgroup version 2)."""
+    words = _text(cgroup / "cpu.max").split()
+    return int(words[0]) / int(words[1]) if len(words) == 2 and words[0].isdigit() else float(cores)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _number(text: str) -> Optional[int]:
+    return int(text) if text.strip().isdigit() else None
+
+
+def _writable(folder: Path) -> bool:
+    """Whether `folder`, or what it would be made in, can be written."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return there.is_dir() and os.access(str(there), os.W_OK)
+
+
+def _version(package: str) -> Optional[str]:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _program(name: str) -> Optional[str]:
+    return shutil.which(name) or shutil.which(name, path="/usr/games")

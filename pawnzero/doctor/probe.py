@@ -1,0 +1,107 @@
+"""Do a device's numbers agree with a float32 CPU's, over many calls? Asked in a process of its own.
+
+A card's memory-access fault ends the process it happens in. So `probe` starts one (``python -m pawnzero.doctor.probe DEVICE``)
+and reads its answer, or how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from pawnzero.config import Config
+from pawnzero.errors import PawnzeroError
+from pawnzero.games import get_game
+from pawnzero.nets import make_model
+from pawnzero.nets.device import resolve_device
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.precision import FORMATS, disagreement
+from pawnzero.nets.resnet import PolicyValueNet
+
+CALLS = 200
+_TRAINING_CALLS = 20
+_BATCH = 32
+_GRADIENT_TOLERANCE = 0.02
+"""Largest accepted difference of a gradient from the CPU's, as a share of its norm. GPUs may multiply with 10-bit mantissas."""
+_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a device said. `fault` is "" where its numbers were right in all of `calls` calls; else how they were wrong."""
+
+    device: str
+    precision: str = ""
+    reason: str = ""
+    largest_batch: int = 0
+    calls: int = 0
+    fault: str = ""
+
+
+def probe(device: str) -> Probe:
+    """Ask a device ("cpu", "cuda:0") in a process of its own."""
+    package = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-m", "pawnzero.doctor.probe", device]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, env={**os.environ, "PYTHONPATH": path})
+    except subprocess.TimeoutExpired:
+        return Probe(device, fault=f"it did not answer within {_SECONDS:.0f} s (some convolutions hang on some cards)")
+    if done.returncode == 0:
+        return Probe(**json.loads(done.stdout.splitlines()[-1]))
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        return Probe(device, fault=f"the process that used it was ended by {name} (a fault of card, driver or library)")
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    return Probe(device, fault=f"the process that used it failed: {' '.join(last) or f'exit code {done.returncode}'}")
+
+
+def examine(device: str) -> Probe:
+    """What `probe` asks, in this process."""
+    where, shape = resolve_device(device), Config().model
+    net = make_model("cpu", shape.channels, shape.blocks, shape.se_ratio)
+    try:
+        evaluator = NetEvaluator(net, device)
+    except PawnzeroError as error:
+        return Probe(device, fault=str(error))
+    fault = disagreement(net, where, FORMATS[evaluator.precision], CALLS)
+    if not fault and where.type != "cpu":
+        fault = _gradient_disagreement(net, where)
+    reason = evaluator.description.partition("(")[2].rstrip(")")
+    return Probe(device, evaluator.precision, reason, evaluator.max_batch, CALLS, fault)
+
+
+def _gradient_disagreement(net: PolicyValueNet, device: torch.device) -> str:
+    """How the gradient of a training step in float32 differs from the CPU's; "" where it does not."""
+    generator = torch.Generator().manual_seed(3)
+    game = get_game(net.game_name)
+    planes = torch.rand(_BATCH, game.bit_planes + game.scalar_planes, *game.board_shape, generator=generator)
+    expected = _gradient(net, planes, torch.device("cpu"))
+    for _ in range(_TRAINING_CALLS):
+        got = _gradient(net, planes, device)
+        off = float((got - expected).norm() / expected.norm())
+        if not off <= _GRADIENT_TOLERANCE:
+            return f"a gradient is off by {off:.3g} of its norm, expected at most {_GRADIENT_TOLERANCE:g}"
+    return ""
+
+
+def _gradient(net: PolicyValueNet, planes: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The gradient of all parameters, [parameters] float32 on the CPU, computed on `device`."""
+    net = net.to(device)
+    net.zero_grad(set_to_none=True)
+    policy, wdl = net(planes.to(device))
+    (policy.square().mean() + wdl.square().mean()).backward()
+    gradients = [parameter.grad.flatten().cpu() for parameter in net.parameters() if parameter.grad is not None]
+    net.to("cpu")
+    return torch.cat(gradients)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(examine(sys.argv[1]))))
