@@ -3,6 +3,8 @@
 All games of a match advance together: in turn, each player chooses for every game in which it is to move, as one batch. A
 game ends by its rules, at the third time of a position, at `max_plies` (adjudicated a draw, and counted), or when a player
 forfeits it. Points, wins and losses are the first player's; what an odd last game counts for, `pawnzero.stats` says.
+
+With hypotheses the match ends as soon as its pairs decide between them (`pawnzero.sequential` says by which rule).
 """
 
 from __future__ import annotations
@@ -21,11 +23,14 @@ from pawnzero.games.line import Line
 from pawnzero.pgn import append_games, format_game
 from pawnzero.players import Forfeit, Player
 from pawnzero.progress import Progress
+from pawnzero.sequential import Hypotheses, SequentialTest
 
 DEFAULT_MAX_PLIES = 200
 FORFEIT = "forfeit"
 SIDES = ("white", "black")
 """Player 0's side and player 1's, in every game."""
+_SEQUENTIAL_GAMES = 64
+"""Games at once where a test may end the match: enough to fill a batch, and few to be thrown away at the decision."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,13 @@ class MatchResult:
     wins, draws, losses:  of the first player; `by_colour` has them by its side (see SIDES)
     score, elo, los, …:   see `pawnzero.stats.Estimate`
     pairs:                pentanomial counts: pairs with 0, ½, 1, 1½ and 2 points
-    distinct_games:       different sequences of moves; distinct_openings: different beginnings
+    distinct_games:       different sequences of moves; duplicates: games that repeat an earlier one, and so say nothing new
+    distinct_openings:    different beginnings
     endings:              games by the way they ended
     adjudicated, forfeits: games stopped at max_plies; games that a player forfeited, `forfeits_by` whom
     mean_plies:           moves of both sides a game, opening included
+    sprt:                 `SequentialTest.to_json`; None where the match had no hypotheses
+    left_out:             games that had ended when the test was decided without them; nothing else counts them
     played:               the games (not part of the JSON form)
     """
 
@@ -84,6 +92,7 @@ class MatchResult:
     pair_variance: float
     by_colour: Dict[str, Dict[str, int]]
     distinct_games: int
+    duplicates: int
     distinct_openings: int
     endings: Dict[str, int]
     adjudicated: int
@@ -92,6 +101,8 @@ class MatchResult:
     mean_plies: float
     max_plies: int
     seed: int
+    sprt: Optional[Dict[str, Any]]
+    left_out: int
     players: Dict[str, Dict[str, str]]
     played: Tuple[PlayedGame, ...] = dataclasses.field(repr=False)
 
@@ -158,31 +169,44 @@ def play_match(
     seed: int = 0,
     progress: Optional[Progress] = None,
     pgn: Optional[Path] = None,
+    hypotheses: Optional[Hypotheses] = None,
 ) -> MatchResult:
     """Play `games` games. Games 2i and 2i + 1 begin with `openings[i]`; the first player has player 0's side in the former.
 
+    With `hypotheses` it may end earlier, after the pair that decides between them.
+
     openings: at least half as many as games; they are not played on. `seed` is only recorded: openings and players have drawn
-    on it already. With `pgn` the games are added to that file, also where the match is broken off. Raises UsageError where an
-    opening is as long as a whole game may be, PawnzeroError where `pgn` cannot be written (before the first move).
+    on it already. With `pgn` the games are added to that file, also where the match is broken off; those that a test has left
+    out are marked in it. Raises UsageError where an opening is as long as a whole game may be, PawnzeroError where `pgn` cannot
+    be written (before the first move).
     """
     assert games >= 1, "a match has a game"
     assert len(openings) >= (games + 1) // 2, "fewer openings than pairs"
     progress = progress or Progress()
     if pgn is not None:
         append_games(pgn, [])
-    ongoing = [_begin(game, number, openings[number // 2], max_plies) for number in range(games)]
+    waiting = [_begin(game, number, openings[number // 2], max_plies) for number in range(games)]
     played: List[PlayedGame] = []
+    test = None if hypotheses is None else SequentialTest(hypotheses)
     progress.start("arena", games, "games")
     try:
-        for finished in _play_on(ongoing, (first, second)):
+        for finished in _play_on(waiting, (first, second), games if test is None else _SEQUENTIAL_GAMES):
             played.append(finished)
-            progress.advance(score=f"{sum(one.points for one in played) / len(played):.3f}")
+            score = f"{sum(one.points for one in played) / len(played):.3f}"
+            if test is None:
+                progress.advance(score=score)
+                continue
+            test.take(finished.number, finished.points)
+            progress.advance(score=score, llr=f"{test.state.llr:+.2f}")
+            if test.decided:
+                break
     finally:
         played.sort(key=lambda one: one.number)
+        counted = 2 * test.pairs if test is not None and test.decided else games
         if pgn is not None:
-            append_games(pgn, (_format(one, first, second) for one in played))
+            append_games(pgn, (_format(one, first, second, one.number < counted) for one in played))
     progress.finish()
-    return _summarize(played, game, first, second, max_plies, seed)
+    return _summarize(played, counted, test, game, first, second, max_plies, seed)
 
 
 def _begin(game: Game, number: int, opening: Line, max_plies: int) -> _Ongoing:
@@ -192,9 +216,12 @@ def _begin(game: Game, number: int, opening: Line, max_plies: int) -> _Ongoing:
     return _Ongoing(number, len(opening.actions), line)
 
 
-def _play_on(ongoing: List[_Ongoing], players: Tuple[Player, Player]) -> Iterator[PlayedGame]:
-    """Play all games to their ends; each is given out as it finishes."""
-    while ongoing:
+def _play_on(waiting: List[_Ongoing], players: Tuple[Player, Player], at_once: int) -> Iterator[PlayedGame]:
+    """Play all games to their ends, `at_once` at a time and begun in their order; each is given out as it finishes."""
+    ongoing: List[_Ongoing] = []
+    while ongoing or waiting:
+        free = at_once - len(ongoing)
+        ongoing, waiting = ongoing + waiting[:free], waiting[free:]
         for side, player in enumerate(players):
             _move(player, side, [one for one in ongoing if not one.over and one.mover == side])
         for one in ongoing:
@@ -216,12 +243,24 @@ def _move(player: Player, side: int, turn: List[_Ongoing]) -> None:
             one.line.push(move)
 
 
-def _summarize(played: List[PlayedGame], game: Game, first: Player, second: Player, max_plies: int, seed: int) -> MatchResult:
+def _summarize(
+    finished: List[PlayedGame],
+    counted: int,
+    test: Optional[SequentialTest],
+    game: Game,
+    first: Player,
+    second: Player,
+    max_plies: int,
+    seed: int,
+) -> MatchResult:
+    """The figures of the games with numbers below `counted`."""
+    played = [one for one in finished if one.number < counted]
     points = [one.points for one in played]
     pairs = stats.pair_counts(points)
     estimate = stats.estimate(pairs, points[-1] if len(points) % 2 else None)
     endings = Counter(one.ending for one in played)
     given_up = [one for one in played if one.ending == FORFEIT]
+    distinct = len({(one.line.states[0].tobytes(), *one.line.actions) for one in played})
     return MatchResult(
         game=game.name,
         first=first.name,
@@ -231,7 +270,8 @@ def _summarize(played: List[PlayedGame], game: Game, first: Player, second: Play
         **dataclasses.asdict(estimate),
         pairs=pairs,
         by_colour={name: _tally([one for one in played if one.first_side == side]) for side, name in enumerate(SIDES)},
-        distinct_games=len({(one.line.states[0].tobytes(), *one.line.actions) for one in played}),
+        distinct_games=distinct,
+        duplicates=len(played) - distinct,
         distinct_openings=len({one.line.keys[one.opening_plies] for one in played}),
         endings=dict(endings.most_common()),
         adjudicated=endings[game.endings[MAX_PLIES]],
@@ -240,6 +280,8 @@ def _summarize(played: List[PlayedGame], game: Game, first: Player, second: Play
         mean_plies=sum(len(one.line.actions) for one in played) / len(played),
         max_plies=max_plies,
         seed=seed,
+        sprt=None if test is None else test.to_json(),
+        left_out=len(finished) - len(played),
         players={"first": {"name": first.name, **first.details}, "second": {"name": second.name, **second.details}},
         played=tuple(played),
     )
@@ -250,8 +292,11 @@ def _tally(played: List[PlayedGame]) -> Dict[str, int]:
     return {"wins": points[1.0], "draws": points[0.5], "losses": points[0.0]}
 
 
-def _format(one: PlayedGame, first: Player, second: Player) -> str:
-    """A game as PGN whose headers say who played, with which net and how long, from which opening, and how it ended."""
+def _format(one: PlayedGame, first: Player, second: Player, counted: bool) -> str:
+    """A game as PGN whose headers say who played, with which net and how long, from which opening, and how it ended.
+
+    One that is not `counted` says that as well.
+    """
     names = ("White", "Black")
     sides = (first, second) if one.first_side == 0 else (second, first)
     headers = {
@@ -265,6 +310,7 @@ def _format(one: PlayedGame, first: Player, second: Player) -> str:
         **{name + key: value for name, player in zip(names, sides) for key, value in player.details.items()},
         "Termination": {FORFEIT: "abandoned", COMMON_ENDINGS[MAX_PLIES]: "adjudication"}.get(one.ending, "normal"),
         "Ending": f"{one.ending}: {one.forfeit}" if one.forfeit else one.ending,
+        **({} if counted else {"Counted": "no, the test was decided by earlier pairs"}),
     }
     for_first = round(2 * one.points - 1)
     return format_game(one.line.game, headers, one.line, for_first if one.first_side == 0 else -for_first)

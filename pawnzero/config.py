@@ -115,6 +115,15 @@ class Config:
     eval_threshold: float = field(
         default=0.55, metadata={"help": "the latest net is promoted above this score", "min": 0.0, "max": 1.0}
     )
+    eval_promotion: str = field(
+        default="threshold",
+        metadata={
+            "help": "what promotes the latest net: a score above eval_threshold, or an SPRT that accepts eval_elo1",
+            "choices": ("threshold", "sprt"),
+        },
+    )
+    eval_elo0: float = field(default=0.0, metadata={"help": "Elo difference at which the SPRT keeps the best net"})
+    eval_elo1: float = field(default=35.0, metadata={"help": "Elo difference at which the SPRT promotes the latest net"})
     keep_checkpoints: int = field(default=5, metadata={"help": "numbered checkpoints kept", "min": 1})
     seed: int = field(default=0, metadata={"help": "seed of everything random", "min": 0})
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -28,6 +28,8 @@ from pawnzero.openings import openings
 from pawnzero.players import NetPlayer
 from pawnzero.progress import Progress
 from pawnzero.search.random import stream
+from pawnzero.sequential import Hypotheses
+from pawnzero.stats import ACCEPT_H1
 
 UNTRAINED = "untrained net"
 
@@ -56,8 +58,22 @@ COLUMNS = (
     "seed",
     "threshold",
     "promoted",
+    "promotion",
+    "sprt_elo0",
+    "sprt_elo1",
+    "sprt_llr",
+    "sprt_decision",
+    "white_wins",
+    "white_draws",
+    "white_losses",
+    "black_wins",
+    "black_draws",
+    "black_losses",
+    "distinct_openings",
+    "endings",
 )
-"""Columns of arena.csv. `pairs` are the pentanomial counts with spaces between; what is undefined is left empty."""
+"""Columns of arena.csv. `pairs` are the pentanomial counts with spaces between, `endings` are "checkmate: 7; stalemate: 1".
+What is undefined is left empty: the threshold or the columns of the SPRT, by the rule of `promotion`, among it."""
 
 
 def evaluate_and_promote(
@@ -75,10 +91,12 @@ def evaluate_and_promote(
 ) -> Dict[str, Any]:
     """Latest against best; the latest becomes the best where its score is above the threshold, or where there was none.
 
-    What is not given is `config`'s. The openings depend on the seed and on the latest net's step. Writes
+    What is not given is `config`'s. Where its `eval_promotion` is "sprt", it counts whether the test accepts H1, and `games`
+    are the most that are played. The openings depend on the seed and on the latest net's step. Writes
     experiments/last_arena.json and last_arena.pgn, a row of experiments/arena.csv, the agent's metadata and perhaps best.pt.
-    Returns what last_arena.json holds: the match (`MatchResult.to_json`) and `promoted`, `threshold`, `simulations`, `step`,
-    `opponent`, `iteration`, `time`. Raises PawnzeroError where there is no latest net.
+    Returns what last_arena.json holds: the match (`MatchResult.to_json`) and `promoted`, `promotion` (the rule), `threshold`
+    (None where it is not the rule), `simulations`, `step`, `opponent`, `iteration`, `time`. Raises PawnzeroError where there
+    is no latest net.
     """
     progress = progress or Progress()
     with agent.lock():
@@ -92,6 +110,7 @@ def evaluate_and_promote(
             return known
         first_best = not agent.best.exists()
         limit = config.eval_threshold if threshold is None else threshold
+        by_test = config.eval_promotion == "sprt"
         sims = config.mcts_sims if simulations is None else simulations
         match = _play(
             agent,
@@ -102,12 +121,15 @@ def evaluate_and_promote(
             device=device,
             seed=config.seed if seed is None else seed,
             openings_file=openings_file,
+            hypotheses=Hypotheses(config.eval_elo0, config.eval_elo1) if by_test else None,
             progress=progress,
         )
+        won = match.sprt["decision"] == ACCEPT_H1 if match.sprt else match.score > limit
         report = {
             **match.to_json(),
-            "promoted": first_best or match.score > limit,
-            "threshold": limit,
+            "promoted": first_best or won,
+            "promotion": config.eval_promotion,
+            "threshold": None if by_test else limit,
             "simulations": sims,
             "step": latest.step,
             "opponent": match.second,
@@ -137,6 +159,7 @@ def _play(
     device: str,
     seed: int,
     openings_file: Optional[Path],
+    hypotheses: Optional[Hypotheses],
     progress: Progress,
 ) -> MatchResult:
     """The match of the latest net against the best or the untrained one."""
@@ -169,6 +192,7 @@ def _play(
             seed=seed,
             progress=progress,
             pgn=games_file,
+            hypotheses=hypotheses,
         )
 
 
@@ -178,12 +202,19 @@ def _record(agent: Agent, report: Mapping[str, Any], *, again: bool = False) -> 
     if not again:
         write_json(agent.experiments / "last_arena.json", report)
     if not (again and table.exists() and f"{report['time']},{report['iteration']}," in table.read_text()):
-        append_row(table, report)
+        append_row(table, {**report, **_more_cells(report)})
     if report["promoted"]:
         best = {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")}
         agent.update(best=best)
         with replacing(agent.best) as handle:
             handle.write(agent.latest.read_bytes())
+
+
+def _more_cells(report: Mapping[str, Any]) -> Dict[str, Any]:
+    """What lies deeper in a report, by the names of arena.csv's columns."""
+    colours = {f"{side}_{what}": count for side, one in report["by_colour"].items() for what, count in one.items()}
+    test = {f"sprt_{name}": value for name, value in (report.get("sprt") or {}).items()}
+    return {**colours, **test, "endings": "; ".join(f"{name}: {count}" for name, count in report["endings"].items())}
 
 
 def append_row(path: Path, values: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from pawnzero.openings import openings
 from pawnzero.players import Forfeit, NetPlayer, Player, RandomPlayer
 from pawnzero.progress import Progress
 from pawnzero.search import UniformEvaluator
+from pawnzero.sequential import Hypotheses
 from pawnzero.uci_player import UciPlayer, parse_uci
 
 CHESS, FOUR, TIC = get_game("chess"), get_game("connect_four"), get_game("tic_tac_toe")
@@ -136,6 +137,65 @@ def test_duplicates_are_counted_as_such():
     result = match(Scripted("a", first_legal), Scripted("b", first_legal), 6, game=TIC, starts=start * 3)
     assert (result.distinct_games, result.distinct_openings) == (1, 1)
     assert match(RandomPlayer(1), RandomPlayer(2), 6, game=FOUR, starts=lines(FOUR, "") * 3).distinct_games == 6
+
+
+def test_duplicates_are_reported():
+    start = lines(TIC, "")
+    result = match(Scripted("a", first_legal), Scripted("b", first_legal), 6, game=TIC, starts=start * 3)
+    assert result.duplicates == 5
+    assert match(RandomPlayer(1), RandomPlayer(2), 6, game=FOUR, starts=lines(FOUR, "") * 3).duplicates == 0
+
+
+def test_a_match_ends_when_its_pairs_decide():
+    first, second = Scripted("a", first_legal), Scripted("b", give_up)
+    result = match(first, second, 400, starts=lines(FOUR, "1", "2", "3", "4") * 50, hypotheses=Hypotheses(0.0, 40.0))
+    expected = next(n for n in range(200) if stats.sprt((0, 0, 0, 0, n), 0.0, 40.0).decision == stats.ACCEPT_H1)
+    assert result.sprt["decision"] == stats.ACCEPT_H1
+    assert (result.sprt["pairs"], result.games, result.pairs) == (expected, 2 * expected, (0, 0, 0, 0, expected))
+    assert result.sprt["llr"] >= result.sprt["upper"] == stats.sprt_bounds()[1]
+    assert [one.number for one in result.played] == list(range(result.games))
+    assert max(number for batch in second.batches for number in batch) < 64
+
+
+def quits_in(column, late):
+    """Gives up: at once in games that began with `column`, in others after ten moves where `late`, else never."""
+
+    def rule(line):
+        early = FOUR.format_action(line.states[0], line.actions[0]) == column
+        return give_up(line) if early or (late and len(line.actions) >= 10) else first_legal(line)
+
+    return rule
+
+
+def test_pairs_count_in_their_order_however_early_they_end(tmp_path):
+    """Of two openings one is a win in a move, the other a loss in ten: taken as they end, the wins alone would decide."""
+    path = tmp_path / "games.txt"
+    first, second = Scripted("a", quits_in("2", late=True)), Scripted("b", quits_in("1", late=False))
+    starts = lines(FOUR, "1", "2 1") * 32
+    result = match(first, second, 128, starts=starts, hypotheses=Hypotheses(-60.0, 60.0))
+    assert (result.sprt["decision"], result.games, result.score) == (stats.CONTINUE, 128, 0.5)
+    starts = lines(FOUR, "3", *["1"] * 63)
+    result = match(first, second, 128, starts=starts, hypotheses=Hypotheses(0.0, 300.0), pgn=path)
+    assert result.sprt["decision"] == stats.ACCEPT_H1
+    assert [one.points for one in result.played] == [0.0, 0.0] + [1.0] * (result.games - 2)
+    assert result.left_out > 0
+    text = path.read_text()
+    assert text.count("[Result ") == result.games + result.left_out
+    assert text.count('[Counted "no') == result.left_out
+
+
+def test_an_undecided_test_leaves_the_whole_match():
+    result = match(RandomPlayer(1), RandomPlayer(2), 21, hypotheses=Hypotheses(0.0, 5.0))
+    assert (result.games, result.left_out, result.sprt["decision"]) == (21, 0, stats.CONTINUE)
+    assert result.sprt["pairs"] == 10
+    assert result.sprt["llr"] == stats.log_likelihood_ratio(result.pairs, 0.0, 5.0)
+    assert match(RandomPlayer(1), RandomPlayer(2), 2).sprt is None
+
+
+@pytest.mark.parametrize("values", [(10.0, 0.0), (5.0, 5.0), (0.0, 10.0, 0.5), (0.0, 10.0, 0.05, 0.0)])
+def test_hypotheses_that_make_no_test(values):
+    with pytest.raises(UsageError, match=r"^SPRT.*expected"):
+        Hypotheses(*values)
 
 
 def test_long_games_are_adjudicated_draws():

@@ -79,6 +79,40 @@ def test_only_above_the_threshold(agent):
     assert load_checkpoint(agent.best).step == 200
 
 
+def test_promotion_by_a_sequential_test(agent):
+    promote(agent)
+    save_checkpoint(agent.latest, checkpoint(200, seed=11))
+    promote(agent, threshold=1.0)
+    by_test = dataclasses.replace(CONFIG, eval_promotion="sprt", eval_games=60, eval_threshold=0.0)
+
+    def ask(elo0, elo1):
+        return evaluate_and_promote(agent, dataclasses.replace(by_test, eval_elo0=elo0, eval_elo1=elo1), device="cpu", games=60)
+
+    kept = ask(400.0, 800.0)
+    assert (kept["sprt"]["decision"], kept["promoted"], kept["threshold"]) == ("H0", False, None)
+    assert kept["games"] == 2 * kept["sprt"]["pairs"] < 60
+    undecided = ask(-1.0, 1.0)
+    assert (undecided["sprt"]["decision"], undecided["promoted"], undecided["games"]) == ("continue", False, 60)
+    assert load_checkpoint(agent.best).step == 100
+    taken = ask(-800.0, -400.0)
+    assert (taken["sprt"]["decision"], taken["promoted"], taken["promotion"]) == ("H1", True, "sprt")
+    assert load_checkpoint(agent.best).step == 200
+    threshold, _, *tests = rows(agent)
+    assert (threshold["promotion"], threshold["threshold"], threshold["sprt_decision"]) == ("threshold", "0.55", "")
+    assert [row["sprt_decision"] for row in tests] == ["H0", "continue", "H1"]
+    assert (tests[0]["sprt_elo0"], tests[0]["threshold"]) == ("400", "")
+    assert float(tests[2]["sprt_llr"]) == pytest.approx(taken["sprt"]["llr"], rel=1e-5)
+
+
+def test_a_row_has_all_figures_of_its_match(agent):
+    found = promote(agent)
+    (row,) = rows(agent)
+    assert sum(int(row[f"white_{what}"]) for what in ("wins", "draws", "losses")) == 3
+    assert int(row["black_wins"]) == found["by_colour"]["black"]["wins"]
+    assert row["endings"] == "; ".join(f"{name}: {count}" for name, count in found["endings"].items())
+    assert "" not in {row[name] for name in COLUMNS if not name.startswith(("elo", "sprt", "iteration"))}
+
+
 def test_the_averaged_weights_play(agent):
     promote(agent)
     save_checkpoint(agent.latest, checkpoint(100, seed=11, averaged_seed=7))

@@ -2,10 +2,12 @@
 
   pawnzero arena models/AgentA models/AgentB --games 100
   pawnzero arena models/AgentA/checkpoints/ckpt_000100.pt random --games 20
+  pawnzero arena models/AgentA models/AgentB --games 1000 --sprt 0 35
   pawnzero arena models/AgentA "uci:stockfish;Skill Level=0;nodes=1000" --games 50 --pgn games.pgn
 
 A player is an agent's directory (its best net), a checkpoint file, random, or a UCI engine as uci:COMMAND;OPTION=VALUE;…
-where nodes=, depth= and movetime= (ms) are its limits. Wins, draws and losses are the first player's.
+where nodes=, depth= and movetime= (ms) are its limits. Wins, draws and losses are the first player's. With --sprt the match
+ends before --games as soon as its pairs of games decide between the two Elo differences.
 """
 
 from __future__ import annotations
@@ -13,11 +15,14 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
+from typing import Optional
 
 from pawnzero.cli.display import shown_progress
 from pawnzero.cli.options import add_device, add_json, add_settings, natural, read_device, read_settings
 from pawnzero.cli.output import report
-from pawnzero.cli.stories import match_line
+from pawnzero.cli.stories import match_lines
+from pawnzero.errors import UsageError
+from pawnzero.sequential import Hypotheses
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--game", metavar="NAME", help="which game (default: the one the players' nets play, else chess)")
     parser.add_argument("--openings", type=Path, metavar="FILE", help="EPD or PGN in place of the built-in openings")
     parser.add_argument("--pgn", type=Path, metavar="FILE", help="add the games to this file")
+    parser.add_argument(
+        "--sprt", nargs=2, type=float, metavar=("ELO0", "ELO1"), help="stop when the pairs decide between these Elo differences"
+    )
+    parser.add_argument("--alpha", type=float, metavar="X", help="chance that the SPRT takes ELO0 for ELO1 (default: 0.05)")
+    parser.add_argument("--beta", type=float, metavar="X", help="chance that the SPRT takes ELO1 for ELO0 (default: 0.05)")
     parser.add_argument("--sims", type=natural(0), metavar="N", help="simulations a move of our side; 0: the raw policy")
     add_settings(parser, "selfplay.max_plies", "seed")
     add_device(parser)
@@ -33,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    hypotheses = _hypotheses(args)
     config = read_settings(args)
     device = read_device(args)
     from pawnzero.arena import play_match
@@ -55,8 +66,18 @@ def run(args: argparse.Namespace) -> int:
             seed=config.seed,
             progress=progress,
             pgn=args.pgn,
+            hypotheses=hypotheses,
         )
     figures = match.to_json()
-    length = f"{figures['distinct_games']} distinct games of {figures['mean_plies']:.0f} plies on average"
-    report(args, figures, [match_line(figures), length])
+    report(args, figures, match_lines(figures))
     return 0
+
+
+def _hypotheses(args: argparse.Namespace) -> Optional[Hypotheses]:
+    """What --sprt, --alpha and --beta ask. Raises UsageError where they make no test."""
+    rates = {name: getattr(args, name) for name in ("alpha", "beta") if getattr(args, name) is not None}
+    if args.sprt is None:
+        if rates:
+            raise UsageError(f"--{next(iter(rates))} belongs to --sprt ELO0 ELO1, which is not given")
+        return None
+    return Hypotheses(*args.sprt, **rates)

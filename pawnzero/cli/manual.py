@@ -64,6 +64,7 @@ def read_arguments(parser: argparse.ArgumentParser) -> List[Argument]:
 
 def _argument(action: argparse.Action, section: str) -> Argument:
     choices = tuple(map(str, action.choices or ()))
-    value = "" if action.nargs == 0 else str(action.metavar or ("|".join(choices) if choices else action.dest.upper()))
+    metavar = " ".join(action.metavar) if isinstance(action.metavar, tuple) else action.metavar
+    value = "" if action.nargs == 0 else metavar or ("|".join(choices) if choices else action.dest.upper())
     words = " ".join(((action.help or "") % vars(action)).split())
     return Argument(tuple(action.option_strings), value, words, section, choices)

@@ -2,7 +2,8 @@
 
   pawnzero promote models/AgentA --games 20 --threshold 0.55
 
-It is promoted when its score is above the threshold. Not being promoted is no failure.
+It is promoted when its score is above the threshold; with --promotion sprt, when a sequential test of --elo0 against --elo1
+accepts the latter, which ends the match before --games where it is decided earlier. Not being promoted is no failure.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from pathlib import Path
 from pawnzero.cli.display import shown_progress
 from pawnzero.cli.options import add_agent, add_device, add_json, add_settings, read_device, read_settings
 from pawnzero.cli.output import report
-from pawnzero.cli.stories import match_line, promotion_line
+from pawnzero.cli.stories import match_lines, promotion_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent(parser, creates=False)
-    names = {"eval_games": ("--games", "--eval-games"), "eval_threshold": ("--threshold", "--eval-threshold")}
-    add_settings(parser, "eval_games", "eval_threshold", "mcts_sims", "selfplay.max_plies", "seed", names=names)
+    own = ("eval_games", "eval_threshold", "eval_promotion", "eval_elo0", "eval_elo1")
+    flags = [key.replace("_", "-") for key in own]
+    names = {key: (f"--{flag[len('eval-') :]}", f"--{flag}") for key, flag in zip(own, flags)}
+    add_settings(parser, *own, "mcts_sims", "selfplay.max_plies", "seed", names=names)
     parser.add_argument("--openings", type=Path, metavar="FILE", help="EPD or PGN in place of the built-in openings")
     add_device(parser)
     add_json(parser)
@@ -35,5 +38,5 @@ def run(args: argparse.Namespace) -> int:
 
     with shown_progress() as progress:
         figures = evaluate_and_promote(agent, config, device=device, openings_file=args.openings, progress=progress)
-    report(args, figures, [match_line(figures), promotion_line(figures)])
+    report(args, figures, [*match_lines(figures), promotion_line(figures)])
     return 0

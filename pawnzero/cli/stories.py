@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, List, Mapping
+from typing import Any, List, Mapping, Tuple
 
 from pawnzero.cli.output import duration, figure
 
@@ -55,13 +55,50 @@ def match_line(found: Figures) -> str:
     )
 
 
+def match_lines(found: Figures) -> List[str]:
+    """A match on its own: its result, each colour's, the games themselves, and what a test says of it."""
+    colours = (
+        f"as {colour}: {one['wins']} won, {one['draws']} drawn, {one['losses']} lost"
+        for colour, one in found["by_colour"].items()
+    )
+    games = f"{found['distinct_games']} distinct games of {found['mean_plies']:.0f} plies on average"
+    if found["duplicates"]:
+        games += f"; {found['duplicates']} repeat an earlier one and say nothing new"
+    endings = ", ".join(f"{count} by {name}" for name, count in found["endings"].items())
+    lines = [
+        match_line(found),
+        f"{'; '.join(colours)}; {found['los']:.1%} likely to be the stronger one",
+        f"{games}; endings: {endings}" + (f" ({found['adjudicated']} adjudicated a draw)" if found["adjudicated"] else ""),
+    ]
+    return lines + ([sprt_line(found["sprt"])] if found["sprt"] else [])
+
+
+def sprt_line(test: Figures) -> str:
+    """How a sequential test ended, and why."""
+    numbers = f"LLR {test['llr']:+.2f} after {test['pairs']} pairs, bounds {test['lower']:+.2f} and {test['upper']:+.2f}"
+    asked = f"SPRT of Elo {test['elo0']:g} against {test['elo1']:g}"
+    if test["decision"] == "continue":
+        return f"{asked}: undecided when the games ended ({numbers})"
+    accepted = test["elo1"] if test["decision"] == "H1" else test["elo0"]
+    return f"{asked}: {test['decision']} accepted, a difference of {accepted:g} ({numbers})"
+
+
 def promotion_line(found: Figures) -> str:
     """Whether the challenger is the best now, and why."""
+    why, won = _promotion_reason(found)
     if not found["promoted"]:
-        return f"no: the score {found['score']:.3f} is not above {found['threshold']:g}; the best net stays"
-    if found["score"] > found["threshold"]:
-        return f"yes: the score {found['score']:.3f} is above {found['threshold']:g}; step {found['step']} is the best net now"
+        return f"no: {why}; the best net stays"
+    if won:
+        return f"yes: {why}; step {found['step']} is the best net now"
     return f"yes: there was no best net yet; step {found['step']} is the first"
+
+
+def _promotion_reason(found: Figures) -> Tuple[str, bool]:
+    """What the match says by the rule of promotion, and whether that is enough."""
+    if found.get("sprt"):
+        return sprt_line(found["sprt"]), found["sprt"]["decision"] == "H1"
+    above = found["score"] > found["threshold"]
+    return f"the score {found['score']:.3f} is {'' if above else 'not '}above {found['threshold']:g}", above
 
 
 def closing_lines(agent_dir: Path) -> List[str]:

@@ -96,6 +96,27 @@ def test_arena_between_agents_checkpoints_and_random(cli: Any, agent_dir: Path, 
     assert (tmp_path / "games.pgn").read_text().count('[Event "pawnzero arena"]') == 12
 
 
+def test_an_arena_with_a_sequential_test(cli: Any, tiny_config: Path) -> None:
+    argv = ["arena", "random", "random", "--config", tiny_config, "--game", "tic_tac_toe", "--games", "400"]
+    found = cli(*argv, "--sprt", "-800", "-300", "--alpha", "0.1", "--json").json()
+    assert found["sprt"]["decision"] == "H1"
+    assert (found["sprt"]["elo0"], found["sprt"]["elo1"], found["sprt"]["alpha"]) == (-800.0, -300.0, 0.1)
+    assert found["games"] == 2 * found["sprt"]["pairs"] < 400
+    shown = cli(*argv, "--sprt", "300", "800").out
+    assert "SPRT of Elo 300 against 800: H0 accepted, a difference of 300 (LLR -" in shown
+    assert "as white: " in shown
+    assert "distinct games of" in shown
+
+
+def test_promotion_by_a_sequential_test_is_told(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    argv = ["promote", agent_dir, "--config", tiny_config, "--games", "40", "--sims", "2", "--promotion", "sprt"]
+    shown = cli(*argv, "--elo0", "300", "--elo1", "800").out
+    assert "no: SPRT of Elo 300 against 800: H0 accepted" in shown
+    assert "the best net stays" in shown
+    shown = cli(*argv, "--elo0", "-800", "--elo1", "-300").out
+    assert "yes: SPRT of Elo -800 against -300: H1 accepted" in shown
+
+
 def test_the_agents_own_shape_is_kept_and_said(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
     told = cli("iterate", agent_dir, "--config", tiny_config, "--channels", "16")
     assert told.code == 0

@@ -191,6 +191,21 @@ def test_an_unknown_game_or_player(cli: Any, tmp_path: Path) -> None:
     assert "uci:nosuchengine" in cli("arena", "random", "uci:nosuchengine", "--games", "1").error()
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--sprt", "10", "0"], "SPRT of Elo 10 against 0: expected the second to be the larger one"),
+        (["--sprt", "0", "10", "--beta", "0.7"], "SPRT: beta is 0.7, expected an error rate above 0 and below 0.5"),
+        (["--alpha", "0.1"], "--alpha belongs to --sprt ELO0 ELO1"),
+        (["--sprt", "0"], "--sprt: expected 2 arguments"),
+    ],
+)
+def test_a_sequential_test_that_is_none(cli: Any, flags: list, told: str) -> None:
+    outcome = cli("arena", "random", "random", *flags)
+    assert outcome.code == 2
+    assert told in outcome.error()
+
+
 def test_damaged_metadata(cli: Any, agent_dir: Path) -> None:
     (agent_dir / "metadata.json").write_text('{"format": 1')
     assert "metadata.json" in cli("iterate", agent_dir).error()

@@ -1,0 +1,73 @@
+"""When may a match stop early? When its pairs, taken in the order of their openings, decide a sequential test (SPRT).
+
+All games of a match advance together, and short ones end first. Which pairs have ended at a given moment therefore depends on
+their results (a quick win is in, the long drawn game beside it is not), and a test of "the pairs so far" would err more often
+than it says. So the order of the sample is fixed before the first move: pair n counts once pairs 0 to n − 1 have counted,
+however early it ended, and the test is asked after each. What the first n pairs say is then the same whoever ended first. A
+match that is decided after n pairs consists of those; games of later pairs, finished or not, are left out of its figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict
+
+from pawnzero import stats
+from pawnzero.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """What a sequential test decides between: H0, the first player is `elo0` stronger, and H1, it is `elo1` > `elo0` stronger.
+
+    alpha: chance to accept H1 where H0 holds; beta: chance to accept H0 where H1 holds; both above 0 and below ½. Raises
+    UsageError for values that make no test.
+    """
+
+    elo0: float
+    elo1: float
+    alpha: float = 0.05
+    beta: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.elo0 < self.elo1:
+            raise UsageError(f"SPRT of Elo {self.elo0:g} against {self.elo1:g}: expected the second to be the larger one")
+        for name, rate in (("alpha", self.alpha), ("beta", self.beta)):
+            if not 0.0 < rate < 0.5:
+                raise UsageError(f"SPRT: {name} is {rate:g}, expected an error rate above 0 and below 0.5")
+
+
+class SequentialTest:
+    """A test that takes a match's games as they finish, and its pairs in their order.
+
+    Attributes: `hypotheses`, `pairs` (how many pairs have counted; none after the decision), `state` (where the test stands).
+    """
+
+    def __init__(self, hypotheses: Hypotheses) -> None:
+        self.hypotheses = hypotheses
+        self.pairs = 0
+        self._counts = [0] * stats.OUTCOMES
+        self._points: Dict[int, float] = {}
+        self.state = self._ask()
+
+    @property
+    def decided(self) -> bool:
+        """Whether one of the hypotheses has been accepted."""
+        return self.state.decision != stats.CONTINUE
+
+    def take(self, number: int, points: float) -> None:
+        """Enter game `number` of the match (games 2n and 2n + 1 are pair n): 1, ½ or 0 points for the first player."""
+        self._points[number] = points
+        while not self.decided and {2 * self.pairs, 2 * self.pairs + 1} <= self._points.keys():
+            pair = self._points.pop(2 * self.pairs) + self._points.pop(2 * self.pairs + 1)
+            self._counts[round(2 * pair)] += 1
+            self.pairs += 1
+            self.state = self._ask()
+
+    def to_json(self) -> Dict[str, Any]:
+        """The hypotheses, how many pairs counted, the log-likelihood ratio, its bounds and the decision, as plain values."""
+        return {**asdict(self.hypotheses), "pairs": self.pairs, **asdict(self.state)}
+
+    def _ask(self) -> stats.Sprt:
+        ask = self.hypotheses
+        return stats.sprt(self._counts, ask.elo0, ask.elo1, ask.alpha, ask.beta)
