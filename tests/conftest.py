@@ -98,3 +98,9 @@ def agent_dir(_lived: Path, tmp_path: Path) -> Path:
     directory = tmp_path / "AgentA"
     shutil.copytree(str(_lived), str(directory))
     return directory
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests find out about this machine is no other test's and no user's business."""
+    monkeypatch.setattr("pawnzero.remembered.cache_home", lambda: tmp_path.with_name(f"{tmp_path.name}-cache"))

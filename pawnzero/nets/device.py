@@ -1,7 +1,8 @@
-"""Which device a net runs on, and whether an error means that its memory ran out."""
+"""Which device a net runs on, what tells it from others, and whether an error means that its memory ran out."""
 
 from __future__ import annotations
 
+import platform
 import re
 
 import torch
@@ -38,6 +39,15 @@ def resolve_device(text: str) -> torch.device:
     if number >= cards:
         raise UsageError(f"device {text!r}: there are {cards} GPUs here, cuda:0 to cuda:{cards - 1}")
     return torch.device("cuda", number)
+
+
+def describe_device(device: torch.device) -> str:
+    """A text that is another for every other device: the machine, the card with its memory or the processor, and torch."""
+    name = platform.processor() or platform.machine()
+    if device.type == "cuda":
+        card = torch.cuda.get_device_properties(device)
+        name = f"{card.name} {card.total_memory >> 20} MiB"
+    return f"{platform.node()} {name} {device} torch {torch.__version__}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

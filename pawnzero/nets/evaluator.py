@@ -12,6 +12,7 @@ import torch
 from pawnzero.errors import PawnzeroError
 from pawnzero.nets.backends import CpuBackend, DeviceBackend, Question
 from pawnzero.nets.device import is_out_of_memory, resolve_device
+from pawnzero.nets.fitted import Fitted
 from pawnzero.nets.fold import CompiledNet, FoldedNet
 from pawnzero.nets.precision import choose_precision
 from pawnzero.nets.resnet import PolicyValueNet
@@ -28,7 +29,8 @@ class NetEvaluator:
     progress:  told when memory runs out and smaller batches are used
 
     Attributes: `device`, `precision` (the format's name), `description` (both, and why, in one line), `positions` (how
-    many were asked about so far, padding not counted), `max_batch` (larger batches are split; halved when memory runs out).
+    many were asked about so far, padding not counted), `max_batch` (larger batches are split; halved when memory runs out,
+    which the next evaluator on this machine begins with).
     Several threads may ask at once. Raises UsageError for a device or precision that is not to be had, and PawnzeroError
     for a device that computes wrongly.
     """
@@ -48,7 +50,8 @@ class NetEvaluator:
             self._backend = CpuBackend(CompiledNet(net, chosen.dtype), net.shape.channels)
         else:
             self._backend = DeviceBackend(FoldedNet(net, self.device, chosen.dtype))
-        self.max_batch = self._backend.max_batch
+        self._fitted = Fitted("playing", net, self.device, chosen.name, self._backend.max_batch, self._progress)
+        self.max_batch = self._fitted.recall()
 
     def enter_thread(self, workers: int) -> None:
         """See `Evaluator`: on a CPU a thread gets its share of the cores, all of them where this was not called."""
@@ -101,4 +104,5 @@ class NetEvaluator:
             if smaller >= self.max_batch:
                 return  # another thread was faster
             self.max_batch = smaller
+            self._fitted.keep(smaller)
         self._progress.note(f"out of memory on {self.device}: {size} positions become batches of {smaller}")

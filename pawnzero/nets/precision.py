@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Dict, List, Tuple
@@ -13,11 +11,11 @@ import torch
 from torch.nn import functional
 
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import read_json, write_json
-from pawnzero.native import cache_home
+from pawnzero.nets.device import describe_device
 from pawnzero.nets.fold import CompiledNet, FoldedNet
 from pawnzero.nets.planes import unpack_tensor
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.remembered import Remembered
 
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -26,7 +24,7 @@ _TOLERANCE = {torch.float32: 0.01, torch.bfloat16: 0.05, torch.float16: 0.05}
 
 float32 is not held to its own rounding, since GPUs may multiply it with 10-bit mantissas (TF32).
 """
-_FORMATS_FILE = "formats.json"
+_MEASURED = Remembered("formats")
 _CHECK_POSITIONS = 16
 _CHECK_REPEATS = 3
 _GAIN = 1.1
@@ -91,29 +89,13 @@ def fastest_format(device: torch.device, channels: int) -> Tuple[torch.dtype, st
 
     What was measured is kept in `formats.json` in the cache folder; without that file it is measured again.
     """
-    card = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
-    key = f"{platform.node()} {card} {device} torch {torch.__version__} width {channels}"
-    remembered = _remembered()
-    name, reason = (remembered.get(key) or ["", ""])[:2]
+    key = f"{describe_device(device)} width {channels}"
+    name, reason = (_MEASURED.recall(key) or ["", ""])[:2]
     if name in FORMATS:
         return FORMATS[name], reason
     dtype, reason = _measure_formats(device, channels)
-    _remember({**remembered, key: [str(dtype).replace("torch.", ""), reason]})
+    _MEASURED.keep(key, [str(dtype).replace("torch.", ""), reason])
     return dtype, reason
-
-
-def _remembered() -> Dict[str, List[str]]:
-    try:
-        known = read_json(cache_home() / _FORMATS_FILE)
-    except PawnzeroError:
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _remember(known: Dict[str, List[str]]) -> None:
-    with suppress(PawnzeroError, OSError):  # a cache that cannot be written costs a measurement, nothing else
-        cache_home().mkdir(parents=True, exist_ok=True)
-        write_json(cache_home() / _FORMATS_FILE, known)
 
 
 def _measure_formats(device: torch.device, channels: int) -> Tuple[torch.dtype, str]:

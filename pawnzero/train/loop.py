@@ -13,20 +13,21 @@ import torch
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets.device import resolve_device
+from pawnzero.nets.fitted import Fitted
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.train.ahead import ahead
 from pawnzero.train.log import Record, TrainLog
 from pawnzero.train.losses import named
-from pawnzero.train.memory import MicroBatch
+from pawnzero.train.memory import SMALLER_NET, MicroBatch, patiently
 from pawnzero.train.precision import TrainPrecision, choose_precision
 from pawnzero.train.report import Tally, TrainReport, rounded
 from pawnzero.train.samples import Samples, make_samples
 from pawnzero.train.schedule import learning_rate
 from pawnzero.train.signals import StopRequest
 from pawnzero.train.stage import Positions, begin_stage, open_state
-from pawnzero.train.state import TrainState
+from pawnzero.train.state import Stage, TrainState
 from pawnzero.train.step import Stepper
 
 LOG_EVERY = 10
@@ -76,7 +77,7 @@ def train(
     epoch_steps = _positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
     where = resolve_device(device)
     _make_folder(checkpoints)
-    state = open_state(checkpoints, config, buffer.game.name, net, where)
+    state = patiently(lambda: open_state(checkpoints, config, buffer.game.name, net, where), f"the net; {SMALLER_NET}")
     precision = choose_precision(where, state.net.shape.channels, use_amp)
     if use_amp:
         progress.note(f"training on {where} in {precision.name}: {precision.reason}")
@@ -101,6 +102,13 @@ def _make_folder(folder: Path) -> None:
         raise PawnzeroError(f"{folder}: cannot be made ({error.strerror})") from None
 
 
+def _first_size(stage: Optional[Stage], fitted: Fitted, batch_size: int) -> int:
+    """Samples of a pass to begin with: what a stage that goes on had here, else what fitted before, else all of them."""
+    if stage is not None and stage.fitted_for == fitted.key and stage.micro_batch <= batch_size:
+        return stage.micro_batch
+    return fitted.recall()
+
+
 class _Run:
     """One call of `train`: steps, records and checkpoints in their order."""
 
@@ -121,8 +129,8 @@ class _Run:
         self._progress = progress
         self._began_at = self._read_at = state.step
         self._tally = Tally(config.trainer.value_weight)
-        size = config.batch_size if state.stage is None else min(state.stage.micro_batch, config.batch_size)
-        self._micro = MicroBatch(size, effective, progress)
+        fitted = Fitted("training", state.net, device, precision.name, config.batch_size, progress)
+        self._micro = MicroBatch(_first_size(state.stage, fitted, config.batch_size), effective, progress, fitted)
         self._stepper = Stepper(state, config.trainer, device, precision, self._micro)
         self._seconds = 0.0
         self._interrupted = False
@@ -154,7 +162,7 @@ class _Run:
         self, steps: range, positions: Positions, log: TrainLog, checkpoints: Path, save_every: int, stop: StopRequest
     ) -> None:
         def draw(step: int) -> Samples:
-            return make_samples(positions.train.batch(step, self._effective), self._device)
+            return self._draw(positions.train, step)
 
         with closing(ahead(draw, steps)) as batches:
             for samples in batches:
@@ -205,9 +213,16 @@ class _Run:
         """Losses on held-out positions, where there are any."""
         if positions.held_out is None:
             return {}
-        samples = make_samples(positions.held_out.batch(self._state.step, self._effective), self._device)
+        samples = self._draw(positions.held_out, self._state.step)
         figures = named(self._stepper.measure(samples).tolist(), self._config.trainer.value_weight)
         return rounded({f"held_out_{name}": figures[name] for name in HELD_OUT_FIGURES})
+
+    def _draw(self, sampler: Sampler, step: int) -> Samples:
+        """The effective batch of a step."""
+        return patiently(
+            lambda: make_samples(sampler.batch(step, self._effective), self._device),
+            f"{self._effective} samples of a step; a smaller batch_size or grad_accum_steps is needed",
+        )
 
     def _ill(self, step: int, sampler: Sampler) -> PawnzeroError:
         rows = [sampler.window[1] - int(age) for age in sampler.batch(step, self._effective).age]

@@ -11,6 +11,7 @@ import torch
 from pawnzero.nets.planes import unpack, unpack_tensor
 from pawnzero.replay import Batch
 from pawnzero.train.losses import Targets
+from pawnzero.train.memory import pinned
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def make_samples(batch: Batch, device: torch.device) -> Samples:
 
     def tensor(array: np.ndarray) -> torch.Tensor:
         result = torch.from_numpy(array)
-        return result.pin_memory() if device.type == "cuda" else result
+        return pinned(result) if device.type == "cuda" else result
 
     return Samples(
         tensor(batch.bits.view(np.int64)),

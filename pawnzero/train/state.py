@@ -28,6 +28,7 @@ class Stage:
 
     window:      (first, last) sequence numbers of the rows that are sampled
     micro_batch: samples of one pass, fewer than `batch_size` where memory has run out
+    fitted_for:  what `micro_batch` was found to fit on (`pawnzero.nets.fitted.Fitted.key`); "" before the first step
     """
 
     start_step: int
@@ -38,6 +39,7 @@ class Stage:
     window: Tuple[int, int]
     batch_size: int
     micro_batch: int
+    fitted_for: str = ""
 
     def epoch(self, step: int) -> int:
         """Epochs completed, by all stages, when `step` steps are done."""
@@ -89,10 +91,10 @@ class TrainState:
         assert self.stage is not None
         self.epoch = self.stage.epoch(self.step)
 
-    def adapt(self, micro_batch: int) -> None:
-        """Remember what fitted in memory."""
+    def adapt(self, micro_batch: int, fitted_for: str) -> None:
+        """Remember what fitted in memory, and where."""
         assert self.stage is not None
-        self.stage = replace(self.stage, micro_batch=micro_batch)
+        self.stage = replace(self.stage, micro_batch=micro_batch, fitted_for=fitted_for)
 
     def weight_norm(self) -> float:
         """Euclidean norm of all weights."""

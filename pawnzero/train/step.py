@@ -8,9 +8,11 @@ from typing import Iterator, Tuple
 import torch
 
 from pawnzero.config import TrainConfig
+from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
+from pawnzero.nets.device import is_out_of_memory
 from pawnzero.train.losses import FIGURES, losses
-from pawnzero.train.memory import MicroBatch
+from pawnzero.train.memory import SMALLER_NET, MicroBatch, allocate_moments, patiently, versions
 from pawnzero.train.precision import TrainPrecision
 from pawnzero.train.samples import Samples
 from pawnzero.train.schedule import learning_rate, set_rate
@@ -38,6 +40,7 @@ class Stepper:
         self._precision = precision
         self._board_shape = get_game(state.net.game_name).board_shape
         self._scaler = precision.make_scaler(device, state.scaler)
+        patiently(lambda: allocate_moments(state.optimizer), f"the optimizer's moments; {SMALLER_NET}")
 
     def step(self, samples: Samples) -> torch.Tensor:
         """Train on one effective batch. Returns STEP_FIGURES as a [K] float32 tensor on the device, before the update.
@@ -45,11 +48,9 @@ class Stepper:
         Raises PawnzeroError when a single sample does not fit in memory.
         """
         set_rate(self.state.optimizer, learning_rate(self.state.step, self._config))
-        figures = self.micro.run(lambda size: self._gradients(samples, size))
-        with self._update():
-            norm = self._apply()
-        self.state.adapt(self.micro.size)
-        return torch.cat([figures, norm.reshape(1)])
+        figures = self.micro.run(lambda size: self._train_on(samples, size))
+        self.state.adapt(self.micro.size, self.micro.fitted.key)
+        return figures
 
     @torch.no_grad()
     def measure(self, samples: Samples) -> torch.Tensor:
@@ -60,6 +61,28 @@ class Stepper:
             return torch.stack(parts).sum(0)
 
         return self.micro.run(work)
+
+    def _train_on(self, samples: Samples, size: int) -> torch.Tensor:
+        """One whole step with passes of `size` samples. Where memory runs out nothing has changed, and it can be repeated.
+
+        Raises PawnzeroError where memory ran out half-way through moving the weights.
+        """
+        figures = self._gradients(samples, size)
+        before = versions(self.state.optimizer)
+        try:
+            with self._update():
+                norm = self._apply()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if versions(self.state.optimizer) != before:
+                raise PawnzeroError(
+                    "training: out of memory while the weights were moved; the same command goes on from the last checkpoint"
+                ) from None
+            self.updating = False
+            self._scaler = self._precision.make_scaler(self._device, self.state.scaler)  # it may have unscaled already
+            raise
+        return torch.cat([figures, norm.reshape(1)])
 
     def _gradients(self, samples: Samples, size: int) -> torch.Tensor:
         """Leave the batch's gradient in the net; returns the figures. Starts over each time it is called."""

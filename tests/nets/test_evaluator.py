@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.games import GAME_NAMES
+from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.nets.backends import DeviceBackend, bucket, parts
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.fold import FoldedNet
 from pawnzero.nets.threads import core_count
 from pawnzero.progress import Progress
+from pawnzero.selfplay import play_games
 
 
 def _check(question, wanted, tolerance: float) -> None:  # type: ignore[no-untyped-def]
@@ -115,6 +117,27 @@ def test_when_memory_runs_out_smaller_batches_are_used_and_kept(ask, awake, refe
     ]
     evaluator.evaluate(**vars(question))
     assert len(notes.lines) == 2
+    again = NetEvaluator(net, "cpu", "float32", notes)
+    assert again.max_batch == 25
+    assert "playing begins with batches of 25" in notes.lines[2]
+    assert NetEvaluator(awake("tic_tac_toe", 24), "cpu", "float32").max_batch > 25
+
+
+def test_memory_that_runs_out_in_a_thread_changes_no_game(awake) -> None:  # type: ignore[no-untyped-def]
+    game, net = get_game("tic_tac_toe"), awake("tic_tac_toe")
+
+    def play(limit: int):  # type: ignore[no-untyped-def]
+        evaluator = NetEvaluator(net, "cpu", "float32")
+        _limited(evaluator, limit, MemoryError())
+        records = play_games(
+            game, evaluator, range(40), simulations=8, search=SearchConfig(), settings=SelfplayConfig(), seed=1, threads=2
+        )
+        games = {record.game_id: (record.actions.tolist(), record.policy.tolist()) for record in records}
+        return evaluator.max_batch, games
+
+    (_, plenty), (largest, tight) = play(1000), play(9)
+    assert largest <= 9
+    assert tight == plenty
 
 
 def test_memory_for_nothing_at_all_is_an_error(ask, awake) -> None:  # type: ignore[no-untyped-def]

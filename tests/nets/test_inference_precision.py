@@ -25,9 +25,8 @@ def test_a_format_that_is_not_to_be_had(wanted, awake) -> None:  # type: ignore[
         choose_precision(awake("tic_tac_toe"), CPU, wanted)
 
 
-def test_the_measurement_is_made_once_a_machine(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_the_measurement_is_made_once_a_machine(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     measured = []
-    monkeypatch.setenv("PAWNZERO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(precision, "_measure_formats", lambda *what: measured.append(what) or (torch.float32, "measured"))
     for _ in range(2):
         fastest_format.cache_clear()  # another process
@@ -35,7 +34,7 @@ def test_the_measurement_is_made_once_a_machine(tmp_path, monkeypatch) -> None: 
     assert len(measured) == 1
     fastest_format.cache_clear()
     fastest_format(CPU, 32)
-    (tmp_path / "cache" / "formats.json").write_text("damaged")
+    precision._MEASURED.path.write_text("damaged")
     fastest_format.cache_clear()
     fastest_format(CPU, 24)
     assert len(measured) == 3

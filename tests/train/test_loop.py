@@ -221,63 +221,6 @@ def test_settings_that_change_between_calls_count(tmp_path: Path, buffer: Replay
     assert settings_of_optimizer(tmp_path, "lr") == [0.5, 0.5]
 
 
-def test_out_of_memory_halves_the_micro_batch_and_repeats_the_step(tmp_path: Path, buffer: ReplayBuffer) -> None:
-    plain, tight = tmp_path / "plain", tmp_path / "tight"
-    config = replace(CONFIG, batch_size=16, grad_accum_steps=1)
-    train(buffer, config, checkpoints=plain, until_step=1, device="cpu")
-    net = make_model("cpu", 8, 1, 4, "tic_tac_toe", config.seed)
-    seen: List[int] = []
-
-    def allocate(module: torch.nn.Module, inputs: tuple) -> None:  # a card that holds 5 samples
-        seen.append(len(inputs[0]))
-        if len(inputs[0]) > 5:
-            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
-
-    net.register_forward_pre_hook(allocate)
-    told = Heard()
-    report = train(buffer, config, checkpoints=tight, until_step=1, device="cpu", net=net, progress=told)
-    assert_same_gradient(plain, tight)
-    assert seen[:6] == [16, 8, 4, 4, 4, 4]
-    stop = Heard(after=1, action=lambda: os.kill(os.getpid(), signal.SIGINT))
-    train(buffer, config, checkpoints=tight, until_step=9, device="cpu", net=net, progress=stop)
-    assert seen.count(16) == 2  # a new stage tries again, memory may have come free
-    train(buffer, config, checkpoints=tight, until_step=9, device="cpu", net=net)
-    assert seen.count(16) == 2  # the same stage goes on with what fitted
-    assert len(told.notes) == 2
-    assert "micro-batch 8 becomes 4, 4 passes a step; the effective batch stays 16" in told.notes[1]
-    assert report.micro_batch == 4
-
-
-def test_out_of_memory_in_the_backward_pass_counts_no_sample_twice(tmp_path: Path, buffer: ReplayBuffer) -> None:
-    plain, tight = tmp_path / "plain", tmp_path / "tight"
-    train(buffer, CONFIG, checkpoints=plain, until_step=1, device="cpu")
-    net = make_model("cpu", 8, 1, 4, "tic_tac_toe", CONFIG.seed)
-    calls: List[int] = []
-
-    def allocate(module: torch.nn.Module, grad_input: tuple, grad_output: tuple) -> None:
-        calls.append(1)
-        if len(calls) == 2:  # the first micro-batch's gradient is in place by then
-            raise MemoryError
-
-    net.value_out.register_full_backward_hook(allocate)
-    report = train(buffer, CONFIG, checkpoints=tight, until_step=1, device="cpu", net=net)
-    assert report.micro_batch == 4
-    assert_same_gradient(plain, tight)
-
-
-def test_a_net_too_large_for_one_sample_and_other_errors_are_raised(tmp_path: Path, buffer: ReplayBuffer) -> None:
-    for error, message in (("out of memory", "micro-batch of 1"), ("shapes differ", "shapes differ")):
-        net = make_model("cpu", 8, 1, 4, "tic_tac_toe")
-
-        def fail(module: torch.nn.Module, inputs: tuple, error: str = error) -> None:
-            raise RuntimeError(error)
-
-        net.register_forward_pre_hook(fail)
-        with pytest.raises((PawnzeroError, RuntimeError), match=message):
-            train(buffer, CONFIG, checkpoints=tmp_path / "c", until_step=1, device="cpu", net=net)
-    assert not list((tmp_path / "c").iterdir())
-
-
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path: Path, buffer: ReplayBuffer) -> None:
     folder = tmp_path / "c"
     net = make_model("cpu", 8, 1, 4, "tic_tac_toe")
