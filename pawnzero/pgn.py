@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Mapping
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple
 
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import replacing
@@ -13,6 +14,23 @@ from pawnzero.games.line import Line
 
 RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}
 """How a result for player 0 is written."""
+
+_TAG = re.compile(r'\[(\w+) "(.*)"\]')
+_MOVE_NUMBER = re.compile(r"^\d+\.+")
+
+
+class WrittenGame(NamedTuple):
+    """A game as text: its headers, and its moves in the game's notation."""
+
+    headers: Dict[str, str]
+    moves: List[str]
+
+    def replay(self, game: Game) -> Line:
+        """The game itself. Raises UsageError that quotes what is no position or no legal move."""
+        line = Line(game, game.parse(self.headers["FEN"]) if "FEN" in self.headers else None)
+        for move in self.moves:
+            line.push(game.parse_action(line.state, move))
+        return line
 
 
 def format_game(game: Game, headers: Mapping[str, str], line: Line, result: int) -> str:
@@ -25,8 +43,28 @@ def format_game(game: Game, headers: Mapping[str, str], line: Line, result: int)
     if start != game.format(game.initial()):
         tags.update(SetUp="1", FEN=start)
     written = "".join(f'[{name} "{_tag_value(value)}"]\n' for name, value in tags.items())
-    moves = _MOVETEXT.get(game.name, _plain_moves)(line)
-    return written + "\n" + textwrap.fill(f"{moves} {RESULTS[result]}".strip(), 80) + "\n\n"
+    return written + "\n" + textwrap.fill(f"{movetext(line)} {RESULTS[result]}".strip(), 80) + "\n\n"
+
+
+def movetext(line: Line) -> str:
+    """The moves of a game as its PGN has them, without the result."""
+    return _MOVETEXT.get(line.game.name, _plain_moves)(line)
+
+
+def moves_of(text: str) -> List[str]:
+    """The moves in a movetext, without their numbers."""
+    return [move for move in (_MOVE_NUMBER.sub("", word) for word in text.split()) if move]
+
+
+def read_games(path: Path) -> Iterator[WrittenGame]:
+    """The games that `format_game` wrote into a file, not checked. Raises PawnzeroError where the file cannot be read."""
+    try:
+        blocks = path.read_text(encoding="utf-8", errors="replace").split("\n\n")
+    except OSError as error:
+        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+    for headers, moves in zip(blocks[0::2], blocks[1::2]):
+        tags = dict(_TAG.findall(headers))
+        yield WrittenGame(tags, [move for move in moves_of(moves) if move != tags.get("Result")])
 
 
 def append_games(path: Path, games: Iterable[str]) -> None:

@@ -24,6 +24,7 @@ COMMANDS = (
     "train",
     "arena",
     "judge",
+    "report",
     "promote",
     "smoke",
     "bench",

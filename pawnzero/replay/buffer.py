@@ -15,6 +15,7 @@ from pawnzero.replay.archive import Archive
 from pawnzero.replay.ring import Ring
 from pawnzero.replay.rows import rows_of
 from pawnzero.replay.sampling import Sampler
+from pawnzero.replay.stored import StoredGame, newest_games
 
 
 class ReplayBuffer:
@@ -90,6 +91,11 @@ class ReplayBuffer:
     def last_game_ids(self, limit: int) -> List[int]:
         """Ids of the newest games, newest first, at most `limit`."""
         return [int(game_id) for game_id in self._ring.game_ids(limit)] if self._ring else []
+
+    def newest_games(self, limit: int) -> List[StoredGame]:
+        """At most `limit` games that are stored whole, the newest first."""
+        self._look()
+        return newest_games(self._ring, limit) if self._ring else []
 
     def sampler(
         self,

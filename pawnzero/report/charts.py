@@ -1,122 +1,42 @@
-"""How a chart is drawn: matplotlib figures in one calm style, as a PNG file or as SVG that takes the page's own colours.
+"""Which charts a run has, and what each looks like in a healthy one.
 
-Nothing of matplotlib is imported before a chart is asked for; where it is not installed, ModuleNotFoundError says so then.
-Colours are those of Okabe and Ito ("Color Universal Design", 2008), which most colour-blind people tell apart; where lines
-cross they differ in dash or marker as well.
+Every function gives a figure of matplotlib, or None where its files hold nothing to draw; all are drawn within `style`.
 """
 
 from __future__ import annotations
 
-import io
-import re
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from pawnzero.files import replacing
+from pawnzero.report.sources import Run, number
+from pawnzero.report.style import (
+    COLOURS,
+    HALF,
+    SERIES,
+    WIDE,
+    axes,
+    label_right,
+    plain_ticks,
+    style,
+    with_interval,
+    write_png,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS: Dict[str, str] = {
-    "ink": "#20242c",
-    "quiet": "#69707d",
-    "grid": "#e3e6ea",
-    "paper": "#fefefe",
-    "blue": "#0072b2",
-    "orange": "#e69f00",
-    "green": "#009e73",
-    "red": "#d55e00",
-    "sky": "#56b4e9",
-    "pink": "#cc79a7",
-    "grey": "#9aa0aa",
-    "yellow": "#e8d93f",
-}
-"""Colours on light paper by name. In SVG each is the page's variable of that name (`--blue`): dark paper has its own."""
-
-SERIES = ("blue", "orange", "green", "red", "sky", "pink", "grey", "yellow")
-"""Names of the colours that tell series apart, in the order in which they are given out."""
-
-HALF = (5.3, 3.0)
-WIDE = (10.9, 3.2)
-"""Sizes of charts, in inches: beside another one, or across the page."""
-
-_PNG_DPI = 150
-_GAP = 0.055
-"""Least distance between two labels at the right edge, as a share of the axis."""
-_LABEL = 32
-"""Characters of a label at the right edge; longer ones are cut."""
-
-
-@contextmanager
-def style(name: str) -> Iterator[None]:
-    """Draw and save inside: the settings of every chart. `name` makes the ids in its SVG its own."""
-    import matplotlib
-
-    settings: Dict[Any, Any] = {
-        "axes.edgecolor": COLOURS["quiet"],
-        "axes.facecolor": "none",
-        "axes.grid": True,
-        "axes.grid.axis": "y",
-        "axes.axisbelow": True,
-        "axes.labelcolor": COLOURS["quiet"],
-        "axes.labelsize": 9,
-        "axes.spines.left": False,
-        "axes.spines.right": False,
-        "axes.spines.top": False,
-        "axes.titlecolor": COLOURS["ink"],
-        "axes.titlelocation": "left",
-        "axes.titlesize": 10,
-        "figure.constrained_layout.use": True,
-        "figure.facecolor": COLOURS["paper"],
-        "font.family": "sans-serif",
-        "font.size": 9,
-        "grid.color": COLOURS["grid"],
-        "grid.linewidth": 0.8,
-        "legend.fontsize": 9,
-        "legend.frameon": False,
-        "legend.labelcolor": COLOURS["ink"],
-        "lines.linewidth": 1.8,
-        "lines.markersize": 4.5,
-        "svg.fonttype": "none",
-        "svg.hashsalt": name,
-        "text.color": COLOURS["ink"],
-        "xtick.color": COLOURS["quiet"],
-        "ytick.color": COLOURS["quiet"],
-        "ytick.left": False,
-    }
-    with matplotlib.rc_context(settings):
-        yield
-
-
-def axes(size: Tuple[float, float], columns: int = 1, share_y: bool = False) -> Tuple[Figure, List[Axes]]:
-    """A figure of `size` inches with so many charts in a row."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size)
-    return figure, list(figure.subplots(1, columns, sharey=share_y, squeeze=False)[0])
-
-
-def write_png(figure: Figure, path: Path) -> None:
-    """Replace `path` by the picture. Raises PawnzeroError where it cannot be written."""
-    with replacing(path) as stream:
-        figure.savefig(stream, format="png", dpi=_PNG_DPI)
-
-
-def as_svg(figure: Figure) -> str:
-    """The picture as an `<svg>` element for a page that has a CSS variable for each of COLOURS; without outside references."""
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", transparent=True)
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns:xlink="[^"]*"| (?:width|height)="[\d.]+pt"| version="[\d.]+"', "", text, count=4)
-    text = re.sub(r' id="[A-Za-z.]+[\dA-Za-z]*_\d+"', "", text)  # the same in every figure, and nothing refers to them
-    text = text.replace("xlink:href", "href")
-    for name, colour in COLOURS.items():
-        text = text.replace(colour, f"var(--{name})")
-    return text
+_DASHED = (0, (4, 2.5))
+_SPENT = (
+    ("positions", "self-play positions"),
+    ("step", "training steps"),
+    ("hours", "hours of wall-clock time"),
+)
+_OUTCOMES = (
+    ("first_player_wins", "first side won", "blue"),
+    ("draws", "drawn", "grey"),
+    ("second_player_wins", "second side won", "orange"),
+)
 
 
 def ladder_picture(ladder: Mapping[str, Any], path: Path) -> bool:
@@ -131,33 +51,23 @@ def ladder_picture(ladder: Mapping[str, Any], path: Path) -> bool:
     return figure is not None
 
 
-_SPENT = (
-    ("positions", "self-play positions"),
-    ("step", "training steps"),
-    ("hours", "hours of wall-clock time"),
-)
-
-
 def ladder_figure(ladder: Mapping[str, Any]) -> Optional[Figure]:
-    """Strength of an agent's checkpoints against what had been spent on them, engines as level lines; 95 % intervals.
+    """Strength of an agent's checkpoints against what had been spent on them, other players as level lines; 95 % intervals.
 
-    ladder: as experiments/ladder.json holds it. None where no checkpoint has a rating yet. Drawn within `style`.
+    ladder: as experiments/ladder.json holds it. None where no checkpoint has a rating yet.
     """
-    rated = [player for player in ladder.get("players", []) if player.get("elo") is not None]
+    rated = [player for player in ladder.get("players", []) if number(player.get("elo")) is not None]
     own = [player for player in rated if player.get("kind") == "checkpoint"]
-    panels = [
-        (key, label, points)
-        for key, label in _SPENT
-        for points in [sorted((player for player in own if player.get(key) is not None), key=lambda player: player[key])]
-        if points
-    ]
+    known = {key: [player for player in own if number(player.get(key)) is not None] for key, _ in _SPENT}
+    panels = [(key, label) for key, label in _SPENT if known[key]]
     if not panels:
         return None
     figure, places = axes((WIDE[0], 3.8), len(panels), share_y=True)
     others = sorted((player for player in rated if player.get("kind") != "checkpoint"), key=lambda player: player["elo"])
-    for place, (key, label, points) in zip(places, panels):
+    for place, (key, label) in zip(places, panels):
         for player in others:
-            place.axhline(player["elo"], color=COLOURS["grey"], linewidth=1.0, linestyle=(0, (4, 3)))
+            place.axhline(player["elo"], color=COLOURS["grey"], linewidth=1.0, linestyle=_DASHED)
+        points = sorted(known[key], key=lambda player: float(player[key]))
         with_interval(place, [player[key] for player in points], points, "elo", COLOURS["blue"])
         place.set_xlabel(label)
         plain_ticks(place.xaxis)
@@ -167,44 +77,292 @@ def ladder_figure(ladder: Mapping[str, Any]) -> Optional[Figure]:
     return figure
 
 
-def with_interval(place: Axes, xs: Sequence[float], rows: Sequence[Mapping[str, Any]], name: str, colour: str) -> None:
-    """A line of `name` with error bars from `name`_low to `name`_high; a bound that is None is not drawn."""
-    ys = [row[name] for row in rows]
-    low = [max(0.0, y - row[f"{name}_low"]) if row.get(f"{name}_low") is not None else 0.0 for y, row in zip(ys, rows)]
-    high = [max(0.0, row[f"{name}_high"] - y) if row.get(f"{name}_high") is not None else 0.0 for y, row in zip(ys, rows)]
-    place.errorbar(xs, ys, yerr=[low, high], color=colour, marker="o", elinewidth=1.1, capsize=2.5)
+def _ladder(run: Run) -> Optional[Figure]:
+    return None if run.ladder is None else ladder_figure(run.ladder)
 
 
-def plain_ticks(axis: Any, whole: bool = False) -> None:
-    """Tick labels as people write them (0.5, 20 k, 1.5 M); `whole`: only at whole numbers."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def _arena(run: Run) -> Optional[Figure]:
+    """Score of every match with its interval, over the number of the match; filled where the net was promoted."""
+    if not run.matches:
+        return None
+    figure, (place,) = axes(WIDE)
+    xs = list(range(1, len(run.matches) + 1))
+    with_interval(place, xs, run.matches, "score", COLOURS["blue"], line=False)
+    for kept, fill, label in ((True, COLOURS["blue"], "promoted"), (False, COLOURS["paper"], "not promoted")):
+        chosen = [(x, row["score"]) for x, row in zip(xs, run.matches) if (row.get("promoted") is True) == kept]
+        if chosen:
+            place.plot(*zip(*chosen), "o", color=COLOURS["blue"], markerfacecolor=fill, markersize=6, label=label)
+    place.axhline(0.5, color=COLOURS["quiet"], linewidth=1.0)
+    threshold = number(run.matches[-1].get("threshold"))
+    if threshold is not None:
+        place.axhline(threshold, color=COLOURS["orange"], linewidth=1.2, linestyle=_DASHED, label="promoted above this")
+    place.set_ylim(0, 1)
+    place.set_ylabel("score of the newest net")
+    _by_count(place, "match")
+    _legend(figure, place)
+    return figure
 
-    axis.set_major_locator(MaxNLocator(nbins=6, integer=whole))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+
+def heads(run: Run) -> List[str]:
+    """The losses in train.json by name, `policy_loss` and `value_loss` first; their sum and held-out ones are no heads."""
+    found = {
+        name: None
+        for record in run.training
+        for name in record
+        if name.endswith("_loss") and not name.startswith("held_out_") and number(record[name]) is not None
+    }
+    return sorted(found, key=lambda name: (name != "policy_loss", name != "value_loss", name))
 
 
-def short_number(value: float) -> str:
-    """A number with few digits: 0.25, 640, 12.5 k, 3 M."""
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.4g}\N{NARROW NO-BREAK SPACE}{letter}"
-    return f"{value:.4g}"
+def _losses(run: Run) -> Optional[Figure]:
+    """A panel for each head's loss, on the samples trained on and on held-out games."""
+    names = heads(run)
+    if not names:
+        return None
+    figure, places = axes(WIDE, len(names))
+    for place, name in zip(places, names):
+        _records(place, run, name, "training", "blue", "-")
+        _records(place, run, f"held_out_{name}", "held-out games", "orange", "o-")
+        place.set_title(name.replace("_", " "))
+        _by_step(place)
+    places[0].set_ylabel("cross-entropy (nats)" if len(names) == 2 else "loss")
+    _legend(figure, places[0])
+    return figure
 
 
-def label_right(place: Axes, labels: Sequence[Tuple[float, str]]) -> None:
-    """Names beside the right edge at their heights, moved apart where they would overlap; `labels` from the lowest up."""
-    bottom, top = place.get_ylim()
-    last = -1.0
-    for height, name in labels:
-        share = max((height - bottom) / (top - bottom), last + _GAP)
-        last = share
-        place.annotate(
-            name if len(name) <= _LABEL else name[: _LABEL - 1] + "…",
-            (1.0, share),
-            xycoords="axes fraction",
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-            color=COLOURS["quiet"],
+def _entropy(run: Run) -> Optional[Figure]:
+    """Entropy of the search's policy and of the net's, and how far apart they are."""
+    if not any(number(record.get("policy_entropy")) is not None for record in run.training):
+        return None
+    figure, (place, difference) = axes(WIDE, 2)
+    _records(place, run, "policy_entropy", "the net's policy", "blue", "-")
+    _records(place, run, "target_entropy", "the search's policy (target)", "orange", "--")
+    place.set_title("entropy of the policy")
+    place.set_ylabel("nats")
+    place.set_ylim(bottom=0)
+    both = [(r["step"], number(r.get("policy_entropy")), number(r.get("target_entropy"))) for r in run.training]
+    gaps = [(step, net - target) for step, net, target in both if net is not None and target is not None]
+    if gaps:
+        difference.plot(*zip(*gaps), color=COLOURS["blue"], marker=_marker(len(gaps)))
+    difference.axhline(0, color=COLOURS["quiet"], linewidth=1.0)
+    difference.set_title("the net's entropy less the target's")
+    _by_step(place)
+    _by_step(difference)
+    _legend(figure, place)
+    return figure
+
+
+def _results(run: Run) -> Optional[Figure]:
+    """Shares of won, drawn and lost games of self-play, stacked."""
+    return _stacked(run, [(label, colour, dict(run.series("selfplay", name))) for name, label, colour in _OUTCOMES])
+
+
+def _endings(run: Run) -> Optional[Figure]:
+    """Shares of the ways in which self-play's games ended, the most frequent at the bottom."""
+    total: Dict[str, float] = {}
+    counts: Dict[str, Dict[int, float]] = {}
+    for one in run.iterations:
+        for ending, count in ((one.get("selfplay") or {}).get("endings") or {}).items():
+            total[ending] = total.get(ending, 0) + count
+            counts.setdefault(ending, {})[one["iteration"]] = count
+    ordered = sorted(total, key=lambda ending: -total[ending])
+    return _stacked(run, [(ending, SERIES[index % len(SERIES)], counts[ending]) for index, ending in enumerate(ordered)])
+
+
+def _length(run: Run) -> Optional[Figure]:
+    """Mean plies of self-play's games, and of the arena's."""
+    played = run.series("selfplay", "mean_plies")
+    if not played:
+        return None
+    figure, (place,) = axes(HALF)
+    place.plot(*zip(*played), color=COLOURS["blue"], marker=_marker(len(played)), label="self-play")
+    arena = run.series("arena", "mean_plies")
+    if arena:
+        place.plot(*zip(*arena), color=COLOURS["orange"], linestyle="--", marker=_marker(len(arena)), label="arena")
+    place.set_ylim(bottom=0)
+    place.set_ylabel("mean length of a game (plies)")
+    _by_count(place, "iteration")
+    _legend(figure, place)
+    return figure
+
+
+def _openings(run: Run) -> Optional[Figure]:
+    """Different first eight plies among self-play's games, beside the number of games."""
+    games, different = run.series("selfplay", "games"), run.series("selfplay", "distinct_openings")
+    if not different:
+        return None
+    figure, (place,) = axes(HALF)
+    place.bar([x for x, _ in games], [y for _, y in games], width=0.8, color=COLOURS["grid"], label="games played")
+    place.plot(*zip(*different), "o-", color=COLOURS["blue"], label="different first eight plies")
+    place.set_ylim(bottom=0)
+    place.set_ylabel("games an iteration")
+    _by_count(place, "iteration")
+    _legend(figure, place)
+    return figure
+
+
+def _throughput(run: Run) -> Optional[Figure]:
+    """Simulations a second of self-play and samples a second of training, a panel each."""
+    panels = [
+        (title, points)
+        for title, points in (
+            ("self-play: simulations a second", run.series("selfplay", "nodes_per_second")),
+            ("training: samples a second", run.series("train", "samples_per_second")),
         )
+        if points
+    ]
+    if not panels:
+        return None
+    figure, places = axes(WIDE, len(panels))
+    for place, (title, points) in zip(places, panels):
+        place.plot(*zip(*points), color=COLOURS["blue"], marker=_marker(len(points)))
+        place.set_title(title)
+        place.set_ylim(bottom=0)
+        plain_ticks(place.yaxis)
+        _by_count(place, "iteration")
+    return figure
+
+
+class Picture(NamedTuple):
+    """A chart of the report: its file's name, its title, what a healthy one looks like, how it is drawn, and whether across
+    the page."""
+
+    name: str
+    title: str
+    healthy: str
+    draw: Callable[[Run], Optional[Figure]]
+    wide: bool
+
+
+STRENGTH, LEARNING, SELFPLAY, SPEED = "Strength", "Learning", "Self-play", "Speed"
+
+PICTURES: Dict[str, Tuple[Picture, ...]] = {
+    STRENGTH: (
+        Picture(
+            "ladder",
+            "Against players that do not change",
+            "Numbered checkpoints with 95 % intervals; the level lines are other players. Healthy: rising, steeply at "
+            "first, then more slowly. A step counts where the intervals do not overlap.",
+            _ladder,
+            True,
+        ),
+        Picture(
+            "arena",
+            "The newest net against the best before it",
+            "A point a match, with its 95 % interval. Healthy: around or above one half, with a promotion now and "
+            "then. The fewer the games, the less a single match says.",
+            _arena,
+            True,
+        ),
+    ),
+    LEARNING: (
+        Picture(
+            "losses",
+            "Losses by head",
+            "Healthy: falling fast, then slowly, held-out games close to training. A gap that widens says that "
+            "positions are learned by heart. When better games replace old ones a loss may rise for a while.",
+            _losses,
+            True,
+        ),
+        Picture(
+            "entropy",
+            "How decided the policies are",
+            "Healthy: both fall slowly, and their difference with them. A net near 0 has collapsed to single moves; "
+            "one that stays far above its target does not follow the search.",
+            _entropy,
+            True,
+        ),
+    ),
+    SELFPLAY: (
+        Picture(
+            "results",
+            "Results",
+            "Healthy: decisive games among the draws. Where nearly all are drawn, the net learns to expect draws and "
+            "little else.",
+            _results,
+            False,
+        ),
+        Picture(
+            "endings",
+            "Endings",
+            "Healthy: by the game's own rules. A large share at the ply limit (max plies) says that nobody knows how "
+            "to win yet.",
+            _endings,
+            False,
+        ),
+        Picture(
+            "length",
+            "Length",
+            "Healthy: well below the ply limit, and without sudden jumps from one iteration to the next.",
+            _length,
+            False,
+        ),
+        Picture(
+            "openings",
+            "Different openings",
+            "Healthy: nearly as many as games. Where the line falls to the floor, self-play repeats itself.",
+            _openings,
+            False,
+        ),
+    ),
+    SPEED: (
+        Picture(
+            "throughput",
+            "Throughput",
+            "Healthy: level. A fall comes from a busy machine, from smaller micro-batches after memory ran out, or "
+            "from a setting.",
+            _throughput,
+            True,
+        ),
+    ),
+}
+"""The report's charts by section, in its order."""
+
+
+def _stacked(run: Run, counts: List[Tuple[str, str, Dict[int, float]]]) -> Optional[Figure]:
+    """A bar an iteration, of shares of its self-play games; `counts` are (name, colour, games by iteration)."""
+    totals = {one["iteration"]: sum(games.get(one["iteration"], 0) for _, _, games in counts) for one in run.iterations}
+    shown = [iteration for iteration, total in totals.items() if total]
+    if not shown:
+        return None
+    figure, (place,) = axes(HALF)
+    bottoms = [0.0] * len(shown)
+    for name, colour, games in counts:
+        shares = [games.get(iteration, 0) / totals[iteration] for iteration in shown]
+        place.bar(shown, shares, bottom=bottoms, width=0.86, color=COLOURS[colour], label=name)
+        bottoms = [before + share for before, share in zip(bottoms, shares)]
+    place.set_ylim(0, 1)
+    place.set_ylabel("share of self-play games")
+    _by_count(place, "iteration")
+    _legend(figure, place)
+    return figure
+
+
+def _records(place: Axes, run: Run, name: str, label: str, colour: str, look: str) -> None:
+    """A line of a figure of train.json over the steps; nothing where no record has it."""
+    points = [(record["step"], value) for record in run.training for value in [number(record.get(name))] if value is not None]
+    if points:
+        marker = "o" if "o" in look else _marker(len(points))
+        place.plot(*zip(*points), color=COLOURS[colour], linestyle=look.strip("o"), marker=marker, label=label)
+
+
+def _marker(points: int) -> str:
+    """Points are marked while they are few; a single one would not be seen otherwise."""
+    return "o" if points <= 30 else ""
+
+
+def _by_step(place: Axes) -> None:
+    place.set_xlabel("training step")
+    plain_ticks(place.xaxis)
+
+
+def _by_count(place: Axes, what: str) -> None:
+    place.set_xlabel(what)
+    plain_ticks(place.xaxis, whole=True)
+
+
+def _legend(figure: Figure, place: Axes) -> None:
+    """What is what, above the chart, where no data lies under it."""
+    handles, labels = place.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside upper left", ncols=min(4, len(labels)), columnspacing=1.4, handlelength=1.6)

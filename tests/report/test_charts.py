@@ -5,64 +5,43 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any, Dict, Optional
 
 import pytest
 
-from pawnzero.report import charts
+from pawnzero.report import charts, style
+from tests.report.invented import ladder
 
 pytest.importorskip("matplotlib", reason="charts need matplotlib (pip install matplotlib)")
 
-
-def _player(name: str, kind: str, elo: Optional[float], step: Optional[int] = None) -> Dict[str, Any]:
-    spent = {"step": step, "positions": step and 50 * step, "hours": step and step / 1000}
-    bounds = {"elo_low": None if elo is None else elo - 40, "elo_high": None if elo is None else elo + 45}
-    return {"name": name, "spec": name, "kind": kind, "games": 40, "elo": elo, **bounds, **spent}
-
-
-LADDER: Dict[str, Any] = {
-    "format": 1,
-    "game": "chess",
-    "simulations": 64,
-    "anchor": {"player": "random", "elo": 0.0},
-    "players": [
-        _player("random", "random", 0.0),
-        _player("step 300", "checkpoint", 210.0, 300),
-        _player("step 100", "checkpoint", 90.0, 100),
-        _player("fairymax & co", "engine", 215.0),
-        _player("step 500", "checkpoint", None, 500),
-    ],
-    "pairings": [],
-    "updated": "2026-11-25T03:00:00+00:00",
-}
+LADDER = ladder()
 
 
 def test_a_ladder_is_drawn_in_order_of_what_was_spent() -> None:
-    with charts.style("ladder"):
+    with style.style("ladder"):
         figure = charts.ladder_figure(LADDER)
         assert figure is not None
         assert [panel.get_xlabel() for panel in figure.axes] == [label for _, label in charts._SPENT]
         assert figure.axes[0].get_ylabel() == "Elo above random"
         drawn = [line for panel in figure.axes for line in panel.lines if list(line.get_ydata()) == [90.0, 210.0]]
-        assert list(drawn[1].get_xdata()) == [100, 300]
+        assert list(drawn[1].get_xdata()) == [20, 200]
         assert [note.get_text() for note in figure.axes[-1].texts] == ["random", "fairymax & co"]
 
 
 def test_svg_refers_to_nothing_outside_and_takes_the_pages_colours() -> None:
-    with charts.style("ladder"):
+    with style.style("ladder"):
         figure = charts.ladder_figure(LADDER)
         assert figure is not None
-        text = charts.as_svg(figure)
+        text = style.as_svg(figure)
     ET.fromstring(text)
     assert re.findall(r"\w+://[^\"]*", text) == ["http://www.w3.org/2000/svg"]
     assert not re.search(r"#[0-9a-f]{6}\b", text)
     assert "var(--blue)" in text
     ids = re.findall(r' id="([^"]*)"', text)
     assert set(re.findall(r"(?:href=\"|url\()#(\w+)", text)) == set(ids)
-    with charts.style("another"):
+    with style.style("another"):
         other = charts.ladder_figure(LADDER)
         assert other is not None
-        assert not set(ids) & set(re.findall(r' id="([^"]*)"', charts.as_svg(other)))
+        assert not set(ids) & set(re.findall(r' id="([^"]*)"', style.as_svg(other)))
 
 
 def test_the_picture_of_a_ladder_is_a_file_once_there_is_something_to_draw(tmp_path: Path) -> None:
@@ -75,5 +54,5 @@ def test_the_picture_of_a_ladder_is_a_file_once_there_is_something_to_draw(tmp_p
 
 
 def test_numbers_on_axes() -> None:
-    shown = [charts.short_number(value).replace("\N{NARROW NO-BREAK SPACE}", " ") for value in (0.25, 640, 12500, 3e6, -2000)]
+    shown = [style.short_number(value).replace("\N{NARROW NO-BREAK SPACE}", " ") for value in (0.25, 640, 12500, 3e6, -2000)]
     assert shown == ["0.25", "640", "12.5 k", "3 M", "-2 k"]

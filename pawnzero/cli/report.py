@@ -1,0 +1,35 @@
+"""The picture of a run: one HTML page with charts, figures and games to replay, from what the agent's files say.
+
+  pawnzero report models/AgentA
+
+It can be asked for at any time, also while the agent is being trained. The page is experiments/report.html, needs no network
+and no other file; its charts lie in experiments/report as PNG files too. Charts need matplotlib: pip install matplotlib.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from pawnzero.cli.options import add_agent, add_json
+from pawnzero.cli.output import report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_agent(parser, creates=False)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from pawnzero.agent import Agent
+    from pawnzero.report import write_report
+
+    figures = write_report(Agent.open(args.agent_dir))
+    charts = f"{len(figures['pictures'])} charts" + (f" in {figures['html'].with_suffix('')}" if figures["pictures"] else "")
+    lines = [
+        figures["headline"],
+        *(f"alarm in iteration {alarm['iteration']}: {alarm['text']}" for alarm in figures["alarms"]),
+        *(f"missing: {sentence}" for sentence in figures["missing"]),
+        f"{figures['html']}: {charts}, {figures['replayed_games']} games to replay",
+    ]
+    report(args, figures, lines)
+    return 0

@@ -1,0 +1,117 @@
+"""How is a position drawn on the page? As the game draws it, square by square, with pictures for the men that have one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Callable, Dict, List
+
+import numpy as np
+
+from pawnzero.games.base import Game
+
+SQUARE = 45
+"""Width of a square in the units of the drawing, which is that of python-chess's pieces."""
+
+_MARGIN = 22
+_EMPTY = "."
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A position as symbols.
+
+    rows, columns: squares of the board
+    men:           a symbol a square, row by row from the top; "." for an empty one
+    left, below:   what is written beside each row and under each column; "" for nothing
+    """
+
+    rows: int
+    columns: int
+    men: List[str]
+    left: List[str]
+    below: List[str]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a game's board looks: whether its squares are of two shades, and SVG (SQUARE wide) for the symbols that have some."""
+
+    checkered: bool
+    shapes: Dict[str, str]
+
+
+def drawing(game: Game, state: np.ndarray) -> Drawing:
+    """What `Game.draw` shows. One that does not have the board's rows and columns becomes one square with all its text."""
+    rows, columns = game.board_shape
+    lines = [line.split() for line in game.draw(state).splitlines() if line.strip()]
+    if len(lines) < rows or any(len(line) < columns for line in lines[:rows]):
+        return Drawing(1, 1, ["\N{NO-BREAK SPACE}".join(word for line in lines for word in line)], [""], [""])
+    left = [" ".join(line[: len(line) - columns]) for line in lines[:rows]]
+    below = lines[rows][-columns:] if len(lines) > rows else [""] * columns
+    men = [man for line in lines[:rows] for man in line[len(line) - columns :]]
+    return Drawing(rows, columns, men, left, below)
+
+
+def look_of(game: Game) -> Look:
+    """The game's look; plain squares and discs for x and o where it has none of its own."""
+    return _LOOKS.get(game.name, _plain_look)()
+
+
+def shapes_svg(look: Look) -> str:
+    """An invisible element with the shapes, to which boards refer as `#man-SYMBOL`."""
+    shapes = "".join(f'<g id="man-{escape(symbol)}">{shape}</g>' for symbol, shape in look.shapes.items())
+    return f'<svg class="shapes" width="0" height="0" aria-hidden="true"><defs>{shapes}</defs></svg>'
+
+
+def board_svg(drawn: Drawing, look: Look) -> str:
+    """The board with its men, each in a group `men` that a script may fill again."""
+    left, below = (_MARGIN if any(labels) else 0 for labels in (drawn.left, drawn.below))
+    width, height = left + SQUARE * drawn.columns, SQUARE * drawn.rows + below
+    squares = "".join(
+        f'<rect class="{"dark" if look.checkered and (row + column) % 2 else "light"}" x="{left + SQUARE * column}" '
+        f'y="{SQUARE * row}" width="{SQUARE}" height="{SQUARE}"/>'
+        for row in range(drawn.rows)
+        for column in range(drawn.columns)
+    )
+    labels = "".join(_text(label, left / 2, SQUARE * (row + 0.5)) for row, label in enumerate(drawn.left))
+    labels += "".join(_text(label, left + SQUARE * (n + 0.5), height - below / 2) for n, label in enumerate(drawn.below))
+    men = "".join(
+        _man(man, SQUARE * (index % drawn.columns), SQUARE * (index // drawn.columns), look)
+        for index, man in enumerate(drawn.men)
+        if man != _EMPTY
+    )
+    return (
+        f'<svg class="board" viewBox="0 0 {width} {height}" role="img" aria-label="the board">'
+        f'{squares}<g class="labels">{labels}</g><g class="men" transform="translate({left} 0)">{men}</g></svg>'
+    )
+
+
+def _man(symbol: str, x: int, y: int, look: Look) -> str:
+    if symbol in look.shapes:
+        return f'<use href="#man-{escape(symbol)}" x="{x}" y="{y}"/>'
+    return _text(symbol, x + SQUARE / 2, y + SQUARE / 2)
+
+
+def _text(text: str, x: float, y: float) -> str:
+    return f'<text x="{x:g}" y="{y:g}">{escape(text)}</text>' if text else ""
+
+
+def _plain_look() -> Look:
+    disc = '<circle cx="22.5" cy="22.5" r="{}" class="{}"/>'
+    return Look(False, {"x": disc.format(17, "first-man"), "o": disc.format(17, "second-man") + disc.format(8, "hole")})
+
+
+def _chess_look() -> Look:
+    import chess.svg  # here, since other games do without
+
+    shapes = {symbol: shape.replace(f'id="{_name(shape)}" ', "") for symbol, shape in chess.svg.PIECES.items()}
+    return Look(True, shapes)
+
+
+def _name(shape: str) -> str:
+    return shape.split('id="', 1)[1].split('"', 1)[0]
+
+
+_LOOKS: Dict[str, Callable[[], Look]] = {"chess": _chess_look}
+"""Games that look another way than plain squares and discs."""

@@ -1,0 +1,210 @@
+"""The page itself: one HTML file that needs nothing else, from what the other parts found."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timezone
+from html import escape
+from pathlib import Path
+from typing import Any, Dict, Iterator, Mapping, Sequence, Tuple
+
+from pawnzero import __version__
+from pawnzero.config import SETTINGS
+from pawnzero.games import get_game
+from pawnzero.report.boards import board_svg, drawing, look_of, shapes_svg
+from pawnzero.report.charts import PICTURES, Picture
+from pawnzero.report.games import ShownGame
+from pawnzero.report.headline import Headline
+from pawnzero.report.sources import Run, number
+
+_DATA = Path(__file__).parent.parent / "data"
+_BUTTONS = (
+    ("start", "«", "to the start"),
+    ("back", "‹", "one move back"),
+    ("next", "›", "one move on"),
+    ("end", "»", "to the end"),
+)
+
+Tile = Tuple[str, str, str]
+
+
+def page(run: Run, told: Headline, pictures: Mapping[str, str], games: Sequence[ShownGame]) -> str:
+    """The whole page. `pictures` are the charts that could be drawn, as SVG by name."""
+    body = [
+        *_opening(run, told),
+        *(_section(title, shown, pictures) for title, shown in PICTURES.items()),
+        *_games(run, games),
+        *_settings(run),
+        f"<footer>Written by pawnzero {__version__} from {escape(str(run.agent.directory))}, {_now()}.</footer>",
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
+        f"<title>{escape(run.agent.name)}: how it is going</title>\n"
+        f"<style>\n{_data('report.css')}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(part for part in body if part)
+        + f"\n</main>\n<script>\n{_data('report.js')}</script>\n</body>\n</html>\n"
+    )
+
+
+def _tiles(run: Run) -> Iterator[Tile]:
+    """The figures that matter, as (name, value, remark)."""
+    finished, outside = len(run.agent.metadata["iterations"]), run.agent.metadata.get("games_outside_iterations", 0)
+    yield "iterations", f"{finished:,}", f"in {run.hours:.1f} hours" if run.hours >= 1 else f"in {60 * run.hours:.0f} minutes"
+    yield (
+        "games of their self-play",
+        f"{run.games:,}",
+        f"{run.positions:,} positions" + (f", {outside:,} games more" * bool(outside)),
+    )
+    yield "training steps", f"{run.steps:,}", ""
+    if run.matches:
+        match = run.matches[-1]
+        bounds = [number(match.get(name)) for name in ("score_low", "score_high")]
+        span = f"{bounds[0]:.2f} to {bounds[1]:.2f}, " if None not in bounds else ""
+        yield "score of the last match", f"{match['score']:.2f}", f"{span}{match['games']:.0f} games"
+        yield "promotions", f"{sum(row.get('promoted') is True for row in run.matches):,}", f"of {len(run.matches):,} matches"
+    losses = [number(run.training[-1].get(name)) for name in ("policy_loss", "value_loss")] if run.training else [None]
+    if None not in losses:
+        yield (
+            "policy and value loss",
+            " + ".join(f"{loss:.2f}" for loss in losses),
+            f"nats, at step {run.training[-1]['step']:,}",
+        )
+    draws, length = run.series("selfplay", "draw_rate"), run.series("selfplay", "mean_plies")
+    if draws and length:
+        yield "drawn in the last self-play", f"{100 * draws[-1][1]:.0f} %", f"games of {length[-1][1]:.0f} plies"
+    speed = run.series("selfplay", "nodes_per_second")
+    if speed:
+        yield "simulations a second", f"{speed[-1][1]:,.0f}", "in the last self-play"
+
+
+def _opening(run: Run, told: Headline) -> Iterator[str]:
+    """Name, verdict, where it stands, alarms, what is missing, and the figures that matter."""
+    yield f"<h1>{escape(run.agent.name)} · {escape(run.agent.game.replace('_', ' '))} · is it getting stronger?</h1>"
+    first, colon, rest = told.sentence.partition(":")
+    yield f'<p class="verdict">{f"<b>{escape(first)}:</b>{escape(rest)}" if colon else escape(told.sentence)}</p>'
+    if told.caveat:
+        yield f'<p class="quiet">{escape(told.caveat)}</p>'
+    yield f'<p class="quiet">{escape(_standing(run))}</p>'
+    if run.alarms:
+        items = "".join(f"<li>Iteration {iteration}: {escape(text)}</li>" for iteration, text in run.alarms)
+        yield f'<div class="alarms"><b>Alarms</b><ul>{items}</ul></div>'
+    yield '<dl class="tiles">' + "".join(map(_tile, _tiles(run))) + "</dl>"
+    if run.missing:
+        items = "".join(f"<li>{_with_code(text)}</li>" for text in run.missing)
+        yield f'<div class="missing"><p>Not on this page:</p><ul>{items}</ul></div>'
+
+
+def _tile(tile: Tile) -> str:
+    name, value, remark = map(escape, tile)
+    return f'<div class="tile"><dt>{name}</dt><dd>{value}{f"<small>{remark}</small>" if remark else ""}</dd></div>'
+
+
+def _with_code(text: str) -> str:
+    """Text in which a command stands between backticks."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))
+
+
+def _standing(run: Run) -> str:
+    """Which iteration is under way, and how far it is."""
+    if run.under_way is None:
+        return f"No iteration is under way; the next is {run.agent.metadata['next_iteration']}."
+    told = f"Iteration {run.under_way.get('iteration')} is under way, at {run.under_way.get('name')}"
+    if run.so_far:
+        told += f": {run.so_far.get('games', 0):,} games with {run.so_far.get('positions', 0):,} positions so far"
+    return told + "."
+
+
+def _section(title: str, shown: Sequence[Picture], pictures: Mapping[str, str]) -> str:
+    """A section's charts; nothing where none could be drawn."""
+    figures = "".join(
+        f'<figure class="{"wide" if picture.wide else "half"}" id="{picture.name}"><figcaption><h3>{escape(picture.title)}</h3>'
+        f'<p>{escape(picture.healthy)}</p></figcaption><div class="chart">{pictures[picture.name]}</div></figure>\n'
+        for picture in shown
+        if picture.name in pictures
+    )
+    return f'<h2>{escape(title)}</h2>\n<div class="charts">\n{figures}</div>' if figures else ""
+
+
+def _games(run: Run, games: Sequence[ShownGame]) -> Iterator[str]:
+    if not games:
+        return
+    yield "<h2>Games</h2>"
+    yield '<p class="quiet">Step with the buttons, the arrow keys or a click on a move. Moves that were given are grey.</p>'
+    yield shapes_svg(look_of(get_game(run.agent.game)))
+    yield '<div class="games">' + "\n".join(map(_game, games)) + "</div>"
+
+
+def _game(shown: ShownGame) -> str:
+    game = shown.line.game
+    drawn = drawing(game, shown.line.state)
+    buttons = "".join(
+        f'<button type="button" data-to="{to}" aria-label="{told}">{sign}</button>' for to, sign, told in _BUTTONS
+    )
+    outlook = '<div class="outlook"><i></i><i></i><i></i></div><p class="expects"></p>' if any(shown.outlook) else ""
+    data = json.dumps(shown.to_json(), separators=(",", ":")).replace("<", "\\u003c").replace("&", "\\u0026")
+    return (
+        f'<article class="game" data-columns="{drawn.columns}" tabindex="0"><header><h3>{escape(shown.title)}</h3>'
+        f"<p>{escape(shown.story)}</p></header><div>{board_svg(drawn, look_of(game))}"
+        f'<div class="controls">{buttons}<output></output></div>{outlook}</div>'
+        f'<ol class="moves">{"".join(_moves(shown))}</ol><script type="application/json">{data}</script></article>'
+    )
+
+
+def _moves(shown: ShownGame) -> Iterator[str]:
+    """The moves as buttons, two by two with their number."""
+    kinds = ("given", "chosen")
+    buttons = [
+        f'<button type="button" class="{kinds[ply >= shown.given]}">{escape(move)}</button>'
+        for ply, move in enumerate(shown.moves)
+    ]
+    for first in range(0, len(buttons), 2):
+        yield f'<li><span class="count">{first // 2 + 1}.</span>{"".join(buttons[first : first + 2])}</li> '
+
+
+def _settings(run: Run) -> Iterator[str]:
+    """What was last used: first what is not the default, the rest folded away."""
+    used = dict(_flat(run.agent.metadata.get("config") or {}, ""))
+    changed = {key: value for key, value in used.items() if key not in SETTINGS or value != SETTINGS[key].default}
+    yield "<h2>Settings last used</h2>"
+    yield _table(changed) if changed else "<p>All are the defaults.</p>"
+    rest = {key: value for key, value in used.items() if key not in changed}
+    if rest:
+        yield f"<details><summary>{len(rest)} settings at their defaults</summary>{_table(rest)}</details>"
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[Tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _table(values: Dict[str, Any]) -> str:
+    rows = "".join(
+        f'<tr><td><code>{escape(key)}</code></td><td class="value">{escape(_written(value))}</td>'
+        f'<td class="value">{escape(_default(key))}</td><td>{escape(SETTINGS[key].help if key in SETTINGS else "")}</td></tr>'
+        for key, value in values.items()
+    )
+    return (
+        '<div class="table"><table><thead><tr><th>setting</th><th>value</th><th>default</th><th>what it is</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _default(key: str) -> str:
+    return _written(SETTINGS[key].default) if key in SETTINGS else "–"
+
+
+def _data(name: str) -> str:
+    return (_DATA / name).read_text(encoding="utf-8")
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,191 @@
+"""What an agent's files say of its run, and what is missing: everything a report shows, read without writing or locking.
+
+An agent may be trained meanwhile: its JSON files are replaced whole, and of a table that is being added to the last line is
+left out until it has its end. A file that is missing or cannot be read leaves a sentence in `missing` and no more.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from pawnzero.agent import Agent
+from pawnzero.errors import PawnzeroError
+from pawnzero.files import read_json
+
+LADDER_FORMAT = 1
+
+_TEXTS = ("time", "opponent")
+"""Columns of arena.csv that are no numbers."""
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its files tell it.
+
+    agent:      whose it is
+    iterations: what each iteration found, oldest first, as metadata.json has it; one under way is the last once its self-play
+                is done
+    under_way:  metadata's `stage`: the iteration that is not finished, its stage and what it has found; None between iterations
+    so_far:     games and positions that the self-play under way has finished; None where none is
+    training:   records of train.json in order of their steps
+    matches:    rows of arena.csv, oldest first: numbers, texts, `promoted` true or false, `pairs` five counts; None for what is
+                empty
+    ladder:     ladder.json as it stands; None where there is none
+    missing:    a sentence for each thing that could not be shown
+    """
+
+    agent: Agent
+    iterations: List[Dict[str, Any]]
+    under_way: Optional[Dict[str, Any]]
+    so_far: Optional[Dict[str, Any]]
+    training: List[Dict[str, Any]]
+    matches: List[Dict[str, Any]]
+    ladder: Optional[Dict[str, Any]]
+    missing: List[str]
+
+    @property
+    def alarms(self) -> List[Tuple[int, str]]:
+        """(iteration, text) of what the iterations were alarmed by, the newest first."""
+        found = [(one["iteration"], str(text)) for one in self.iterations for text in one.get("alarms") or []]
+        return found[::-1]
+
+    @property
+    def positions(self) -> int:
+        """Positions of all iterations' self-play."""
+        return int(sum(value for _, value in self.series("selfplay", "positions")))
+
+    @property
+    def games(self) -> int:
+        """Games of all iterations' self-play."""
+        return int(sum(value for _, value in self.series("selfplay", "games")))
+
+    @property
+    def hours(self) -> float:
+        """Wall-clock hours of the finished iterations."""
+        return sum(number(one.get("seconds")) or 0.0 for one in self.iterations) / 3600
+
+    @property
+    def steps(self) -> int:
+        """Training steps made."""
+        logged = [int(record["step"]) for record in self.training[-1:]]
+        return max(logged + [int(value) for _, value in self.series("train", "step")], default=0)
+
+    def series(self, stage: str, name: str) -> List[Tuple[int, float]]:
+        """(iteration, value) of a figure that a stage of the iterations found; those without it are left out."""
+        pairs = [(one["iteration"], number((one.get(stage) or {}).get(name))) for one in self.iterations]
+        return [(iteration, value) for iteration, value in pairs if value is not None]
+
+
+def read_run(agent: Agent) -> Run:
+    """All that the agent's files say of its run."""
+    missing: List[str] = []
+    under_way = agent.metadata.get("stage")
+    return Run(
+        agent=agent,
+        iterations=list(_iterations(agent.metadata["iterations"], under_way)),
+        under_way=under_way if isinstance(under_way, dict) else None,
+        so_far=agent.metadata.get("selfplay_so_far"),
+        training=_training(agent.experiments / "train.json", missing),
+        matches=_matches(agent.experiments / "arena.csv", missing),
+        ladder=_ladder(agent, missing),
+        missing=missing,
+    )
+
+
+def number(value: Any) -> Optional[float]:
+    """`value` where it is a finite number, else None."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    return None
+
+
+def _iterations(finished: List[Any], under_way: Any) -> Iterator[Dict[str, Any]]:
+    found = under_way.get("found") if isinstance(under_way, dict) else None
+    begun = [found] if isinstance(found, dict) and "selfplay" in found else []
+    for one in finished + begun:
+        if isinstance(one, dict) and isinstance(one.get("iteration"), int):
+            yield one
+
+
+def _training(path: Path, missing: List[str]) -> List[Dict[str, Any]]:
+    records = _json(path, list, "Nothing has been trained yet", missing) or []
+    sound = [record for record in records if isinstance(record, dict) and number(record.get("step")) is not None]
+    if len(sound) < len(records):
+        missing.append(f"{path.name}: {len(records) - len(sound)} of {len(records)} records have no step and are left out.")
+    return sorted(sound, key=lambda record: int(record["step"]))
+
+
+def _ladder(agent: Agent, missing: List[str]) -> Optional[Dict[str, Any]]:
+    path = agent.experiments / "ladder.json"
+    why = f"No ladder has been played: `pawnzero ladder {agent.directory}` measures the checkpoints against fixed players"
+    ladder = _json(path, dict, why, missing)
+    if ladder is None:
+        return None
+    players = ladder.get("players")
+    if ladder.get("format") != LADDER_FORMAT or not isinstance(players, list):
+        missing.append(f"{path.name}: format {ladder.get('format')!r}, expected {LADDER_FORMAT} with a list of players.")
+        return None
+    named = [player for player in players if isinstance(player, dict) and isinstance(player.get("name"), str)]
+    return {**ladder, "players": named}
+
+
+def _json(path: Path, kind: type, without: str, missing: List[str]) -> Any:
+    """What the file holds, of that kind; None, with a sentence in `missing`, where it does not."""
+    if not path.exists():
+        missing.append(f"{without} ({path.name} is not there).")
+        return None
+    try:
+        value = read_json(path)
+    except PawnzeroError as error:
+        missing.append(f"{error}.")
+        return None
+    if not isinstance(value, kind):
+        missing.append(f"{path}: expected a JSON {'array' if kind is list else 'object'}.")
+        return None
+    return value
+
+
+def _matches(path: Path, missing: List[str]) -> List[Dict[str, Any]]:
+    if not path.exists():
+        missing.append(f"No match has been played yet ({path.name} is not there).")
+        return []
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        missing.append(f"{path}: cannot be read ({error.strerror}).")
+        return []
+    whole = text[: text.rfind("\n") + 1]
+    rows = [row for row in map(_match, csv.DictReader(whole.splitlines())) if row is not None]
+    lost = len(text.splitlines()) - 1 - len(rows)
+    if lost > 0:
+        missing.append(f"{path.name}: {lost} of {lost + len(rows)} rows are not whole and are left out.")
+    elif not rows:
+        missing.append(f"{path.name}: holds no match.")
+    return rows
+
+
+def _match(row: Mapping[Any, Any]) -> Optional[Dict[str, Any]]:
+    """A row of arena.csv with its values; None where what a report relies on is not there."""
+    found: Dict[str, Any] = {}
+    for name, cell in row.items():
+        if isinstance(name, str) and isinstance(cell, str):
+            found[name] = (cell or None) if name in _TEXTS else _value(name, cell)
+    whole = all(number(found.get(name)) is not None for name in ("games", "wins", "draws", "losses", "score"))
+    return found if whole else None
+
+
+def _value(name: str, cell: str) -> Any:
+    if cell in ("true", "false"):
+        return cell == "true"
+    try:
+        if name == "pairs":
+            return [int(count) for count in cell.split()]
+        return float(cell) if cell else None
+    except ValueError:
+        return cell

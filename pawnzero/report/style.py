@@ -1,0 +1,165 @@
+"""How a chart is drawn: matplotlib figures in one calm style, as a PNG file or as SVG that takes the page's own colours.
+
+Nothing of matplotlib is imported before a chart is asked for; where it is not installed, ModuleNotFoundError says so then.
+Colours are those of Okabe and Ito ("Color Universal Design", 2008), which most colour-blind people tell apart; where lines
+cross they differ in dash or marker as well.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+
+from pawnzero.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS: Dict[str, str] = {
+    "ink": "#20242c",
+    "quiet": "#69707d",
+    "grid": "#e3e6ea",
+    "paper": "#fefefe",
+    "blue": "#0072b2",
+    "orange": "#e69f00",
+    "green": "#009e73",
+    "red": "#d55e00",
+    "sky": "#56b4e9",
+    "pink": "#cc79a7",
+    "grey": "#9aa0aa",
+    "yellow": "#e8d93f",
+}
+"""Colours on light paper by name. In SVG each is the page's variable of that name (`--blue`): dark paper has its own."""
+
+SERIES = ("blue", "orange", "green", "red", "sky", "pink", "grey", "yellow")
+"""Names of the colours that tell series apart, in the order in which they are given out."""
+
+HALF = (5.3, 3.0)
+WIDE = (10.9, 3.2)
+"""Sizes of charts, in inches: beside another one, or across the page."""
+
+_PNG_DPI = 150
+_GAP = 0.055
+"""Least distance between two labels at the right edge, as a share of the axis."""
+_LABEL = 32
+"""Characters of a label at the right edge; longer ones are cut."""
+
+
+@contextmanager
+def style(name: str) -> Iterator[None]:
+    """Draw and save inside: the settings of every chart. `name` makes the ids in its SVG its own."""
+    import matplotlib
+
+    settings: Dict[Any, Any] = {
+        "axes.edgecolor": COLOURS["quiet"],
+        "axes.facecolor": "none",
+        "axes.grid": True,
+        "axes.grid.axis": "y",
+        "axes.axisbelow": True,
+        "axes.labelcolor": COLOURS["quiet"],
+        "axes.labelsize": 9,
+        "axes.spines.left": False,
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlecolor": COLOURS["ink"],
+        "axes.titlelocation": "left",
+        "axes.titlesize": 10,
+        "figure.constrained_layout.use": True,
+        "figure.facecolor": COLOURS["paper"],
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "grid.color": COLOURS["grid"],
+        "grid.linewidth": 0.8,
+        "legend.fontsize": 9,
+        "legend.frameon": False,
+        "legend.labelcolor": COLOURS["ink"],
+        "lines.linewidth": 1.8,
+        "lines.markersize": 4.5,
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "text.color": COLOURS["ink"],
+        "xtick.color": COLOURS["quiet"],
+        "ytick.color": COLOURS["quiet"],
+        "ytick.left": False,
+    }
+    with matplotlib.rc_context(settings):
+        yield
+
+
+def axes(size: Tuple[float, float], columns: int = 1, share_y: bool = False) -> Tuple[Figure, List[Axes]]:
+    """A figure of `size` inches with so many charts in a row."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size)
+    return figure, list(figure.subplots(1, columns, sharey=share_y, squeeze=False)[0])
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Replace `path` by the picture, whose layout is settled with that. Raises PawnzeroError where it cannot be written."""
+    with replacing(path) as stream:
+        figure.savefig(stream, format="png", dpi=_PNG_DPI)
+    figure.set_layout_engine("none")
+
+
+def as_svg(figure: Figure) -> str:
+    """The picture as an `<svg>` element for a page that has a CSS variable for each of COLOURS; without outside references."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", transparent=True)
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns:xlink="[^"]*"| (?:width|height)="[\d.]+pt"| version="[\d.]+"', "", text, count=4)
+    text = re.sub(r' id="[A-Za-z.]+[\dA-Za-z]*_\d+"', "", text)  # the same in every figure, and nothing refers to them
+    text = text.replace("xlink:href", "href")
+    for name, colour in COLOURS.items():
+        text = text.replace(colour, f"var(--{name})")
+    return text
+
+
+def with_interval(
+    place: Axes, xs: Sequence[float], rows: Sequence[Mapping[str, Any]], name: str, colour: str, line: bool = True
+) -> None:
+    """Points of `name`, joined by a `line`, with bars from `name`_low to `name`_high; a bound that is None is not drawn."""
+    ys = [row[name] for row in rows]
+    low = [max(0.0, y - row[f"{name}_low"]) if row.get(f"{name}_low") is not None else 0.0 for y, row in zip(ys, rows)]
+    high = [max(0.0, row[f"{name}_high"] - y) if row.get(f"{name}_high") is not None else 0.0 for y, row in zip(ys, rows)]
+    place.errorbar(xs, ys, yerr=[low, high], color=colour, fmt="o-" if line else "none", elinewidth=1.1, capsize=2.5)
+
+
+def plain_ticks(axis: Any, whole: bool = False) -> None:
+    """Tick labels as people write them (0.5, 20 k, 1.5 M); `whole`: only at whole numbers."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(nbins=6, integer=whole))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+
+
+def short_number(value: float) -> str:
+    """A number with few digits: 0.25, 640, 12.5 k, 3 M."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.4g}\N{NARROW NO-BREAK SPACE}{letter}"
+    return f"{value:.4g}"
+
+
+def label_right(place: Axes, labels: Sequence[Tuple[float, str]]) -> None:
+    """Names beside the right edge at their heights, moved apart where they would overlap; `labels` from the lowest up."""
+    bottom, top = place.get_ylim()
+    last = -1.0
+    for height, name in labels:
+        share = max((height - bottom) / (top - bottom), last + _GAP)
+        last = share
+        place.annotate(
+            name if len(name) <= _LABEL else name[: _LABEL - 1] + "…",
+            (1.0, share),
+            xycoords="axes fraction",
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color=COLOURS["quiet"],
+        )

@@ -1,0 +1,77 @@
+"""How a report comes about: files are read, charts drawn, games chosen, and all of it written into `experiments`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Dict, Tuple
+
+from pawnzero.agent import Agent
+from pawnzero.errors import PawnzeroError
+from pawnzero.files import replacing
+from pawnzero.report.charts import PICTURES
+from pawnzero.report.games import shown_games
+from pawnzero.report.headline import headline
+from pawnzero.report.page import page
+from pawnzero.report.sources import Run, read_run
+from pawnzero.report.style import as_svg, style, write_png
+
+
+def write_report(agent: Agent) -> Dict[str, Any]:
+    """Write `experiments/report.html` and `experiments/report/*.png`; returns what the page shows, as figures.
+
+    Of the agent's own files none is written and no lock is taken: it may be trained meanwhile. Without matplotlib the page has
+    no charts and says so. Raises PawnzeroError where the page cannot be written.
+    """
+    run = read_run(agent)
+    told = headline(run)
+    svgs, files = _draw(run, agent.experiments / "report")
+    games = shown_games(agent, run.missing)
+    html = agent.experiments / "report.html"
+    with replacing(html) as stream:
+        stream.write(page(run, told, svgs, games).encode())
+    return {
+        "agent": agent.name,
+        "game": agent.game,
+        "html": html,
+        "pictures": list(files.values()),
+        "answer": told.answer,
+        "headline": told.sentence,
+        "iterations": len(agent.metadata["iterations"]),
+        "games": run.games,
+        "positions": run.positions,
+        "steps": run.steps,
+        "hours": run.hours,
+        "matches": len(run.matches),
+        "ladder_players": len((run.ladder or {}).get("players", [])),
+        "replayed_games": len(games),
+        "alarms": [{"iteration": iteration, "text": text} for iteration, text in run.alarms],
+        "missing": run.missing,
+    }
+
+
+def _draw(run: Run, folder: Path) -> Tuple[Dict[str, str], Dict[str, Path]]:
+    """The charts there is something to draw for, as SVG and as files, by name. A file that an earlier report left of one that
+    there is nothing to draw for is removed."""
+    svgs: Dict[str, str] = {}
+    files: Dict[str, Path] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PawnzeroError(f"{folder}: cannot be written ({error.strerror})") from None
+    for picture in (picture for section in PICTURES.values() for picture in section):
+        path = folder / f"{picture.name}.png"
+        try:
+            with style(picture.name):
+                figure = picture.draw(run)
+                if figure is not None:
+                    write_png(figure, path)
+                    svgs[picture.name], files[picture.name] = as_svg(figure), path
+                elif path.exists():
+                    path.unlink()
+        except ModuleNotFoundError as error:
+            if error.name != "matplotlib":
+                raise
+            run.missing.append(f"charts: the package matplotlib is not installed; `{sys.executable} -m pip install matplotlib`")
+            break
+    return svgs, files

@@ -1,0 +1,240 @@
+"""`pawnzero report`: a page that stands alone, shows what the files say at any stage of a run, and says what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import pytest
+
+from pawnzero.agent import Agent
+from pawnzero.files import write_json
+from pawnzero.report import write_report
+from tests.report.invented import invent, ladder
+
+pytest.importorskip("matplotlib", reason="the report's charts need matplotlib (pip install matplotlib)")
+
+CHARTS = {"ladder", "arena", "losses", "entropy", "results", "endings", "length", "openings", "throughput"}
+_VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class _Reader(HTMLParser):
+    """Checks that every element is closed in its order, and keeps attributes and the text that a reader sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: List[str] = []
+        self.ids: List[str] = []
+        self.references: List[str] = []
+        self.words: List[str] = []
+
+    def handle_starttag(self, tag: str, attrs: List[Tuple[str, Optional[str]]]) -> None:
+        assert tag not in ("link", "iframe", "object", "embed")
+        if tag not in _VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(str(value))
+            if name in ("href", "src", "srcset", "data", "xlink:href"):
+                self.references.append(str(value))
+
+    def handle_startendtag(self, tag: str, attrs: List[Tuple[str, Optional[str]]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+
+@pytest.fixture
+def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """matplotlib is not installed: the pages of tests that are not about charts come sooner."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+
+def read(path: Path) -> Tuple[str, str]:
+    """The page's source and what a reader sees of it, proved to be well-formed and to stand alone."""
+    source = path.read_text(encoding="utf-8")
+    reader = _Reader()
+    reader.feed(source)
+    reader.close()
+    assert reader.open == []
+    assert len(reader.ids) == len(set(reader.ids))
+    assert set(re.findall(r"\w+://[^\s\"'<>)]*", source)) <= {"http://www.w3.org/2000/svg"}
+    assert "@import" not in source
+    assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", source))
+    assert all(target[0] == "#" and target[1:] in reader.ids for target in reader.references)
+    return source, " ".join("".join(reader.words).split())
+
+
+def test_a_real_agent_after_its_first_iteration(cli: Any, agent_dir: Path) -> None:
+    found = cli("report", agent_dir, "--json").json()
+    arena = json.loads((agent_dir / "experiments" / "last_arena.json").read_text())
+    record = json.loads((agent_dir / "experiments" / "train.json").read_text())[-1]
+    assert found["html"] == str(agent_dir / "experiments" / "report.html")
+    assert {Path(path).stem for path in found["pictures"]} == CHARTS - {"ladder"}
+    assert all(Path(path).read_bytes().startswith(b"\x89PNG") for path in found["pictures"])
+    assert (found["game"], found["iterations"], found["games"], found["steps"], found["matches"]) == ("chess", 1, 3, 4, 1)
+    assert (found["answer"], found["alarms"]) == ("not shown", [])
+    assert ["ladder.json" in sentence for sentence in found["missing"]] == [True]
+    _, shown = read(Path(found["html"]))
+    assert f"{record['policy_loss']:.2f} + {record['value_loss']:.2f}" in shown
+    assert f"{arena['score']:.2f} {arena['score_low']:.2f} to {arena['score_high']:.2f}, 2 games".replace(
+        " ", ""
+    ) in shown.replace(" ", "")
+    assert found["headline"].partition(":")[2] in shown
+    assert "untrained net" in found["headline"]
+    assert "mcts_sims" in shown
+
+
+def test_a_long_run_with_ladder_and_alarms(tmp_path: Path) -> None:
+    agent = invent(tmp_path, 50)
+    write_json(agent.experiments / "ladder.json", ladder())
+    with agent.lock():
+        iterations = agent.metadata["iterations"]
+        iterations[41]["alarms"] = ["draws <at> 99 % & rising"]
+        agent.update(iterations=iterations)
+    found = write_report(agent)
+    assert {path.stem for path in found["pictures"]} == CHARTS
+    assert (found["missing"], found["replayed_games"], found["ladder_players"]) == ([], 3, 5)
+    assert found["alarms"] == [{"iteration": 41, "text": "draws <at> 99 % & rising"}]
+    source, shown = read(found["html"])
+    assert found["headline"] == (
+        "Yes: on the ladder the net of step 200 stands 120 Elo above that of step 20 (95 % interval: +78 to +162)."
+    )
+    assert "Iteration 41: draws <at> 99 % & rising" in shown
+    assert f"{sum(1200 + number for number in range(50)):,} positions" in shown
+    for text in ("opponent policy loss", "fairymax & co", "in 1.0 hours", "4,370"):
+        assert text in shown, text
+    assert source.count('<article class="game"') == 3
+    assert len(source) < 1_500_000
+
+
+def test_before_the_first_iteration(tmp_path: Path) -> None:
+    found = write_report(invent(tmp_path, 0))
+    assert (found["answer"], found["iterations"], found["pictures"], found["replayed_games"]) == ("not measured", 0, [], 1)
+    _, shown = read(found["html"])
+    for name in ("train.json", "arena.csv", "ladder.json"):
+        assert f"({name} is not there)" in shown
+
+
+def test_an_agent_without_any_file_but_its_metadata(tmp_path: Path, no_charts: None) -> None:
+    agent = invent(tmp_path, 0, "tic_tac_toe")
+    agent.replay.unlink()
+    agent.experiments.rmdir()
+    found = write_report(agent)
+    assert "No game to replay: neither a match nor self-play has left one." in found["missing"]
+    read(found["html"])
+
+
+@pytest.mark.parametrize("stage", ["selfplay", "train", "arena"])
+def test_in_the_middle_of_an_iteration(tmp_path: Path, stage: str, no_charts: None) -> None:
+    agent = invent(tmp_path, 2)
+    done: Dict[str, Any] = {"iteration": 2, "started": 0.0}
+    if stage != "selfplay":
+        done["selfplay"] = {**agent.metadata["iterations"][0]["selfplay"], "games": 7}
+    with agent.lock():
+        so_far = {"games": 7, "positions": 111} if stage == "selfplay" else None
+        agent.update(stage={"iteration": 2, "name": stage, "found": done}, selfplay_so_far=so_far)
+    found = write_report(agent)
+    assert found["games"] == (120 if stage == "selfplay" else 127)
+    _, shown = read(found["html"])
+    assert f"Iteration 2 is under way, at {stage}" in shown
+    assert ("7 games with 111 positions so far" in shown) == (stage == "selfplay")
+
+
+@pytest.mark.parametrize("name", ["train.json", "arena.csv", "last_arena.pgn", "ladder.json", "replay.pt"])
+@pytest.mark.parametrize("damage", ["missing", "torn", "empty"])
+def test_a_file_that_is_missing_or_torn_is_said_and_the_rest_is_shown(
+    tmp_path: Path, name: str, damage: str, no_charts: None
+) -> None:
+    agent = invent(tmp_path, 3)
+    write_json(agent.experiments / "ladder.json", ladder())
+    whole = write_report(agent)
+    path = agent.replay if name == "replay.pt" else agent.experiments / name
+    if damage == "missing":
+        path.unlink()
+    else:
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) - 40] if damage == "torn" else b"")
+    found = write_report(agent)
+    read(found["html"])
+    lost = {"train.json": "steps", "arena.csv": "matches", "ladder.json": "ladder_players"}.get(name, "replayed_games")
+    same = {"iterations", "games", "matches", "ladder_players", "replayed_games"} - {lost}
+    assert {key: found[key] for key in same} == {key: whole[key] for key in same}
+    if (name, damage) == ("last_arena.pgn", "torn"):
+        return  # only the last game ended there, and it is not among those that are shown
+    if lost != "steps":  # the iterations know them too
+        assert found[lost] < whole[lost]
+    if damage != "missing" or lost != "replayed_games":
+        assert any(name in sentence for sentence in found["missing"]), found["missing"]
+
+
+def test_a_chart_with_nothing_to_draw_leaves_no_old_picture(tmp_path: Path) -> None:
+    agent = invent(tmp_path, 1)
+    folder = agent.experiments / "report"
+    write_report(agent)
+    assert {path.stem for path in folder.iterdir()} == CHARTS - {"ladder"}
+    (agent.experiments / "train.json").unlink()
+    found = write_report(agent)
+    assert {path.stem for path in folder.iterdir()} == CHARTS - {"ladder", "losses", "entropy"}
+    assert {path.stem for path in found["pictures"]} == {path.stem for path in folder.iterdir()}
+
+
+def test_files_of_another_shape_are_said(tmp_path: Path, no_charts: None) -> None:
+    agent = invent(tmp_path, 2)
+    write_json(agent.experiments / "ladder.json", {**ladder(), "format": 2})
+    write_json(agent.experiments / "train.json", [{"loss": 1.0}, 7, {"step": 3, "policy_loss": None, "value_loss": 0.5}])
+    found = write_report(agent)
+    assert any("ladder.json: format 2, expected 1" in sentence for sentence in found["missing"])
+    assert any("train.json: 2 of 3 records" in sentence for sentence in found["missing"])
+    read(found["html"])
+
+
+def test_it_reads_beside_the_process_that_trains(tmp_path: Path) -> None:
+    agent = invent(tmp_path, 1)
+
+    def digests() -> Dict[str, str]:
+        files = (path for path in sorted(agent.directory.rglob("*")) if path.is_file() and "report" not in str(path))
+        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    with agent.lock():
+        before = digests()
+        found = write_report(Agent.open(agent.directory))
+        assert digests() == before
+    assert found["html"].exists()
+
+
+def test_without_matplotlib_the_page_has_no_charts_and_says_why(cli: Any, tmp_path: Path, no_charts: None) -> None:
+    agent = invent(tmp_path, 2)
+    shown = cli("report", agent.directory)
+    assert shown.code == 0
+    assert [line for line in shown.out.splitlines() if line.endswith("-m pip install matplotlib`")]
+    source, text = read(agent.experiments / "report.html")
+    assert "matplotlib is not installed" in text
+    assert "<figure" not in source
+    assert source.count('<article class="game"') == 3
+
+
+def test_no_agent_is_one_line(cli: Any, tmp_path: Path) -> None:
+    assert "no agent here" in cli("report", tmp_path / "None").error()
+
+
+def test_names_from_files_are_text_and_nothing_else(tmp_path: Path, no_charts: None) -> None:
+    agent = invent(tmp_path, 1)
+    path = agent.experiments / "last_arena.pgn"
+    path.write_text(re.sub(r'\[White "[^"]*"\]', '[White "</script><b>A</b> & co"]', path.read_text()))
+    source, shown = read(write_report(agent)["html"])
+    assert "</script><b>A</b> & co against" in unescape(shown)
+    assert "<b>A</b>" not in source
