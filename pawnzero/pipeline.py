@@ -37,7 +37,8 @@ def run_iteration(
     use_amp: bool = False,
     progress: Optional[Progress] = None,
 ) -> Dict[str, Any]:
-    """Do one iteration, or the rest of it. Returns what each stage found: iteration, selfplay, train, arena, promoted.
+    """Do one iteration, or the rest of it. Returns what each stage found: iteration, selfplay, train, arena, promoted, and
+    the `alarms` of them all (`pawnzero.alarms`).
 
     iteration: its number; None: the one under way or the next. One that was finished is only reported (`already_done`); a
     later one than the next raises UsageError that names the next.
@@ -190,6 +191,7 @@ def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:
         found.pop(bookkeeping, None)
     found["seconds"] = round(time.time() - found.pop("started"), 3)
     found["promoted"] = found["arena"]["promoted"]
+    found["alarms"] = [alarm for name in ("selfplay", "train") for alarm in found[name].get("alarms", ())]
     agent.update(stage=None, next_iteration=found["iteration"] + 1, iterations=[*agent.metadata["iterations"], found])
     return found
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Set
 
 from pawnzero.agent import Agent
+from pawnzero.alarms import selfplay_alarms
 from pawnzero.config import Config, to_json
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
@@ -110,8 +111,14 @@ def _play(
         progress.start("self-play", len(left), "games")
         _play_with(evaluator, agent, config, left, summary, outlooks, journal, frozen, progress)
         progress.finish()
+    found = summary.to_json()
+    earlier = [iteration["selfplay"] for iteration in agent.metadata["iterations"]]
+    alarms = selfplay_alarms(found, earlier)
+    for alarm in alarms:
+        progress.note(f"alarm: {alarm.text}")
     return {
-        **summary.to_json(),
+        **found,
+        "alarms": [dataclasses.asdict(alarm) for alarm in alarms],
         "resignation": outlooks.to_json(frozen["resign_below"]),
         "settings": dataclasses.asdict(config.selfplay),
     }

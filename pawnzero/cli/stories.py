@@ -22,6 +22,7 @@ def iteration_lines(found: Figures) -> List[str]:
     if found["arena"]:
         lines.append(f"  arena      {match_line(found['arena'])}")
         lines.append(f"  promotion  {promotion_line(found['arena'])}")
+    lines += [f"  alarm      {alarm['text']}" for alarm in found.get("alarms", ())]
     return lines
 
 

@@ -32,16 +32,17 @@ class TrainLog:
     def __init__(self, path: Optional[Path], step: int) -> None:
         self._path = path
         self._written = time.monotonic()
-        self._records: List[Record] = []
+        self.records: List[Record] = []
+        """Oldest first, old ones thinned."""
         self._board: Any = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._records = _earlier(path, step)
+            self.records = _earlier(path, step)
             self._board = _open_tensorboard(path.parent / "tensorboard", step)
 
     def add(self, record: Record) -> None:
         """Keep one record; its numbers go to TensorBoard under the same names."""
-        self._records.append(record)
+        self.records.append(record)
         if self._board is not None:
             for name, value in record.items():
                 if name != "step" and isinstance(value, (int, float)):
@@ -53,8 +54,8 @@ class TrainLog:
         """Replace the file by all records, old ones thinned."""
         self._written = time.monotonic()
         if self._path is not None:
-            self._records = thinned(self._records)
-            write_json(self._path, self._records)
+            self.records = thinned(self.records)
+            write_json(self._path, self.records)
 
     def close(self) -> None:
         """Write what is left."""

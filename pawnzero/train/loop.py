@@ -10,6 +10,7 @@ from typing import Dict, Optional
 
 import torch
 
+from pawnzero.alarms import Alarm, training_alarms
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets.device import resolve_device
@@ -137,6 +138,7 @@ class _Run:
         self._last: Dict[str, float] = {}
         self._held_out: Dict[str, float] = {}
         self._checkpoint: Optional[Path] = None
+        self._alarms: Dict[str, Alarm] = {}
 
     def go(self, positions: Positions, log: TrainLog, checkpoints: Path, save_every: int) -> None:
         """Take the steps that the state's stage still lacks."""
@@ -185,6 +187,7 @@ class _Run:
             self._held_out = self._measure(positions)
             log.add({**record, **self._held_out})
             log.write()
+            self._look_for_alarms(log)
         self._checkpoint = self._state.save(checkpoints, self._config.keep_checkpoints)
         self._clock = time.perf_counter()
 
@@ -216,6 +219,13 @@ class _Run:
         samples = self._draw(positions.held_out, self._state.step)
         figures = named(self._stepper.measure(samples).tolist(), self._config.trainer.value_weight)
         return rounded({f"held_out_{name}": figures[name] for name in HELD_OUT_FIGURES})
+
+    def _look_for_alarms(self, log: TrainLog) -> None:
+        """Say what has become ill, each illness once a run."""
+        for alarm in training_alarms(log.records):
+            if alarm.name not in self._alarms:
+                self._progress.note(f"alarm: {alarm.text}")
+            self._alarms[alarm.name] = alarm
 
     def _draw(self, sampler: Sampler, step: int) -> Samples:
         """The effective batch of a step."""
@@ -256,4 +266,5 @@ class _Run:
             device=str(self._device),
             precision=self._precision.name,
             checkpoint=None if self._checkpoint is None else str(self._checkpoint),
+            alarms=tuple(self._alarms.values()),
         )

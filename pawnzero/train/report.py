@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 
+from pawnzero.alarms import Alarm
 from pawnzero.train.losses import named
 from pawnzero.train.step import STEP_FIGURES
 
@@ -27,6 +28,7 @@ class TrainReport:
     overflows:          steps that half precision overflowed in, which moved nothing
     micro_batch:        samples of one pass, in the end
     interrupted:        a signal stopped it before `until_step`
+    alarms:             what is ill about the training, see `pawnzero.alarms`
     checkpoint:         the last numbered checkpoint written, a path
     """
 
@@ -50,6 +52,7 @@ class TrainReport:
     device: str
     precision: str
     checkpoint: Optional[str]
+    alarms: Tuple[Alarm, ...] = ()
 
     def to_json(self) -> Dict[str, Any]:
         """The report as plain values."""

@@ -1,0 +1,143 @@
+"""What in a run's figures should worry its owner: each illness in plain words, with what helps against it.
+
+Thresholds are set so that the first iterations of a healthy run, which play nearly at random, raise none: chess between
+untrained nets is drawn in about three games of four, and their policies are nearer to uniform than their targets.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, List, Mapping, Optional, Sequence
+
+FEWEST_GAMES = 20
+"""Fewer games than in the default match say nothing about shares of games."""
+
+MOST_DRAWN = 0.9
+"""With nine of ten games drawn, a value that always foretells a draw is right nine times of ten and has little to learn."""
+ENOUGH_GAMES = 40
+"""When all of so many are drawn, the true share is above `MOST_DRAWN` with 95 % certainty (35 would do)."""
+
+FEWEST_OPENINGS = 0.2
+"""With fewer different openings than a fifth of the games, each is in the buffer five times and more."""
+
+ONE_MOVE = 0.056
+"""Entropy, in nats, of a policy that gives 99 % to one move and 1 % to another: -(0.99 ln 0.99 + 0.01 ln 0.01)."""
+
+OVERCONFIDENT = 0.5
+"""Share of the targets' entropy. What cross-entropy asks of a net that cannot tell some positions apart is the mean of their
+targets, and the entropy of a mean is at least the mean entropy. Half of it is far on the wrong side."""
+
+_TREND = 3
+"""Held-out measurements on either side of a comparison: one alone is of a single batch, and too noisy."""
+_SURE = 3.0
+"""A trend counts where it is so many times its own standard error."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """name: for scripts; text: one line for people that says what was found, and which settings may help."""
+
+    name: str
+    text: str
+
+
+def selfplay_alarms(figures: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) -> List[Alarm]:
+    """What is ill about a set of games.
+
+    figures: `GamesSummary.to_json`'s; earlier: those of the iterations before, newest last, which are counted among the draws
+    where the set is too small.
+    """
+    found = (_drawn(figures, earlier), _alike(figures), _one_move(figures))
+    return [alarm for alarm in found if alarm is not None]
+
+
+def training_alarms(records: Sequence[Mapping[str, Any]]) -> List[Alarm]:
+    """What is ill about training. records: those of `train.json`, oldest first."""
+    found = (_overconfident(records[-1]), _overfitting(records)) if records else ()
+    return [alarm for alarm in found if alarm is not None]
+
+
+def _drawn(figures: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
+    games = drawn = adjudicated = 0
+    for counted in (figures, *reversed(earlier)):
+        games += counted["games"]
+        # Where play is good a full board is how a small game ends, and no illness.
+        drawn += counted["draws"] - counted["endings"].get("board full", 0)
+        adjudicated += counted["adjudicated"]
+        if games >= ENOUGH_GAMES:
+            break
+    if games < FEWEST_GAMES or _at_least(drawn, games) <= MOST_DRAWN:
+        return None
+    helps = "raise selfplay.random_opening_share or selfplay.temperature_end, so that games leave the beaten track"
+    if adjudicated > drawn / 2:
+        helps = "raise selfplay.max_plies or mcts_sims, so that games come to an end"
+    return Alarm(
+        "draws",
+        f"{drawn} of {games} games were drawn, {adjudicated} at the limit of plies, which teaches the value little; {helps}",
+    )
+
+
+def _alike(figures: Mapping[str, Any]) -> Optional[Alarm]:
+    games, openings = figures["games"], figures["distinct_openings"]
+    if games < FEWEST_GAMES or openings >= FEWEST_OPENINGS * games:
+        return None
+    return Alarm(
+        "openings",
+        f"{games} games had only {openings} different openings, so that the same is learned again and again; "
+        "raise selfplay.temperature or selfplay.random_opening_share",
+    )
+
+
+def _one_move(figures: Mapping[str, Any]) -> Optional[Alarm]:
+    entropy = figures["policy_entropy"]
+    if figures["games"] < FEWEST_GAMES or entropy is None or entropy >= ONE_MOVE:
+        return None
+    return Alarm(
+        "search_collapse",
+        f"the search settles on one move nearly everywhere ({entropy:.3f} nats of entropy), so that nothing else is tried; "
+        "lower search.gumbel_value_scale, or with puct raise search.dirichlet_epsilon or search.cpuct",
+    )
+
+
+def _overconfident(record: Mapping[str, Any]) -> Optional[Alarm]:
+    target, net = record["target_entropy"], record["policy_entropy"]
+    if net >= OVERCONFIDENT * target:
+        return None
+    return Alarm(
+        "policy_collapse",
+        f"the net is far surer of its moves than its teacher, the search ({net:.3f} nats of entropy against {target:.3f}); "
+        "lower trainer.lr or trainer_iters",
+    )
+
+
+def _overfitting(records: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
+    measured = [record for record in records if "held_out_loss" in record][-2 * _TREND :]
+    if len(measured) < 2 * _TREND:
+        return None
+    rise, fall = _rise([r["held_out_loss"] for r in measured]), _rise([-r["loss"] for r in measured])
+    if not (rise > 0.0 and fall > 0.0):
+        return None
+    return Alarm(
+        "overfitting",
+        f"from step {measured[0]['step']} to {measured[-1]['step']} the loss on held-out games rose by {rise:.3f} while the "
+        f"training loss fell by {fall:.3f}, so games are learned by heart; raise num_selfplay or lower trainer_iters",
+    )
+
+
+def _at_least(count: int, of: int) -> float:
+    """Lower end of the 95 % interval of a share (Wilson, 1927)."""
+    z, share = 1.96, count / of
+    middle = share + z * z / (2 * of)
+    spread = z * math.sqrt(share * (1.0 - share) / of + z * z / (4.0 * of * of))
+    return (middle - spread) / (1.0 + z * z / of)
+
+
+def _rise(values: Sequence[float]) -> float:
+    """How far the mean of the later half is above that of the earlier one; 0 where that may be chance."""
+    half = len(values) // 2
+    early, late = values[:half], values[half:]
+    before, after = sum(early) / half, sum(late) / half
+    squares = sum((value - before) ** 2 for value in early) + sum((value - after) ** 2 for value in late)
+    error = math.sqrt(squares / (2 * (half - 1)) * 2 / half)
+    return after - before if abs(after - before) > _SURE * error else 0.0
