@@ -77,20 +77,26 @@ class Searcher:
             self.game, self.evaluator, self.config, trees=len(lines), simulations=self.simulations, leaves=leaves
         )
         for g, line in enumerate(lines):
-            history, repeated, length = line.history(self.game.history)
-            set_root(
-                search.trees,
-                g,
-                self.game.look(line.state),
-                history[:length],
-                repeated[:length],
-                line.past_keys(),
-                self.simulations,
-                0,
-            )
+            place_line(search, g, line, self.simulations)
         while search.working().any():
             search.wave()
         return read_roots(search, range(len(lines)))
+
+
+def place_line(
+    search: BatchedSearch, g: int, line: Line, budget: int, *, exploration: float = 0.0, only: Sequence[int] = ()
+) -> None:
+    """Put a line's current position with its past into tree `g`, to be searched with `budget` simulations.
+
+    exploration: see `Trees`; only: the legal actions to choose among, all where empty.
+    """
+    game = search.game
+    history, repeated, length = line.history(game.history)
+    position = game.look(line.state)
+    if only:
+        position.legal[0, : len(only)] = only
+        position.count[0] = len(only)
+    set_root(search.trees, g, position, history[:length], repeated[:length], line.past_keys(), budget, exploration)
 
 
 def read_roots(search: BatchedSearch, trees: Sequence[int]) -> SearchResult:

@@ -1,0 +1,61 @@
+"""How a tree sees the game go on: the reply to expect, the way to a proven end, and how deep it has looked."""
+
+from __future__ import annotations
+
+from pawnzero.native import kernel
+from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN
+
+
+@kernel
+def edge_to_expect(t, g, node, plies):
+    """The edge of `node` that good play takes: what its proof rests on, else the most visited; NO_NODE where none was tried."""
+    chosen = NO_NODE
+    best = 0
+    for edge in range(t.first_edge[g, node], t.first_edge[g, node] + max(0, t.edge_count[g, node])):
+        child = t.child[g, edge]
+        if t.visits[g, edge] == 0 or child == NO_NODE:
+            continue
+        proof = t.proven[g, child]
+        worth = t.visits[g, edge]
+        if t.proven[g, node] == PROVEN_WIN:
+            worth = (1 << 30) - plies[child] if proof == PROVEN_LOSS else 0
+        elif t.proven[g, node] == PROVEN_LOSS:
+            worth = 1 + plies[child]
+        elif proof == PROVEN_WIN or (t.proven[g, node] == PROVEN_DRAW and proof != PROVEN_DRAW):
+            worth = 0
+        if worth > best:
+            best = worth
+            chosen = edge
+    return chosen
+
+
+@kernel
+def plies_to_end(t, g, plies):
+    """In how many plies each node that is proven won or lost ends, as far as the tree knows; 0 elsewhere → plies [nodes] int32.
+
+    The winner takes the shortest way there is in the tree, the loser the longest. Children stand after their parents.
+    """
+    for node in range(len(plies) - 1, -1, -1):
+        plies[node] = 0
+        proof = t.proven[g, node]
+        if proof != PROVEN_WIN and proof != PROVEN_LOSS:
+            continue
+        for edge in range(t.first_edge[g, node], t.first_edge[g, node] + max(0, t.edge_count[g, node])):
+            child = t.child[g, edge]
+            if child == NO_NODE:
+                continue
+            if proof == PROVEN_WIN and t.proven[g, child] != PROVEN_LOSS:
+                continue
+            away = 1 + plies[child]
+            if plies[node] == 0 or (away < plies[node]) == (proof == PROVEN_WIN):
+                plies[node] = away
+
+
+@kernel
+def deepest(t, g, depth):
+    """The largest number of plies between the root and a node. depth [nodes] int32 is scratch."""
+    most = 0
+    for node in range(1, len(depth)):
+        depth[node] = depth[t.parent[g, node]] + 1
+        most = max(most, depth[node])
+    return most

@@ -1,0 +1,162 @@
+"""The search of one position bit by bit: the same as a search in one go, and right about its room, proofs and figures."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pawnzero.config import SearchConfig
+from pawnzero.games import GAME_NAMES, get_game
+from pawnzero.games.line import Line
+from pawnzero.search import Searcher, UniformEvaluator
+from pawnzero.search.position import PositionSearch, room_in
+from pawnzero.search.tree import PROVEN_LOSS, PROVEN_WIN, UNPROVEN, bytes_a_tree
+from tests.search.naive import HashEvaluator, NaiveSearch, visits_of
+
+CHESS = get_game("chess")
+
+
+def at(fen: str) -> Line:
+    return Line(CHESS, CHESS.parse(fen))
+
+
+@pytest.mark.parametrize("game_name", GAME_NAMES)
+@pytest.mark.parametrize("algorithm", ["gumbel", "puct"])
+def test_a_known_number_is_searched_as_elsewhere(game_name: str, algorithm: str) -> None:
+    game = get_game(game_name)
+    line = Line(game)
+    config = SearchConfig(algorithm=algorithm, leaves_per_tree=1)
+    expected = Searcher(game, HashEvaluator(), config, 100).run([line])
+    search = PositionSearch(line, HashEvaluator(), config, room=5000, simulations=100, leaves=1)
+    while not search.done:
+        search.step()
+    outlook = search.read()
+    assert outlook.simulations == search.simulations == 100
+    assert outlook.moves[0].action == search.choose() == int(expected.action[0])
+    visits = dict(zip(expected.legal[0].tolist(), expected.visits[0].tolist()))
+    assert {move.action: move.visits for move in outlook.moves} == {a: n for a, n in visits.items() if n}
+    assert outlook.wdl == pytest.approx(expected.root_wdl[0].tolist(), abs=1e-6)
+    values = dict(zip(expected.legal[0].tolist(), expected.q[0].tolist()))
+    assert all(move.value == pytest.approx(values[move.action], abs=1e-5) for move in outlook.moves)
+
+
+def test_an_open_end_is_puct_and_the_same_at_every_moment() -> None:
+    line = Line(CHESS)
+    open_ended = PositionSearch(line, HashEvaluator(), SearchConfig(), room=5000, leaves=1)
+    for count in (20, 90):
+        while open_ended.simulations < count:
+            open_ended.step()
+        naive = NaiveSearch(CHESS, HashEvaluator(), SearchConfig(algorithm="puct"), line, count)
+        found = {move.action: move.visits for move in open_ended.read().moves}
+        assert found == {a: n for a, n in zip(line.legal.tolist(), visits_of(naive)) if n}
+    assert not open_ended.done
+
+
+def test_room_ends_an_open_search_and_visits_to_known_positions_take_none() -> None:
+    search = PositionSearch(Line(get_game("tic_tac_toe")), UniformEvaluator(), SearchConfig(solver=False), room=60, leaves=8)
+    search.run()
+    assert search.full
+    assert search.done
+    assert not search.proven
+    assert search.fill == 1.0
+    before = search.simulations
+    search.step()
+    assert search.simulations == before >= 60
+    known = PositionSearch(at("7k/8/8/8/8/8/R7/K1R5 w - - 0 1"), UniformEvaluator(), SearchConfig(solver=False), room=900)
+    known.run()
+    assert known.simulations > 900
+    bounded = PositionSearch(Line(CHESS), UniformEvaluator(), SearchConfig(), room=30, simulations=100)
+    bounded.run()
+    assert (bounded.simulations, bounded.full) == (30, True)
+    within = PositionSearch(Line(CHESS), UniformEvaluator(), SearchConfig(), room=30, simulations=20)
+    within.run()
+    assert (within.simulations, within.full) == (20, False)
+
+
+def test_depths_and_expected_lines() -> None:
+    search = PositionSearch(Line(CHESS), HashEvaluator(), SearchConfig(), room=3000, simulations=700, leaves=4)
+    search.run()
+    outlook, trees = search.read(), search._trees
+    depths = [0]
+    for node in range(1, int(trees.nodes[0])):
+        depths.append(depths[int(trees.parent[0, node])] + 1)
+    assert outlook.deepest == max(depths)
+    assert outlook.depth == pytest.approx(float(np.mean(depths[1:])))  # no position was visited twice as a leaf here
+    for move in outlook.moves:
+        Line.from_actions(CHESS, move.line)
+        assert move.line[0] == move.action
+        assert len(move.line) <= outlook.deepest
+    assert len(outlook.moves[0].line) > 1
+
+
+@pytest.mark.parametrize("simulations", [None, 3000])
+def test_proofs_say_how_long_they_take(simulations: int) -> None:
+    search = PositionSearch(
+        at("kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1"), UniformEvaluator(), SearchConfig(), room=5000, simulations=simulations
+    )
+    search.run()
+    assert search.proven
+    assert not search.full
+    best = search.read().moves[0]
+    assert (CHESS.format_action(search.line.state, best.action), best.proof, best.plies, best.value) == (
+        "a1a6",
+        PROVEN_WIN,
+        3,
+        1.0,
+    )
+    mated = Line.from_actions(CHESS, best.line, search.line.state)
+    assert CHESS.endings[mated.ending] == "checkmate"
+    lost = PositionSearch(at("k7/8/2K5/8/8/8/8/1Q6 b - - 0 1"), UniformEvaluator(), SearchConfig(), room=5000)
+    lost.run()
+    assert [(move.proof, move.plies, move.wdl) for move in lost.read().moves] == [(PROVEN_LOSS, 2, (0.0, 0.0, 1.0))]
+
+
+def test_the_winner_hurries_and_the_loser_delays() -> None:
+    for fen in ("8/8/8/8/8/4k3/r7/5K2 w - - 0 1", "6k1/8/8/6K1/8/8/R7/1R6 w - - 0 1", "8/8/8/8/8/5k2/1q6/5K2 w - - 0 1"):
+        search = PositionSearch(at(fen), HashEvaluator(), SearchConfig(), room=40000, leaves=4)
+        search.run()
+        assert search.proven
+        moves = search.read().moves
+        wins = [move.plies for move in moves if move.proof == PROVEN_WIN]
+        losses = [move.plies for move in moves if move.proof == PROVEN_LOSS]
+        assert [move.plies for move in moves] == sorted(wins) + [0] * (len(moves) - len(wins + losses)) + sorted(losses)[::-1]
+
+
+def test_a_win_at_once_is_never_missed() -> None:
+    for fen in ("6k1/8/6K1/8/8/8/R7/R7 w - - 0 1", "6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1"):
+        search = PositionSearch(at(fen), HashEvaluator(), SearchConfig(), room=20000, simulations=40)
+        search.run()
+        assert search.read().moves[0].plies == 1
+        assert search.simulations == 1
+
+
+def test_only_some_moves() -> None:
+    line = at("6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1")
+    others = [int(action) for action in line.legal if CHESS.format_action(line.state, action) != "a1a8"]
+    search = PositionSearch(line, UniformEvaluator(), SearchConfig(), room=900, simulations=300, only=others)
+    search.run()
+    assert {move.action for move in search.read().moves} <= set(others)
+    assert search.read().moves[0].proof == UNPROVEN
+
+
+def test_temperature_draws_and_the_seed_decides() -> None:
+    def chosen(seed: int, temperature: float, algorithm: str) -> int:
+        config = dataclasses.replace(SearchConfig(), algorithm=algorithm)
+        search = PositionSearch(
+            Line(CHESS), UniformEvaluator(), config, room=99, simulations=40, temperature=temperature, seed=seed
+        )
+        search.run()
+        return search.choose()
+
+    for algorithm in ("gumbel", "puct"):
+        assert len({chosen(seed, 1.0, algorithm) for seed in range(12)}) > 3
+        assert len({chosen(5, 1.0, algorithm) for _ in range(4)}) == 1
+        assert len({chosen(seed, 0.0, algorithm) for seed in range(4)}) == 1
+
+
+def test_room_is_what_fits() -> None:
+    for megabytes in (1, 64):
+        room = room_in(CHESS, megabytes)
+        assert bytes_a_tree(CHESS, room) <= megabytes << 20 < bytes_a_tree(CHESS, room + 4)
