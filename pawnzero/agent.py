@@ -95,6 +95,13 @@ class Agent:
         """The promoted net; missing until the first promotion."""
         return self.checkpoints / "best.pt"
 
+    def best_or_latest(self) -> Path:
+        """The promoted net, or while there is none the current one. Raises PawnzeroError where there is neither."""
+        for path in (self.best, self.latest):
+            if path.exists():
+                return path
+        raise PawnzeroError(f"{self.directory}: no net yet; `pawnzero iterate {self.directory}` makes one")
+
     @property
     def replay(self) -> Path:
         return self.checkpoints / "replay.pt"

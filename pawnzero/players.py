@@ -101,7 +101,7 @@ class NetPlayer(Player):
         self.name = name
         self.details = {"Net": net or name, "Simulations": str(simulations)}
         self._game = game
-        self._evaluator = evaluator
+        self.evaluator = evaluator
         self._searcher = Searcher(game, evaluator, search, simulations, threads=_SEARCH_THREADS) if simulations else None
 
     def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
@@ -109,12 +109,12 @@ class NetPlayer(Player):
             return []
         if self._searcher is not None:
             return [int(action) for action in self._searcher.run(lines).action]
-        return raw_answers(self._game, self._evaluator, lines)[0]
+        return raw_answers(self._game, self.evaluator, lines)[0]
 
     def assess(self, lines: Sequence[Line]) -> Tuple[List[Move], np.ndarray]:
         if not lines:
             return [], np.zeros((0, 3), np.float32)
-        moves, wdl = raw_answers(self._game, self._evaluator, lines)
+        moves, wdl = raw_answers(self._game, self.evaluator, lines)
         return (moves if self._searcher is None else self.choose(lines)), wdl
 
 
@@ -145,6 +145,15 @@ def game_of(spec: str) -> Optional[str]:
     from pawnzero.nets.checkpoint import load_checkpoint  # here, since torch takes a while to load
 
     return load_checkpoint(path).game
+
+
+def best_or_latest(spec: str) -> Tuple[str, str]:
+    """`spec` and "", or for an agent without a best net its latest one and a line that says so. Raises as the agent does."""
+    if not Path(spec).is_dir():
+        return spec, ""
+    agent = Agent.open(Path(spec))
+    path = agent.best_or_latest()
+    return (spec, "") if path == agent.best else (str(path), f"{spec}: no best net yet, the latest one plays")
 
 
 def parse_player(

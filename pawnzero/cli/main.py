@@ -29,6 +29,7 @@ COMMANDS = (
     "smoke",
     "bench",
     "doctor",
+    "uci",
     "completion",
 )
 """Each is a module beside this one with a docstring (its first line is the summary, lines that begin with "pawnzero" are the

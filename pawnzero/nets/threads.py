@@ -16,16 +16,35 @@ _setting = threading.Lock()
 _local = threading.local()
 
 
-@lru_cache(maxsize=None)
+_asked_for = 0
+
+
 def core_count() -> int:
-    """Cores that torch was given when this was first asked (the machine's, or OMP_NUM_THREADS)."""
+    """Cores that nets run on: as `use_cores` said, else those that torch was given when this was first asked."""
+    return _asked_for or _given()
+
+
+def use_cores(count: int) -> None:
+    """Let nets run on `count` cores from now on (0: as many as torch was given). Not while one is running."""
+    global _asked_for
+    _given()
+    _asked_for = count
+    torch.set_num_threads(core_count())
+
+
+def workers() -> ThreadPoolExecutor:
+    """A thread for each core, shared by all nets of the process."""
+    return _pool(core_count())
+
+
+@lru_cache(maxsize=None)
+def _given() -> int:
+    """The machine's cores, or OMP_NUM_THREADS."""
     return torch.get_num_threads()
 
 
 @lru_cache(maxsize=None)
-def workers() -> ThreadPoolExecutor:
-    """A thread for each core, shared by all nets of the process."""
-    count = core_count()
+def _pool(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="net", initializer=use_one_core)
 
 

@@ -1,0 +1,68 @@
+"""A UCI engine for any chess program.
+
+  pawnzero uci models/AgentA
+  pawnzero uci models/AgentA/checkpoints/ckpt_000100.pt --device cpu
+  pawnzero arena "uci:python3 -m pawnzero uci models/AgentA;nodes=100" uci:stockfish --games 2
+
+An agent plays with its best net, or with its latest where there is no best yet. Chess programs want the whole path of the
+command and of the agent; docs/engine.md shows what to enter where, the engine's options, and what a score means.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+from pawnzero.cli.options import add_device, add_settings, read_settings
+from pawnzero.config import Config
+from pawnzero.errors import UsageError
+
+if TYPE_CHECKING:
+    from pawnzero.engine.mind import Mind
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("net", metavar="CHECKPOINT_OR_AGENT", help="a checkpoint file or an agent's directory")
+    add_settings(parser)
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    name = _name(args.net)
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is the protocol's alone
+        config = read_settings(args)
+        _serve(args, name, config)
+    return 0
+
+
+def _serve(args: argparse.Namespace, name: str, config: Config) -> None:
+    from pawnzero.engine.reader import standard_input
+    from pawnzero.engine.session import Session
+
+    def load(threads: int, tell: Callable[[str], None]) -> Mind:
+        from pawnzero.engine.mind import load_mind  # not before it is asked for: this takes seconds
+
+        return load_mind(args.net, args.device, threads, tell)
+
+    def write(line: str) -> None:
+        print(line, file=args.stdout, flush=True)
+
+    Session(name, load, config.search, write).run(standard_input())
+
+
+def _name(net: str) -> str:
+    """What the engine is called. Raises PawnzeroError where `net` is no player of chess, so far as is seen at once."""
+    from pawnzero.agent import Agent
+
+    path = Path(net)
+    if not path.exists():
+        raise UsageError(f"net {net!r}: no such file or directory; expected a checkpoint file or an agent's directory")
+    if path.is_dir():
+        agent = Agent.open(path)
+        if agent.game != "chess":
+            raise UsageError(f"{net}: plays {agent.game}, expected a player of chess (UCI knows no other game)")
+        agent.best_or_latest()
+    return path.resolve().stem

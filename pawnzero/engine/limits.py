@@ -1,0 +1,83 @@
+"""What `go` asks for, and how long the clock lets a move take."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+_SWITCHES = ("infinite", "ponder")
+_MOVES_LEFT = 30
+"""Moves for which a clock that names no number is made to last."""
+_INCREMENT_SHARE = 0.75
+_LARGEST_SHARE = 0.5
+"""Of what is left on the clock, where more than one move is to be made with it."""
+_PONDER_SHARE = 1.25
+"""Who thinks on the opponent's time as well may take so much more of their own."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop: whatever comes first. Times in ms; clocks as (White, Black). None: not said.
+
+    infinite: not before `stop`; ponder: not before `ponderhit`, from which on times count
+    searchmoves: the moves to choose among, as they were written
+    """
+
+    nodes: Optional[int] = None
+    depth: Optional[int] = None
+    mate: Optional[int] = None
+    movetime: Optional[int] = None
+    wtime: Optional[int] = None
+    btime: Optional[int] = None
+    winc: Optional[int] = None
+    binc: Optional[int] = None
+    movestogo: Optional[int] = None
+    infinite: bool = False
+    ponder: bool = False
+    searchmoves: Tuple[str, ...] = ()
+
+    def seconds(self, player: int, overhead: int, ponders: bool) -> Optional[float]:
+        """How long the move of `player` (0 is White) may take; None where no clock limits it.
+
+        overhead: ms that pass between us and the clock; ponders: whether we think on the opponent's time as well.
+        """
+        if self.movetime is not None:
+            return max(0, self.movetime) / 1000
+        left, increment = ((self.wtime, self.winc), (self.btime, self.binc))[player]
+        if left is None:
+            return None
+        usable = max(0, left - overhead)
+        moves = max(1, self.movestogo or _MOVES_LEFT)
+        share = usable / moves + _INCREMENT_SHARE * max(0, increment or 0)
+        if ponders:
+            share *= _PONDER_SHARE
+        return min(share, usable if moves == 1 else _LARGEST_SHARE * usable) / 1000
+
+
+_NUMBERS = tuple(field.name for field in dataclasses.fields(Limits) if field.default is None)
+_WORDS = (*_NUMBERS, *_SWITCHES, "searchmoves")
+
+
+def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
+    """What follows ``go``, and a complaint about each word that says nothing (which is passed over)."""
+    found: Dict[str, Any] = {}
+    complaints = []
+    moves: List[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word in _SWITCHES:
+            found[word] = True
+        elif word == "searchmoves":
+            while rest and rest[0] not in _WORDS:
+                moves.append(rest.pop(0))
+        elif word in _NUMBERS:
+            number = rest.pop(0) if rest and rest[0] not in _WORDS else ""
+            if number.lstrip("-").isdigit():
+                found[word] = int(number)
+            else:
+                complaints.append(f"go: {word} is {number!r}, expected an integer")
+        else:
+            complaints.append(f"go: {word!r} is not known")
+    return Limits(searchmoves=tuple(moves), **found), complaints

@@ -1,0 +1,57 @@
+"""The net behind the engine: found by name at once, loaded when it is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+from pawnzero.games.base import Game
+from pawnzero.progress import Progress
+from pawnzero.search.evaluator import Evaluator
+
+_BATCH_OF_A_CORE = 8
+"""Positions below which a core's batch gains nothing (see `nets.backends.parts`)."""
+_BATCH_OF_A_CARD = 128
+
+
+@dataclass(frozen=True)
+class Mind:
+    """What the engine thinks with. leaves: how many positions at once suit it."""
+
+    game: Game
+    evaluator: Evaluator
+    leaves: int
+
+
+class Notes(Progress):
+    """Hands on what is to be seen and kept."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def note(self, text: str) -> None:
+        self._tell(text)
+
+
+def load_mind(spec: str, device: str, threads: int, tell: Callable[[str], None]) -> Mind:
+    """The averaged net of the checkpoint file or agent `spec` on `device`, with `threads` cores (0: as torch thinks best).
+
+    Raises UsageError for a net of another game, PawnzeroError for a file that is no net. Takes seconds.
+    """
+    from pawnzero.games import get_game
+    from pawnzero.nets.evaluator import NetEvaluator
+    from pawnzero.nets.threads import core_count, use_cores
+    from pawnzero.players import NetPlayer, best_or_latest, parse_player
+
+    use_cores(threads)
+    game = get_game("chess")
+    spec, note = best_or_latest(spec)
+    if note:
+        tell(note)
+    player = parse_player(spec, game=game, device=device, progress=Notes(tell))
+    assert isinstance(player, NetPlayer)
+    evaluator = player.evaluator
+    assert isinstance(evaluator, NetEvaluator)
+    tell(f"{player.details['Net']} on {evaluator.description}")
+    on_cpu = evaluator.device.type == "cpu"
+    return Mind(game, evaluator, _BATCH_OF_A_CORE * core_count() if on_cpu else _BATCH_OF_A_CARD)

@@ -1,0 +1,209 @@
+"""The conversation with a chess program: commands in, answers out, and a search between them.
+
+One thread reads; the other takes a command when there is one and otherwise lets the search do a wave, so that nothing is shared
+and nothing waits: a command is answered within a wave. What cannot be understood is answered by an ``info string``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from queue import Empty
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple
+
+from pawnzero import __version__
+from pawnzero.config import SearchConfig
+from pawnzero.engine.limits import parse_go
+from pawnzero.engine.options import Options
+from pawnzero.engine.reader import queued
+from pawnzero.errors import PawnzeroError, UsageError
+
+if TYPE_CHECKING:  # what takes long to import is imported when it is needed
+    from pawnzero.engine.mind import Mind
+    from pawnzero.engine.thinking import Thinking
+    from pawnzero.games.base import Game
+    from pawnzero.games.line import Line
+
+_WARMING_SIMULATIONS = 32
+
+Tell = Callable[[str], None]
+
+
+class Session:
+    """An engine called `name` that answers lines with lines.
+
+    load:   makes the mind when it is first needed, for a number of threads (see `mind.load_mind`)
+    search: the settings that the options start from
+    write:  takes each line to say
+    """
+
+    def __init__(self, name: str, load: Callable[[int, Tell], Mind], search: SearchConfig, write: Tell) -> None:
+        self._name = name
+        self._load = load
+        self._search = search
+        self._write = write
+        self._options = Options(search)
+        self._mind: Optional[Mind] = None
+        self._threads = 0
+        self._line: Optional[Line] = None
+        self._thinking: Optional[Thinking] = None
+        self._debug = False
+        self._commands: Dict[str, Callable[[List[str]], None]] = {
+            "uci": self._uci,
+            "isready": self._isready,
+            "setoption": self._setoption,
+            "ucinewgame": self._ucinewgame,
+            "position": self._position,
+            "go": self._go,
+            "stop": self._stop,
+            "ponderhit": self._ponderhit,
+            "debug": self._set_debug,
+        }
+
+    def run(self, lines: Iterable[str]) -> None:
+        """Converse until ``quit`` or the end of `lines`. Raises PawnzeroError where the net cannot be loaded."""
+        queue = queued(lines)
+        while True:
+            try:
+                line = queue.get(block=self._thinking is None or self._thinking.resting)
+            except Empty:
+                self._think()
+                continue
+            if line is None or line.split()[:1] == ["quit"]:
+                break
+            self._obey(line.split())
+            self._answer_if_over()
+        if self._thinking is not None:
+            self._thinking.stop()
+            while self._thinking is not None:
+                self._think()
+
+    def _think(self) -> None:
+        """A wave of the search."""
+        assert self._thinking is not None
+        self._say(self._thinking.advance())
+        self._answer_if_over()
+
+    def _answer_if_over(self) -> None:
+        if self._thinking is not None and self._thinking.over:
+            self._say(self._thinking.last_words())
+            if self._debug:
+                self._tell(self._thinking.figures())
+            self._thinking = None
+
+    def _obey(self, words: List[str]) -> None:
+        """Do what the first word that is a command says, as the protocol wants it; an empty line says nothing."""
+        at = next((place for place, word in enumerate(words) if word in self._commands), None)
+        if at is None:
+            if words:
+                self._tell(f"{' '.join(words)!r} is no command")
+            return
+        try:
+            self._commands[words[at]](words[at + 1 :])
+        except UsageError as error:
+            self._tell(str(error))
+
+    def _uci(self, _: List[str]) -> None:
+        self._say([f"id name pawnzero {__version__} ({self._name})", "id author the pawnzero authors"])
+        self._say(option.declaration() for option in self._options.declared)
+        self._write("uciok")
+
+    def _isready(self, _: List[str]) -> None:
+        if self._thinking is None:
+            self._ready()
+        self._write("readyok")
+
+    def _setoption(self, words: List[str]) -> None:
+        self._options.set(words)
+
+    def _ucinewgame(self, _: List[str]) -> None:
+        self._line = None
+
+    def _set_debug(self, words: List[str]) -> None:
+        self._debug = words[:1] == ["on"]
+
+    def _position(self, words: List[str]) -> None:
+        from pawnzero.engine.place import parse_place
+
+        self._line, complaint = parse_place(self._game(), words)
+        if complaint:
+            self._tell(complaint)
+
+    def _go(self, words: List[str]) -> None:
+        began = time.monotonic()
+        if self._thinking is not None:
+            raise UsageError("go: a search is running already; expected stop before it")
+        limits, complaints = parse_go(words)
+        for complaint in complaints:
+            self._tell(complaint)
+        mind = self._ready()
+        from pawnzero.engine.place import any_move
+        from pawnzero.engine.thinking import Thinking
+        from pawnzero.games.line import Line
+
+        line = self._line or Line(mind.game)
+        if line.over:
+            lost = int(mind.game.ending_values[line.ending]) < 0
+            self._say([f"info depth 0 score {'mate' if lost else 'cp'} 0", f"bestmove {any_move(line) or '(none)'}"])
+            return
+        only = self._only(mind.game, line, limits.searchmoves)
+        seed = int.from_bytes(os.urandom(8), "little")
+        while self._thinking is None:
+            try:
+                self._thinking = Thinking(mind, line, limits, self._options, self._search, only, began=began, seed=seed)
+            except MemoryError:
+                smaller = self._options["Hash"] // 2
+                self._tell(f"no memory for a Hash of {self._options['Hash']} MB; it becomes {smaller} MB")
+                self._options.set(["name", "Hash", "value", str(smaller)])
+
+    def _only(self, game: Game, line: Line, texts: Iterable[str]) -> Tuple[int, ...]:
+        """The actions that `searchmoves` allows; none where all are."""
+        found = []
+        for text in texts:
+            try:
+                found.append(game.parse_action(line.state, text))
+            except UsageError as error:
+                self._tell(f"searchmoves: {error}")
+        return tuple(dict.fromkeys(found))
+
+    def _stop(self, _: List[str]) -> None:
+        if self._thinking is not None:
+            self._thinking.stop()
+
+    def _ponderhit(self, _: List[str]) -> None:
+        if self._thinking is not None:
+            self._thinking.ponder_hit()
+
+    def _game(self) -> Game:
+        from pawnzero.games import get_game
+
+        return get_game("chess")
+
+    def _ready(self) -> Mind:
+        """The mind, loaded, and again where it is to run on another number of cores."""
+        threads = self._options["Threads"]
+        if self._mind is None or self._threads != threads:
+            try:
+                self._mind = self._load(threads, self._tell)
+            except PawnzeroError as error:
+                self._tell(f"error: {error}")
+                raise PawnzeroError(str(error)) from None  # no command is at fault: the engine cannot go on
+            self._threads = threads
+            self._warm(self._mind)
+        return self._mind
+
+    def _warm(self, mind: Mind) -> None:
+        """Search a little, so that nothing is compiled or loaded on the clock of the first move."""
+        from pawnzero.games.line import Line
+        from pawnzero.search.position import PositionSearch
+
+        search = PositionSearch(Line(mind.game), mind.evaluator, self._search, room=_WARMING_SIMULATIONS, leaves=mind.leaves)
+        search.run()
+        search.read()
+
+    def _tell(self, text: str) -> None:
+        self._write("info string " + " ".join(text.split()))
+
+    def _say(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._write(line)

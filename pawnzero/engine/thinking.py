@@ -1,0 +1,140 @@
+"""One `go`, from its start to its `bestmove`."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import List, Optional, Sequence
+
+from pawnzero.config import SearchConfig
+from pawnzero.engine.info import info_lines, whole_depth, written
+from pawnzero.engine.limits import Limits
+from pawnzero.engine.mind import Mind
+from pawnzero.engine.options import Options
+from pawnzero.games.line import Line
+from pawnzero.search.position import PositionSearch, room_in
+
+_INFO_SECONDS = 0.5
+
+
+class Thinking:
+    """A search with its limits. `advance` it while it is not `resting`; when it is `over`, `last_words` ends it.
+
+    began: by `time.monotonic`, when the clock of the move was started
+    """
+
+    def __init__(
+        self,
+        mind: Mind,
+        line: Line,
+        limits: Limits,
+        options: Options,
+        search: SearchConfig,
+        only: Sequence[int],
+        *,
+        began: float,
+        seed: int,
+    ) -> None:
+        self.line = line
+        self._game = mind.game
+        self._limits = limits
+        self._began = self._told = began
+        self._options = options
+        self._pondering = limits.ponder
+        self._stopped = False
+        self._seconds = limits.seconds(line.player, options["Move Overhead"], options["Ponder"])
+        self._until: Optional[float] = None
+        self._wave_seconds = 0.0
+        self._waves = 0
+        if not limits.ponder:
+            self._start_clock(began)
+        allowed = [nodes for nodes in (limits.nodes, options["NodeLimit"]) if nodes]
+        self.search = PositionSearch(
+            line,
+            mind.evaluator,
+            dataclasses.replace(search, algorithm=options["Algorithm"], cpuct=options["CPuct"]),
+            room=room_in(mind.game, options["Hash"]),
+            simulations=min(allowed) if allowed else None,
+            leaves=options["MinibatchSize"] or mind.leaves,
+            only=only,
+            temperature=options["Temperature"],
+            seed=seed,
+        )
+
+    def advance(self) -> List[str]:
+        """Search a little. Returns what is to be said of it, now and then."""
+        before = time.monotonic()
+        first = self.search.simulations == 0
+        self.search.step()
+        now = time.monotonic()
+        self._wave_seconds = now - before
+        self._waves += 1
+        if not first and now - self._told < _INFO_SECONDS:
+            return []
+        self._told = now
+        return self._infos()
+
+    def stop(self) -> None:
+        """Nothing holds the answer any longer."""
+        self._stopped = True
+
+    def ponder_hit(self) -> None:
+        """The expected move was played: our own time begins."""
+        if self._pondering:
+            self._pondering = False
+            self._start_clock(time.monotonic())
+
+    @property
+    def over(self) -> bool:
+        """Whether it is time to answer."""
+        if self.search.simulations == 0:
+            return False
+        return self._stopped or (not self._held and (self.search.done or self._reached()))
+
+    @property
+    def resting(self) -> bool:
+        """Whether there is nothing to do but to wait for a word: the answer is held, and no more can be searched."""
+        return not self.over and self.search.done
+
+    def last_words(self) -> List[str]:
+        """The final figures, and the move with the answer that is expected to it."""
+        lines = self._infos()
+        if self.search.full:
+            lines.append(f"info string the tree is full ({self.search.room} positions in {self._options['Hash']} MB of Hash)")
+        chosen = self.search.choose()
+        expected = next(move.line for move in self.search.read().moves if move.action == chosen)
+        texts = written(self._game, self.line.state, expected[:2])
+        return [*lines, " ponder ".join(["bestmove " + texts[0], *texts[1:]])]
+
+    def figures(self) -> str:
+        """What a developer wants to know of the search."""
+        size = self.search.evaluated / max(1, self._waves)
+        return f"{self._waves} waves, {size:.1f} positions each, the last took {self._wave_seconds:.3f} s"
+
+    @property
+    def _held(self) -> bool:
+        return self._limits.infinite or self._pondering
+
+    def _start_clock(self, now: float) -> None:
+        if self._seconds is not None:
+            self._until = now + self._seconds
+
+    def _reached(self) -> bool:
+        """Whether time or depth are used up, or a clock runs and there is nothing to choose."""
+        if self._until is not None:
+            if time.monotonic() + self._wave_seconds >= self._until:
+                return True
+            if self._limits.movetime is None and len(self.line.legal) == 1:
+                return True
+        return self._limits.depth is not None and whole_depth(self.search.read()) >= self._limits.depth
+
+    def _infos(self) -> List[str]:
+        return info_lines(
+            self._game,
+            self.line.state,
+            self.search.read(),
+            seconds=time.monotonic() - self._began,
+            fill=self.search.fill,
+            multipv=self._options["MultiPV"],
+            show_wdl=self._options["UCI_ShowWDL"],
+        )

@@ -1,0 +1,74 @@
+"""What `go` and `setoption` say, how long a clock allows, and how values are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from pawnzero.config import SearchConfig
+from pawnzero.engine.info import centipawns, per_mille
+from pawnzero.engine.limits import Limits, parse_go
+from pawnzero.engine.options import Options
+from pawnzero.errors import UsageError
+
+
+def test_all_that_go_knows() -> None:
+    text = "nodes 1 depth 2 mate 3 movetime 4 wtime -5 btime 6 winc 7 binc 8 movestogo 9 ponder infinite searchmoves e2e4 d2d4"
+    limits, complaints = parse_go(text.split())
+    assert complaints == []
+    assert limits == Limits(1, 2, 3, 4, -5, 6, 7, 8, 9, True, True, ("e2e4", "d2d4"))
+    between, _ = parse_go(["searchmoves", "e2e4", "nodes", "5"])
+    assert between == Limits(nodes=5, searchmoves=("e2e4",))
+    assert parse_go([]) == (Limits(), [])
+
+
+@pytest.mark.parametrize(("text", "told"), [("nodes", "nodes is ''"), ("depth 1.5", "depth is '1.5'"), ("fast", "'fast'")])
+def test_what_go_does_not_know_is_passed_over(text: str, told: str) -> None:
+    limits, complaints = parse_go(text.split() + ["movetime", "7"])
+    assert limits == Limits(movetime=7)
+    assert len(complaints) == 1
+    assert told in complaints[0]
+
+
+def test_a_clock_is_shared_among_the_moves_to_come() -> None:
+    clock = Limits(wtime=60_000, btime=30_000, winc=1000)
+    assert clock.seconds(0, 0, False) == pytest.approx(60 / 30 + 0.75)
+    assert clock.seconds(1, 0, False) == pytest.approx(1.0)
+    assert Limits(wtime=60_000, movestogo=10).seconds(0, 1000, False) == pytest.approx(5.9)
+    assert Limits(wtime=60_000, movestogo=1).seconds(0, 1000, False) == pytest.approx(59.0)
+    assert Limits(movetime=250, wtime=5).seconds(0, 50, False) == pytest.approx(0.25)
+    assert Limits(nodes=5).seconds(0, 50, False) is None
+    assert clock.seconds(1, 0, True) > clock.seconds(1, 0, False)
+
+
+@pytest.mark.parametrize("left", [-100, 0, 10, 49, 200, 5000])
+@pytest.mark.parametrize("increment", [0, 3000])
+@pytest.mark.parametrize("moves", [None, 1, 2, 40])
+def test_a_clock_is_never_overstepped(left: int, increment: int, moves: int) -> None:
+    limits = Limits(btime=left, binc=increment, movestogo=moves)
+    seconds = limits.seconds(1, 50, True)
+    assert seconds is not None
+    assert 0 <= seconds <= max(0, left - 50) / 1000
+
+
+def test_options_by_name_in_any_case() -> None:
+    options = Options(SearchConfig(cpuct=2.5, leaves_per_tree=4))
+    assert (options["CPuct"], options["MinibatchSize"], options["Temperature"]) == (2.5, 4, 0.0)
+    options.set(["name", "multipv", "value", "5"])
+    options.set(["name", "Move", "Overhead", "value", "100"])
+    options.set(["name", "ponder", "value", "TRUE"])
+    options.set(["name", "Temperature", "value", ".5"])
+    assert [options[name] for name in ("MultiPV", "Move Overhead", "Ponder", "Temperature")] == [5, 100, True, 0.5]
+    for wrong in ("name MultiPV value 0", "name MultiPV value 219", "name Temperature value -1", "name Temperature value inf"):
+        with pytest.raises(UsageError, match="expected a"):
+            options.set(wrong.split())
+    assert options["MultiPV"] == 5
+
+
+def test_values_as_people_read_them() -> None:
+    assert centipawns(0.0) == 0
+    assert centipawns(0.5) == -centipawns(-0.5) == 89
+    assert 12_000 < centipawns(1.0) < 13_000
+    assert per_mille((0.3333, 0.3334, 0.3333)) == (333, 334, 333)
+    assert per_mille((0.0, 0.0, 1.0)) == (0, 0, 1000)
+    assert sum(per_mille((0.5005, 0.0, 0.4995))) == 1000
+    assert min(per_mille((0.5005, 0.0, 0.4995))) >= 0
