@@ -2,7 +2,6 @@
 
   pawnzero uci models/AgentA
   pawnzero uci models/AgentA/checkpoints/ckpt_000100.pt --device cpu
-  pawnzero arena "uci:python3 -m pawnzero uci models/AgentA;nodes=100" uci:stockfish --games 2
 
 An agent plays with its best net, or with its latest where there is no best yet. Chess programs want the whole path of the
 command and of the agent; docs/engine.md shows what to enter where, the engine's options, and what a score means.
