@@ -23,25 +23,64 @@ _DENSE_BLOCK = 32
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """A convolution's or matrix's weight and bias."""
+class Layer:
+    """A convolution's weight [out, in, rows, columns] or a matrix [out, in], and its bias [out]."""
 
     weight: torch.Tensor
     bias: torch.Tensor
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> _Layer:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Layer:
         weight = self.weight.to(device, dtype)
         if weight.dim() == 4:
             weight = weight.contiguous(memory_format=torch.channels_last)
-        return _Layer(weight, self.bias.to(device, dtype))
+        return Layer(weight, self.bias.to(device, dtype))
 
 
 @dataclass(frozen=True)
-class _Block:
-    first: _Layer
-    second: _Layer
-    squeeze: _Layer
-    excite: _Layer
+class Block:
+    """x → relu(x + sigmoid(s) · y + t), where y = second(relu(first(x))) and (s, t) = excite(relu(squeeze(mean of y)))."""
+
+    first: Layer
+    second: Layer
+    squeeze: Layer
+    excite: Layer
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Block:
+        return Block(*(layer.to(device, dtype) for layer in (self.first, self.second, self.squeeze, self.excite)))
+
+
+@dataclass(frozen=True)
+class Layers:
+    """All that a net computes with, as `PolicyValueNet` names it: the planes' and the branches' scales are in the weights.
+
+    The stem takes planes as `Game.encode` gives them. Matrices after planes take them plane by plane.
+    """
+
+    stem: Layer
+    blocks: Tuple[Block, ...]
+    policy_hidden: Layer
+    policy_out: Layer
+    value_planes: Layer
+    value_hidden: Layer
+    value_out: Layer
+
+
+def fold(net: PolicyValueNet) -> Layers:
+    """A copy of the net's layers, float32 on the CPU."""
+    blocks: List[Block] = []
+    for block in net.blocks:
+        assert isinstance(block, ResidualBlock)
+        squeeze, excite = _folded(block.excitation.squeeze), _folded(block.excitation.excite)
+        blocks.append(Block(_folded(block.first), _folded(block.second, block.scale, block.scale), squeeze, excite))
+    return Layers(
+        stem=_folded(net.stem, net.plane_scale),
+        blocks=tuple(blocks),
+        policy_hidden=_folded(net.policy_hidden),
+        policy_out=_folded(net.policy_out),
+        value_planes=_folded(net.value_planes),
+        value_hidden=_folded(net.value_hidden),
+        value_out=_folded(net.value_out),
+    )
 
 
 class FoldedNet:
@@ -58,26 +97,17 @@ class FoldedNet:
         self.board_shape = game.board_shape
         self.policy_where = _square_by_square(game.policy_index, game.policy_planes, game.board_shape)
         """[A] int32: where an action's logit stands in a row of the policy output."""
-        self._stem = _fold(net.stem, net.plane_scale).to(device, dtype)
-        self._blocks: List[_Block] = []
-        for block in net.blocks:
-            assert isinstance(block, ResidualBlock)
-            layers = (
-                _fold(block.first),
-                _fold(block.second, block.scale, block.scale),
-                _fold(block.excitation.squeeze),
-                _fold(block.excitation.excite),
-            )
-            self._blocks.append(_Block(*(layer.to(device, dtype) for layer in layers)))
-        self._policy_hidden = _fold(net.policy_hidden).to(device, dtype)
-        self._policy_out = _fold(net.policy_out).to(device, dtype)
-        planes = _fold(net.value_planes)
-        self._value_planes = _Layer(planes.weight.flatten(1), planes.bias).to(device, dtype)
-        hidden = _fold(net.value_hidden)
+        layers = fold(net)
+        self._stem = layers.stem.to(device, dtype)
+        self._blocks = [block.to(device, dtype) for block in layers.blocks]
+        self._policy_hidden = layers.policy_hidden.to(device, dtype)
+        self._policy_out = layers.policy_out.to(device, dtype)
+        planes, hidden = layers.value_planes, layers.value_hidden
+        self._value_planes = Layer(planes.weight.flatten(1), planes.bias).to(device, dtype)
         squares = game.board_shape[0] * game.board_shape[1]
         by_plane = hidden.weight.view(len(hidden.weight), -1, squares)
-        self._value_hidden = _Layer(by_plane.transpose(1, 2).flatten(1), hidden.bias).to(device, dtype)
-        self._value_out = _fold(net.value_out).to(device, torch.float32)
+        self._value_hidden = Layer(by_plane.transpose(1, 2).flatten(1), hidden.bias).to(device, dtype)
+        self._value_out = layers.value_out.to(device, torch.float32)
 
     def __call__(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         x = self._convolve(planes, self._stem, True)
@@ -94,13 +124,13 @@ class FoldedNet:
         value = functional.linear(value, self._value_hidden.weight, self._value_hidden.bias).relu_()
         return functional.linear(value.float(), self._value_out.weight, self._value_out.bias)
 
-    def _residual(self, x: torch.Tensor, block: _Block) -> torch.Tensor:
+    def _residual(self, x: torch.Tensor, block: Block) -> torch.Tensor:
         branch = self._convolve(self._convolve(x, block.first, True), block.second, False)
         middle = functional.linear(branch.mean((2, 3)), block.squeeze.weight, block.squeeze.bias).relu_()
         scale, shift = functional.linear(middle, block.excite.weight, block.excite.bias)[:, :, None, None].chunk(2, dim=1)
         return torch.addcmul(x, branch, torch.sigmoid(scale)).add_(shift).relu_()
 
-    def _convolve(self, x: torch.Tensor, layer: _Layer, relu: bool) -> torch.Tensor:
+    def _convolve(self, x: torch.Tensor, layer: Layer, relu: bool) -> torch.Tensor:
         y = functional.conv2d(x, layer.weight, layer.bias, padding=1)
         return (y.relu_() if relu else y).contiguous(memory_format=torch.channels_last)
 
@@ -115,7 +145,7 @@ class CompiledNet(FoldedNet):
         self._fused = fused_convolutions(dtype)
         if self._fused:
             self._stem = self._packed(self._stem)
-            self._blocks = [_Block(self._packed(b.first), self._packed(b.second), b.squeeze, b.excite) for b in self._blocks]
+            self._blocks = [Block(self._packed(b.first), self._packed(b.second), b.squeeze, b.excite) for b in self._blocks]
             self._policy_hidden, self._policy_out = self._packed(self._policy_hidden), self._packed(self._policy_out)
 
     def __call__(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -136,12 +166,12 @@ class CompiledNet(FoldedNet):
         value = functional.pad(value, (0, 0, 0, -size % _DENSE_BLOCK))
         return torch.cat([super(CompiledNet, self)._dense(block) for block in value.split(_DENSE_BLOCK)])[:size]
 
-    def _convolve(self, x: torch.Tensor, layer: _Layer, relu: bool) -> torch.Tensor:
+    def _convolve(self, x: torch.Tensor, layer: Layer, relu: bool) -> torch.Tensor:
         if self._fused:
             return _fused_convolution(x, layer, relu)
         return super()._convolve(x, layer, relu)
 
-    def _packed(self, layer: _Layer) -> _Layer:
+    def _packed(self, layer: Layer) -> Layer:
         size = [64, layer.weight.shape[1], *self.board_shape]
         return _pack(layer, size)
 
@@ -154,7 +184,7 @@ def fused_convolutions(dtype: torch.dtype) -> bool:
     """
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(4, 16, 8, 8, generator=generator).to(dtype).contiguous(memory_format=torch.channels_last)
-    layer = _Layer(torch.randn(32, 16, 3, 3, generator=generator) / 12, torch.ones(32)).to(x.device, dtype)
+    layer = Layer(torch.randn(32, 16, 3, 3, generator=generator) / 12, torch.ones(32)).to(x.device, dtype)
     wanted = functional.conv2d(x, layer.weight, layer.bias, padding=1)
     try:
         packed = _pack(layer, list(x.shape))
@@ -166,33 +196,33 @@ def fused_convolutions(dtype: torch.dtype) -> bool:
     return bool(last and same)
 
 
-def _pack(layer: _Layer, size: List[int]) -> _Layer:
+def _pack(layer: Layer, size: List[int]) -> Layer:
     weight = torch.ops.mkldnn._reorder_convolution_weight(layer.weight, [1, 1], [1, 1], [1, 1], 1, size)
-    return _Layer(weight, layer.bias)
+    return Layer(weight, layer.bias)
 
 
-def _fused_convolution(x: torch.Tensor, layer: _Layer, relu: bool) -> torch.Tensor:
+def _fused_convolution(x: torch.Tensor, layer: Layer, relu: bool) -> torch.Tensor:
     result: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
         x, layer.weight, layer.bias, [1, 1], [1, 1], [1, 1], 1, "relu" if relu else "none", [], ""
     )
     return result
 
 
-def _fold(
+def _folded(
     layer: Union[torch.nn.Conv2d, torch.nn.Linear],
     inputs: Union[torch.Tensor, float] = 1.0,
     bias: Union[torch.Tensor, float] = 1.0,
-) -> _Layer:
+) -> Layer:
     """A layer's float32 CPU copy with its weight scaled by `inputs` and its bias by `bias`."""
     assert layer.bias is not None
     weight, offset = (layer.weight * inputs).detach(), (layer.bias * bias).detach()
-    return _Layer(weight.to("cpu", torch.float32, copy=True), offset.to("cpu", torch.float32, copy=True))
+    return Layer(weight.to("cpu", torch.float32, copy=True), offset.to("cpu", torch.float32, copy=True))
 
 
 def _gates(block: torch.nn.Module) -> Tuple[np.ndarray, ...]:
     """The arrays that `excite_and_add` takes."""
     assert isinstance(block, ResidualBlock)
-    squeeze, excite = _fold(block.excitation.squeeze), _fold(block.excitation.excite)
+    squeeze, excite = _folded(block.excitation.squeeze), _folded(block.excitation.excite)
     parts = (squeeze.weight.t(), squeeze.bias, excite.weight.t(), excite.bias)
     return tuple(np.ascontiguousarray(part.numpy()) for part in parts)
 
