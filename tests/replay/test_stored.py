@@ -1,0 +1,82 @@
+"""Games out of the buffer are the games that were put in, beginning, end and result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List
+
+import numpy as np
+import pytest
+
+from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.games import get_game
+from pawnzero.games.base import MAX_PLIES, RESIGNATION
+from pawnzero.records import GameRecord
+from pawnzero.replay import ReplayBuffer
+from pawnzero.replay.ring import HEADER_BYTES
+from pawnzero.selfplay import play_games
+from tests.search.naive import HashEvaluator
+
+MOST_PLIES = 60
+
+
+def play(name: str, games: int, resign_below: float = 0.0) -> List[GameRecord]:
+    settings = SelfplayConfig(
+        max_plies=MOST_PLIES, random_opening_share=0.5, random_opening_plies=3, resign_playthrough=0.3, games_in_flight=games
+    )
+    search = SearchConfig()
+    records = play_games(
+        get_game(name),
+        HashEvaluator(),
+        range(1 << 32, (1 << 32) + games),
+        simulations=4,
+        search=search,
+        settings=settings,
+        seed=3,
+        threads=1,
+        resign_below=resign_below,
+    )
+    return list(records)
+
+
+def filled(path: Path, records: List[GameRecord], capacity: int = 5000) -> ReplayBuffer:
+    buffer = ReplayBuffer(path, capacity, records[0].game)
+    for record in records:
+        buffer.append(record)
+    return buffer
+
+
+@pytest.mark.parametrize(("name", "resign_below"), [("chess", 0.0), ("connect_four", 0.0), ("connect_four", 0.45)])
+def test_games_come_back_newest_first(name: str, resign_below: float, tmp_path: Path) -> None:
+    records = play(name, 16, resign_below)
+    endings = {record.ending for record in records}
+    assert (MAX_PLIES in endings) == (name == "chess")
+    assert (RESIGNATION in endings) == (resign_below > 0)
+    assert len({record.context > 0 for record in records}) == 2
+    found = filled(tmp_path / "replay.pt", records).newest_games(100)
+    assert [game.game_id for game in found] == [record.game_id for record in reversed(records)]
+    for game, record in zip(found, reversed(records)):
+        np.testing.assert_array_equal(game.line.states, [*record.states, record.final_state])
+        assert game.line.actions == record.actions.tolist()
+        assert (game.line.ending, game.line.result, game.result) == (record.ending, record.result, record.result)
+        assert game.context == record.context
+        np.testing.assert_allclose(game.root_wdl, record.root_wdl, atol=1e-4)
+
+
+def test_a_game_that_lost_its_beginning_or_a_row_is_left_out(tmp_path: Path) -> None:
+    path, records = tmp_path / "replay.pt", play("connect_four", 5)
+    sizes = [len(record) for record in records]
+    buffer = filled(path, records, capacity=sum(sizes[2:]) + 1)  # of the second game a row is left
+    ids = [record.game_id for record in records]
+    assert [game.game_id for game in buffer.newest_games(100)] == ids[:1:-1]
+    assert [game.game_id for game in buffer.newest_games(1)] == ids[:3:-1]
+    row = (path.stat().st_size - HEADER_BYTES) // buffer.capacity
+    sequence = sum(sizes[:3]) + sizes[3] // 2  # in the middle of the fourth
+    with open(path, "r+b") as stream:
+        stream.seek(HEADER_BYTES + sequence % buffer.capacity * row + 24)
+        stream.write(b"\xff\xff")
+    assert [game.game_id for game in ReplayBuffer(path).newest_games(100)] == [ids[4], ids[2]]
+
+
+def test_an_empty_buffer_has_no_games(tmp_path: Path) -> None:
+    assert ReplayBuffer(tmp_path / "replay.pt").newest_games(3) == []
