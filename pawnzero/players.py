@@ -1,4 +1,4 @@
-"""Who plays in the arena: an agent, a checkpoint, the random mover, or a UCI engine, each by the name a user gives.
+"""Who plays in the arena: an agent, a checkpoint, an lc0 net, the random mover, or a UCI engine, each by the name a user gives.
 
 A player is asked about many games at once and answers with a move for each, or gives a game up. What it answers for a game
 depends on that game alone, not on the games asked about beside it.
@@ -136,15 +136,15 @@ def raw_answers(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -> Tupl
 
 
 def game_of(spec: str) -> Optional[str]:
-    """The name of the game that an agent or a checkpoint plays; None for players of any game and for what is no player."""
+    """The name of the game that an agent or a net's file plays; None for players of any game and for what is no player."""
     path = Path(spec)
     if spec == RANDOM or spec.startswith(UCI_PREFIX) or not path.exists():
         return None
     if path.is_dir():
         return Agent.open(path).game
-    from pawnzero.nets.checkpoint import load_checkpoint  # here, since torch takes a while to load
+    from pawnzero.formats.load import load_net  # here, since torch takes a while to load
 
-    return load_checkpoint(path).game
+    return load_net(path).game
 
 
 def best_or_latest(spec: str) -> Tuple[str, str]:
@@ -166,7 +166,7 @@ def parse_player(
     seed: int = 0,
     progress: Optional[Progress] = None,
 ) -> Player:
-    """The player that `spec` names: an agent directory (its best net), a checkpoint file, ``random`` or
+    """The player that `spec` names: an agent directory (its best net), a checkpoint file, lc0's weights, ``random`` or
     ``uci:COMMAND;OPTION=VALUE;…``.
 
     device, simulations, search and progress are for nets, seed for whoever draws at random. Raises UsageError for what is no
@@ -178,7 +178,7 @@ def parse_player(
         from pawnzero.uci_player import UciPlayer, parse_uci  # here, since python-chess's engine part takes a while to load
 
         return UciPlayer(game, parse_uci(spec))
-    name, checkpoint = _locate(spec)
+    name, checkpoint = locate_net(spec)
     return net_player(
         checkpoint,
         name=name,
@@ -200,11 +200,11 @@ def net_player(
     search: SearchConfig,
     progress: Optional[Progress] = None,
 ) -> NetPlayer:
-    """The averaged net of the checkpoint at `path`, playing under `name`. Raises as `parse_player` does."""
-    from pawnzero.nets.checkpoint import load_checkpoint  # here, since torch takes a while to load
+    """The averaged net of the checkpoint, or the lc0 net, at `path`, playing under `name`. Raises as `parse_player` does."""
+    from pawnzero.formats.load import load_net  # here, since torch takes a while to load
     from pawnzero.nets.evaluator import NetEvaluator
 
-    checkpoint = load_checkpoint(path)
+    checkpoint = load_net(path)
     if checkpoint.game != game.name:
         raise UsageError(f"{path}: plays {checkpoint.game}, expected a player of {game.name}")
     evaluator = NetEvaluator(checkpoint.make_net(averaged=True), device=device, progress=progress)
@@ -212,8 +212,8 @@ def net_player(
     return NetPlayer(game, evaluator, name=name, simulations=simulations, search=search, net=net)
 
 
-def _locate(spec: str) -> Tuple[str, Path]:
-    """Name and checkpoint file of an agent directory or a checkpoint file."""
+def locate_net(spec: str) -> Tuple[str, Path]:
+    """A net's name and file: those of an agent directory's best net, or of the file itself. Raises as `parse_player` does."""
     path = Path(spec)
     if path.is_dir():
         agent = Agent.open(path)
@@ -227,6 +227,6 @@ def _locate(spec: str) -> Tuple[str, Path]:
         owner = folder.parent if folder.name == "checkpoints" else folder
         return f"{owner.name}/{path.stem}", path
     raise UsageError(
-        f"player {spec!r}: no such file or directory; expected an agent directory, a checkpoint file, {RANDOM} or "
-        f"{UCI_PREFIX}COMMAND;OPTION=VALUE;…"
+        f"player {spec!r}: no such file or directory; expected an agent directory, a checkpoint file, lc0's weights (.pb.gz), "
+        f"{RANDOM} or {UCI_PREFIX}COMMAND;OPTION=VALUE;…"
     )

