@@ -30,6 +30,7 @@ COMMANDS = (
     "bench",
     "doctor",
     "uci",
+    "export",
     "completion",
 )
 """Each is a module beside this one with a docstring (its first line is the summary, lines that begin with "pawnzero" are the

@@ -1,0 +1,64 @@
+"""An agent's net for other programs (ONNX, lc0's weights), or its self-play games as PGN.
+
+  pawnzero export models/AgentA net.onnx
+  pawnzero export models/AgentA net.pb.gz
+  pawnzero export models/AgentA/checkpoints/latest.pt net.onnx
+  pawnzero export models/AgentA games.pgn --games 50
+  pawnzero export their_net.pb.gz net.pt
+
+What is exported of an agent is its best net. Before a net is written its answers are compared with the original's (as ONNX only
+where onnxruntime is installed). lc0 nets of the same family (an SE-ResNet on 112 planes) can be exported too, and play in the
+arena as they are. docs/formats.md says what is in each file and how to load it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, List, Mapping
+
+from pawnzero.cli.options import add_json, natural
+from pawnzero.cli.output import report
+
+_FORMATS = ("onnx", "lc0", "checkpoint", "pgn")
+_GAMES = 100
+"""Games exported where nothing else is said."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="an agent's directory, a checkpoint file or lc0's weights")
+    parser.add_argument("path", metavar="FILE", type=Path, help="where to: NAME.onnx, NAME.pb.gz, NAME.pt or NAME.pgn")
+    parser.add_argument("--format", choices=_FORMATS, help="for a file of another name (default: by its name)")
+    parser.add_argument(
+        "--games", type=natural(1), metavar="N", help=f"self-play games for a PGN, the newest (default: {_GAMES})"
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from pawnzero.agent import Agent
+    from pawnzero.errors import UsageError
+    from pawnzero.export import export_games, export_net, format_of
+
+    format = format_of(args.path, args.format)
+    if format == "pgn":
+        figures = export_games(Agent.open(Path(args.source)), args.path, args.games or _GAMES)
+    elif args.games is not None:
+        raise UsageError(f"--games is for PGN, not for a net as {format}")
+    else:
+        figures = export_net(args.source, args.path, format)
+    report(args, figures, _lines(figures))
+    return 0
+
+
+def _lines(figures: Mapping[str, Any]) -> List[str]:
+    what = f"{figures['games']} games" if "games" in figures else f"the net of step {figures['step']}"
+    lines = [f"{figures['path']}: {what}, {figures['game']}, as {figures['format']}, {figures['bytes']:,} bytes"]
+    if figures.get("positions_compared"):
+        lines.append(
+            f"read back, its probabilities differ by at most {figures['max_policy_difference']:.1e} (moves) and "
+            f"{figures['max_wdl_difference']:.1e} (win, draw, loss) on {figures['positions_compared']} positions"
+        )
+    elif "games" not in figures:
+        lines.append("not read back: onnxruntime is not installed here (pip install onnxruntime)")
+    return lines

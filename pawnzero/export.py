@@ -1,0 +1,119 @@
+"""What leaves the house: an agent's net, or the games it played against itself, in files that other programs read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from pawnzero.agent import Agent
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import replacing
+from pawnzero.formats.agreement import POSITIONS, Answers, disagreement, net_answers, onnx_answers
+from pawnzero.formats.lc0 import decode_lc0, encode_lc0
+from pawnzero.formats.load import load_net
+from pawnzero.formats.onnx import encode_onnx
+from pawnzero.games import get_game
+from pawnzero.games.base import MAX_PLIES
+from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
+from pawnzero.pgn import format_game
+from pawnzero.players import locate_net
+from pawnzero.replay import ReplayBuffer
+from pawnzero.replay.stored import StoredGame
+
+SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "lc0": ".pb.gz", "checkpoint": ".pt", "pgn": ".pgn"}
+"""The formats by name, with the end of a file's name that means it."""
+
+_LIMITS: Mapping[str, float] = {"onnx": 1e-3, "lc0": 0.05}
+"""A file whose probabilities differ by more from the net's is not written: other kernels' rounding, and 16 bits a weight."""
+
+
+def format_of(path: Path, named: Optional[str] = None) -> str:
+    """The format that was named, or else the one that the file's name means. Raises UsageError where it means none."""
+    if named is not None:
+        return named
+    for name, suffix in SUFFIXES.items():
+        if path.name.lower().endswith(suffix):
+            return name
+    raise UsageError(f"{path}: the name tells no format; expected one that ends in {', '.join(SUFFIXES.values())}, or --format")
+
+
+def export_net(source: str, path: Path, format: str) -> Dict[str, Any]:
+    """Write the net of `source` (an agent's directory: its best net; a checkpoint; lc0's weights) to `path`.
+
+    format: "onnx", "lc0" or "checkpoint" (the averaged net for playing, without what training goes on from). Returns the
+    figures of `pawnzero export --json`; the differences are None where nothing was there to read the file back. Raises
+    UsageError or PawnzeroError where there is no such net or the format cannot hold it; nothing is written then.
+    """
+    _, file = locate_net(source)
+    checkpoint = load_net(file)
+    figures: Dict[str, Any] = {"path": str(path), "format": format, "game": checkpoint.game, "step": checkpoint.step}
+    if format == "checkpoint":
+        save_checkpoint(path, replace(checkpoint, net=checkpoint.averaged, training=None))
+        return {**figures, "bytes": path.stat().st_size, **_compared(checkpoint, net_answers(load_net(path).make_net()))}
+    if format == "onnx":
+        content = encode_onnx(checkpoint)
+        compared = _compared(checkpoint, onnx_answers(content))
+    else:
+        content = _lc0(checkpoint, source)
+        compared = _compared(checkpoint, net_answers(decode_lc0(content).make_net()))
+    worst = max(compared["max_policy_difference"] or 0.0, compared["max_wdl_difference"] or 0.0)
+    if not worst <= _LIMITS[format]:
+        raise PawnzeroError(
+            f"{path}: not written, since as {format} the net's probabilities change by {worst:.2g}, "
+            f"expected at most {_LIMITS[format]:g}"
+        )
+    with replacing(path) as stream:
+        stream.write(content)
+    return {**figures, "bytes": len(content), **compared}
+
+
+def export_games(agent: Agent, path: Path, limit: int) -> Dict[str, Any]:
+    """Write the newest self-play games of the agent's replay buffer, at most `limit`, to `path` as PGN, the oldest first.
+
+    Returns the figures of `pawnzero export --json`. Raises PawnzeroError where the buffer holds no whole game.
+    """
+    with ReplayBuffer(agent.replay, game=agent.game) as buffer:
+        games = buffer.newest_games(limit)
+    if not games:
+        raise PawnzeroError(
+            f"{agent.replay}: holds no whole game to export; `pawnzero selfplay {agent.directory} --games 10` plays some"
+        )
+    with replacing(path) as stream:
+        for game in reversed(games):
+            stream.write(_pgn(game, agent).encode())
+    return {"path": str(path), "format": "pgn", "game": agent.game, "bytes": path.stat().st_size, "games": len(games)}
+
+
+def _lc0(checkpoint: Checkpoint, source: str) -> bytes:
+    try:
+        return encode_lc0(checkpoint)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from None
+
+
+def _compared(checkpoint: Checkpoint, written: Optional[Answers]) -> Dict[str, Any]:
+    """How the answers of what is written differ from those of the net it was made from."""
+    if written is None:
+        return {"positions_compared": 0, "max_policy_difference": None, "max_wdl_difference": None}
+    found = disagreement(get_game(checkpoint.game), net_answers(checkpoint.make_net()), written)
+    return {"positions_compared": POSITIONS, "max_policy_difference": found.policy, "max_wdl_difference": found.wdl}
+
+
+def _pgn(stored: StoredGame, agent: Agent) -> str:
+    """A game as PGN. When it was played, and with which net, rows do not tell; the iteration stands in its number."""
+    line, game = stored.line, stored.line.game
+    iteration, number = stored.game_id >> 32, stored.game_id & 0xFFFFFFFF
+    headers = {
+        "Event": "pawnzero self-play",
+        "Site": "?",
+        "Date": "????.??.??",
+        "Round": f"{iteration}.{number}",
+        "White": agent.name,
+        "Black": agent.name,
+        "Game": game.name,
+        "Opening": f"{stored.context} plies given",
+        "Termination": "adjudication" if line.ending == MAX_PLIES else "normal",
+        "Ending": game.endings[line.ending],
+    }
+    return format_game(game, headers, line, stored.result)
