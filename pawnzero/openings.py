@@ -60,6 +60,15 @@ def openings(game: Game, count: int, seed: int, file: Optional[Path] = None) -> 
     return [_play(game, listed[index]) for index in _indices(order, len(listed), count)]
 
 
+def shortened(lines: Iterable[Line], max_plies: int) -> List[Line]:
+    """The openings for games of at most `max_plies`: longer ones are cut, so that each game has a move of its own."""
+    room = max_plies - 1
+    return [
+        line if len(line.actions) <= room else Line.from_actions(line.game, line.actions[:room], line.states[0])
+        for line in lines
+    ]
+
+
 def read_openings(path: Path) -> Iterator[Opening]:
     """The openings of a file, in its order, as text that is not checked yet (PGN moves are). Raises as `openings` does."""
     try:

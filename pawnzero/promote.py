@@ -20,11 +20,10 @@ from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import read_json, replacing, write_json
 from pawnzero.games import get_game
-from pawnzero.games.line import Line
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.openings import openings
+from pawnzero.openings import openings, shortened
 from pawnzero.players import NetPlayer
 from pawnzero.progress import Progress
 from pawnzero.search.random import stream
@@ -165,8 +164,6 @@ def _play(
     """The match of the latest net against the best or the untrained one."""
     game = get_game(agent.game)
     starts = openings(game, (games + 1) // 2, int(stream(seed, latest.step)), openings_file)
-    room = config.selfplay.max_plies - 1  # where games are cut very short, so are their openings
-    starts = [line if len(line.actions) <= room else Line.from_actions(game, line.actions[:room]) for line in starts]
 
     def player(net: Any, name: str, path: str) -> NetPlayer:
         evaluator = NetEvaluator(net, device=device, progress=progress)
@@ -186,7 +183,7 @@ def _play(
             challenger,
             opponent,
             games=games,
-            openings=starts,
+            openings=shortened(starts, config.selfplay.max_plies),
             game=game,
             max_plies=config.selfplay.max_plies,
             seed=seed,

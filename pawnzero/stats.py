@@ -89,7 +89,7 @@ def estimate(pairs: Sequence[int], single: Optional[float] = None) -> Estimate:
     assert games > 0, "no games"
     points = sum(count * index / 2 for index, count in enumerate(pairs)) + (single or 0.0)
     score = points / games
-    mean, variance = _with_prior(pairs, single)
+    mean, variance = moments(pairs, single)
     error = math.sqrt(variance / (games / 2 + PRIOR_PAIRS))
     low = max(0.0, min(score, mean - Z_95 * error))
     high = min(1.0, max(score, mean + Z_95 * error))
@@ -128,7 +128,7 @@ def log_likelihood_ratio(pairs: Sequence[int], elo0: float, elo1: float) -> floa
         return 0.0
     score0, score1 = score_from_elo(elo0), score_from_elo(elo1)
     score = sum(n * index / (OUTCOMES - 1) for index, n in enumerate(pairs)) / count
-    _, variance = _with_prior(pairs, None)
+    _, variance = moments(pairs)
     return count * (score1 - score0) * (2.0 * score - score0 - score1) / (2.0 * variance)
 
 
@@ -140,7 +140,7 @@ def sprt(pairs: Sequence[int], elo0: float, elo1: float, alpha: float = 0.05, be
     return Sprt(llr, lower, upper, decision)
 
 
-def _with_prior(pairs: Sequence[int], single: Optional[float]) -> Tuple[float, float]:
+def moments(pairs: Sequence[int], single: Optional[float] = None) -> Tuple[float, float]:
     """Mean and variance of a pair's score, the prior included; a single game moves the mean as half a pair."""
     weights = [count + PRIOR_PAIRS / OUTCOMES for count in pairs]
     scores = [index / (OUTCOMES - 1) for index in range(OUTCOMES)]

@@ -23,6 +23,7 @@ COMMANDS = (
     "selfplay",
     "train",
     "arena",
+    "ladder",
     "judge",
     "report",
     "promote",

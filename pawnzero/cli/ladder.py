@@ -1,0 +1,109 @@
+"""How strong an agent has become: its checkpoints and engines on one scale of Elo, the random mover at 0.
+
+  pawnzero ladder models/AgentA
+  pawnzero ladder models/AgentA --games 100 --engines stockfish
+  pawnzero ladder models/AgentA --engines none --checkpoints 5
+
+Only games that are missing are played; the same command goes on after an interruption, and adds what is new: checkpoints,
+engines or more games a pairing. It may run beside the agent's training. Results are in experiments/ladder.json, the games in
+experiments/ladder/games.pgn, and ladder.png is drawn where matplotlib is installed. docs/arena.md says who meets whom and
+what the figures mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, List, Mapping, Optional
+
+from pawnzero.cli.display import shown_progress
+from pawnzero.cli.options import add_agent, add_device, add_json, add_settings, natural, read_device, read_settings
+from pawnzero.cli.output import figure, report
+
+RESUMES = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_agent(parser, creates=False)
+    parser.add_argument("--games", type=natural(1), default=20, metavar="N", help="games of a pairing, in pairs (default: 20)")
+    parser.add_argument(
+        "--checkpoints",
+        type=natural(1),
+        default=12,
+        metavar="N",
+        help="most checkpoints that play, evenly chosen (default: 12)",
+    )
+    parser.add_argument(
+        "--engines",
+        metavar="NAMES",
+        help="fairy-stockfish, stockfish or uci:… with commas between, weakest first; or none (default: those installed)",
+    )
+    parser.add_argument(
+        "--sims", type=natural(1), metavar="N", help="simulations a move of the nets (default: the ladder's own)"
+    )
+    parser.add_argument("--openings", type=Path, metavar="FILE", help="EPD or PGN in place of the built-in openings")
+    parser.add_argument("--anchor", metavar="NAME", help="the player whose rating is given (default: the ladder's own, random)")
+    parser.add_argument("--anchor-elo", type=float, metavar="ELO", help="its rating (default: 0)")
+    add_settings(parser)
+    add_device(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from pawnzero.agent import Agent
+
+    agent = Agent.open(args.agent_dir)
+    config = read_settings(args)
+    device = read_device(args)
+    from pawnzero.ladder import play_ladder
+
+    with shown_progress() as progress:
+        found = play_ladder(
+            agent,
+            config,
+            games=args.games,
+            simulations=args.sims,
+            checkpoints=args.checkpoints,
+            wanted_engines=args.engines,
+            anchor=args.anchor,
+            anchor_elo=args.anchor_elo,
+            openings_file=args.openings,
+            device=device,
+            progress=progress,
+        )
+    picture = _draw(found, agent.experiments / "ladder.png")
+    report(args, found, [*table(found), "", picture])
+    return 0
+
+
+def table(ladder: Mapping[str, Any]) -> List[str]:
+    """A line a player, strongest first."""
+    width = max(len(_shown(player)) for player in ladder["players"])
+    lines = [f"{'player':<{width}}  {'Elo':>6}  {'95 %':^14}  {'games':>6}  {'positions':>11}  {'hours':>7}"]
+    for player in ladder["players"]:
+        elo, low, high = (_rounded(player[name]) for name in ("elo", "elo_low", "elo_high"))
+        between = "" if player["name"] == ladder["anchor"]["player"] else f"{low} to {high}"
+        lines.append(
+            f"{_shown(player):<{width}}  {elo:>6}  {between:^14}  {player['games']:>6,}  {figure(player['positions']):>11}  "
+            f"{figure(player['hours']):>7}"
+        )
+    return lines
+
+
+def _shown(player: Mapping[str, Any]) -> str:
+    return f"{player['name']} (best)" if player["best"] else str(player["name"])
+
+
+def _rounded(elo: Optional[float]) -> str:
+    return "–" if elo is None else f"{elo:.0f}"
+
+
+def _draw(ladder: Mapping[str, Any], path: Path) -> str:
+    """Draw the ladder beside its figures; says where, or why not."""
+    from pawnzero.report.charts import ladder_picture
+
+    try:
+        drawn = ladder_picture(ladder, path)
+    except ModuleNotFoundError:
+        return "No picture: matplotlib is not installed (pip install matplotlib)."
+    return f"Picture: {path}" if drawn else "No picture: no checkpoint has a rating yet."

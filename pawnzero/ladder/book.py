@@ -1,0 +1,183 @@
+"""What a ladder has found so far: its terms, its players and their games, in experiments/ladder.json.
+
+Players and pairings stay in it for good, also those whose checkpoint is gone. All games of a ladder are played on the same
+terms (simulations, search, longest game, openings, seed), which its first run fixes: else one rating would not fit them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from pawnzero.arena import MatchResult
+from pawnzero.config import Config, SearchConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import read_json, write_json
+from pawnzero.ladder.contestants import Contestant
+from pawnzero.players import RANDOM
+from pawnzero.ratings import Result, rate
+
+FORMAT = 1
+LADDER_FILE = "ladder.json"
+BUILT_IN = "built-in"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How all games of a ladder are played; `openings` names the file and its digest."""
+
+    simulations: int
+    max_plies: int
+    seed: int
+    openings: str
+    search: Dict[str, Any]
+
+
+def terms_of(config: Config, simulations: Optional[int], openings: Optional[Path]) -> Terms:
+    """The terms of a new ladder. Raises PawnzeroError for a file that cannot be read."""
+    name = BUILT_IN
+    if openings is not None:
+        try:
+            name = f"{openings.name} ({hashlib.sha256(openings.read_bytes()).hexdigest()[:8]})"
+        except OSError as error:
+            raise PawnzeroError(f"{openings}: cannot be read ({error.strerror})") from None
+    sims = config.mcts_sims if simulations is None else simulations
+    return Terms(sims, config.selfplay.max_plies, config.seed, name, asdict(config.search))
+
+
+class Book:
+    """A ladder's file. `terms` are the file's where there was one."""
+
+    def __init__(self, path: Path, game: str, terms: Terms) -> None:
+        self.path = path
+        self.game = game
+        self.terms = terms
+        self.anchor: Tuple[str, float] = (RANDOM, 0.0)
+        self._players: Dict[str, Dict[str, Any]] = {}
+        self._pairings: List[Dict[str, Any]] = []
+
+    @classmethod
+    def open(cls, path: Path, game: str, terms: Terms, simulations: Optional[int]) -> Book:
+        """The ladder at `path`, or a new one on `terms`.
+
+        simulations: those that were asked for, where any were. Raises UsageError where the ladder has other ones or other
+        openings, PawnzeroError where the file cannot be used.
+        """
+        book = cls(path, game, terms)
+        if not path.exists():
+            return book
+        try:
+            book._read(read_json(path))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise PawnzeroError(f"{path}: no ladder of this version ({type(error).__name__}: {error})") from None
+        other = f"; move {path} away to begin another ladder"
+        if simulations not in (None, book.terms.simulations):
+            raise UsageError(f"{path}: played with {book.terms.simulations} simulations, not {simulations}{other}")
+        if terms.openings != book.terms.openings:
+            raise UsageError(f"{path}: played from the openings {book.terms.openings}, not {terms.openings}{other}")
+        return book
+
+    @property
+    def search(self) -> SearchConfig:
+        """How nets search."""
+        return SearchConfig(**self.terms.search)
+
+    def enter(self, one: Contestant) -> Contestant:
+        """Put a player on the ladder, or bring what is known of it up to date; returns it under the name it has there.
+
+        A net is known by its step and digest; where another net of that step is on the ladder, its name has the digest in it.
+        """
+        same = {"kind": one.kind, "step": one.step, "digest": one.digest}
+        for name, known in self._players.items():
+            if one.digest and {key: known[key] for key in same} == same:
+                one = replace(one, name=name)
+        if one.digest and one.name in self._players and self._players[one.name]["digest"] != one.digest:
+            one = replace(one, name=f"{one.name} ({one.digest})")
+        fresh = {name: value for name, value in asdict(one).items() if value is not None}
+        self._players[one.name] = {**asdict(one), **self._players.get(one.name, {}), **fresh}
+        return one
+
+    def games(self, first: str, second: str) -> int:
+        """How many games two players have played on the ladder."""
+        pairing = self._find(first, second)
+        return 0 if pairing is None else int(pairing["games"])
+
+    def score(self, first: str, second: str) -> float:
+        """The share of points that `first` has won against `second`; they have met."""
+        pairing = self._find(first, second)
+        assert pairing is not None, "they have met"
+        score = (pairing["wins"] + pairing["draws"] / 2) / pairing["games"]
+        return float(score if pairing["first"] == first else 1.0 - score)
+
+    def add(self, first: str, second: str, match: MatchResult) -> None:
+        """Count the games of a match between two players of the ladder; an even number of them."""
+        assert match.games % 2 == 0, "games of a ladder are pairs"
+        pairing = self._find(first, second)
+        if pairing is None:
+            pairing = {"first": first, "second": second, "games": 0, "wins": 0, "draws": 0, "losses": 0, "pairs": [0] * 5}
+            self._pairings.append(pairing)
+        same = pairing["first"] == first
+        won, lost, pairs = (match.wins, match.losses, match.pairs) if same else (match.losses, match.wins, match.pairs[::-1])
+        more = {"games": match.games, "wins": won, "draws": match.draws, "losses": lost}
+        pairing.update({name: pairing[name] + count for name, count in more.items()})
+        pairing["pairs"] = [before + count for before, count in zip(pairing["pairs"], pairs)]
+
+    def to_json(self) -> Dict[str, Any]:
+        """The whole ladder with its ratings, strongest first; players whom no games connect with the anchor have none."""
+        name, elo = self.anchor
+        results = [Result(one["first"], one["second"], tuple(one["pairs"])) for one in self._pairings]
+        ratings = rate(results, name, elo)
+        players = []
+        for player in self._players.values():
+            rating = ratings.get(player["name"])
+            found = (None, None, None) if rating is None else (rating.elo, rating.low, rating.high)
+            rounded = (None if value is None else round(value, 1) for value in found)
+            played = sum(one["games"] for one in self._pairings if player["name"] in (one["first"], one["second"]))
+            players.append({**player, "games": played, **dict(zip(("elo", "elo_low", "elo_high"), rounded))})
+        players.sort(key=lambda player: (player["elo"] is not None, player["elo"] or 0.0), reverse=True)
+        return {
+            "format": FORMAT,
+            "game": self.game,
+            **asdict(self.terms),
+            "anchor": {"player": name, "elo": elo},
+            "players": players,
+            "pairings": self._pairings,
+            "updated": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+
+    def write(self) -> Dict[str, Any]:
+        """Replace the file; returns what it holds."""
+        found = self.to_json()
+        write_json(self.path, found)
+        return found
+
+    def names(self) -> Sequence[str]:
+        """The players' names."""
+        return list(self._players)
+
+    def forget_best(self) -> None:
+        """Nobody is the agent's best net until it is entered as such."""
+        for player in self._players.values():
+            player["best"] = False
+
+    def _find(self, first: str, second: str) -> Optional[Dict[str, Any]]:
+        for pairing in self._pairings:
+            if {pairing["first"], pairing["second"]} == {first, second}:
+                return pairing
+        return None
+
+    def _read(self, content: Dict[str, Any]) -> None:
+        if content["format"] != FORMAT or content["game"] != self.game:
+            raise ValueError(f"format {content['format']} of {content['game']}, expected {FORMAT} of {self.game}")
+        self.terms = Terms(**{name: content[name] for name in Terms.__annotations__})
+        self.anchor = (content["anchor"]["player"], float(content["anchor"]["elo"]))
+        SearchConfig(**self.terms.search)  # raises where it is another version's
+        wanted = Contestant.__annotations__
+        self._players = {player["name"]: {name: player[name] for name in wanted} for player in content["players"]}
+        self._pairings = [dict(one) for one in content["pairings"]]
+        for one in self._pairings:
+            if one["games"] != 2 * sum(one["pairs"]) or not {one["first"], one["second"]} <= self._players.keys():
+                raise ValueError(f"the pairing of {one['first']} and {one['second']}")

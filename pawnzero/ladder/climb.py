@@ -1,0 +1,132 @@
+"""Which games make a ladder, and playing those that are missing.
+
+Not everybody meets everybody. In this order:
+
+* players that do not change, from the random mover up: each meets the next,
+* nets: each meets the next one by training steps,
+* each net meets the unchanging players from the weakest up, and stops after the first that leaves it less than HOPELESS of the
+  points: games against still stronger ones would say little.
+
+What a pairing has played counts for good, so a ladder that is run again plays only what is missing: new checkpoints, new
+engines, more games a pairing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from pawnzero.agent import Agent
+from pawnzero.arena import play_match
+from pawnzero.config import Config
+from pawnzero.errors import UsageError
+from pawnzero.games import get_game
+from pawnzero.games.line import Line
+from pawnzero.ladder.book import LADDER_FILE, Book, terms_of
+from pawnzero.ladder.contestants import CHECKPOINT, Contestant, engines, keep_nets, random_mover
+from pawnzero.locks import locked
+from pawnzero.openings import openings, shortened
+from pawnzero.players import Player, net_player, parse_player
+from pawnzero.progress import Progress
+
+HOPELESS = 0.1
+CHECKPOINTS = 12
+_OPENINGS = 500
+"""So many are drawn at once, so that more games a pairing begin with the next ones of the same list."""
+
+Pairing = Tuple[Contestant, Contestant]
+
+
+def play_ladder(
+    agent: Agent,
+    config: Config,
+    *,
+    games: int = 20,
+    simulations: Optional[int] = None,
+    checkpoints: int = CHECKPOINTS,
+    wanted_engines: Optional[str] = None,
+    anchor: Optional[str] = None,
+    anchor_elo: Optional[float] = None,
+    openings_file: Optional[Path] = None,
+    device: str = "auto",
+    progress: Optional[Progress] = None,
+) -> Dict[str, Any]:
+    """Play what the agent's ladder lacks and rate all its players. Returns what experiments/ladder.json holds then.
+
+    games:       of each pairing, an odd number is rounded up; what was played before counts
+    checkpoints: at most so many of the agent's nets meet anybody in this run (see `keep_nets`)
+    wanted_engines: see `contestants.engines`
+    anchor, anchor_elo: the player whose rating is given, and the rating; None: the ladder's own, the random mover and 0 for a
+                 new one; another anchor is at 0 where no rating is given
+
+    The file is written after each pairing. It may run beside the agent's training. Raises UsageError for an anchor or an engine
+    that is none and for other terms than the ladder's (see `Book.open`), PawnzeroError where there is no net.
+    """
+    progress = progress or Progress()
+    with locked(agent.experiments / ".ladder.lock", f"the ladder of {agent.directory}"):
+        terms = terms_of(config, simulations, openings_file)
+        book = Book.open(agent.experiments / LADDER_FILE, agent.game, terms, simulations)
+        game = get_game(agent.game)
+        steady = [book.enter(one) for one in (random_mover(), *engines(game, wanted_engines, progress))]
+        book.forget_best()
+        nets = [book.enter(one) for one in keep_nets(agent, checkpoints)]
+        if anchor is not None:
+            if anchor not in book.names():
+                raise UsageError(f"anchor {anchor!r}, expected a player of the ladder: {', '.join(book.names())}")
+            book.anchor = (anchor, 0.0)
+        if anchor_elo is not None:
+            book.anchor = (book.anchor[0], anchor_elo)
+        pairs = (games + 1) // 2
+        starts = openings(game, max(_OPENINGS, pairs), book.terms.seed, openings_file)
+        starts = shortened(starts, book.terms.max_plies)
+        for first, second in pairings(steady, nets, book):
+            done = book.games(first.name, second.name) // 2
+            if done < pairs:
+                _play(agent, book, (first, second), starts[done:pairs], device, progress)
+        return book.write()
+
+
+def pairings(steady: Sequence[Contestant], nets: Sequence[Contestant], book: Book) -> Iterator[Pairing]:
+    """Who meets whom. A pairing that was given out must have been played when the next is asked for."""
+    yield from zip(steady[1:], steady)
+    yield from zip(nets[1:], nets)
+    for net in nets:
+        for one in steady:
+            yield net, one
+            if book.score(net.name, one.name) < HOPELESS:
+                break
+
+
+def _play(agent: Agent, book: Book, pairing: Pairing, starts: List[Line], device: str, progress: Progress) -> None:
+    """Two games from each of the openings, which are then on the ladder."""
+    progress.note(f"{pairing[0].name} against {pairing[1].name}")
+    first, second = (_player(agent, book, one, device, progress) for one in pairing)
+    with first, second:
+        match = play_match(
+            first,
+            second,
+            games=2 * len(starts),
+            openings=starts,
+            game=get_game(book.game),
+            max_plies=book.terms.max_plies,
+            seed=book.terms.seed,
+            progress=progress,
+            pgn=agent.experiments / "ladder" / "games.pgn",
+        )
+    book.add(pairing[0].name, pairing[1].name, match)
+    book.write()
+
+
+def _player(agent: Agent, book: Book, one: Contestant, device: str, progress: Progress) -> Player:
+    game, terms = get_game(book.game), book.terms
+    if one.kind != CHECKPOINT:
+        return parse_player(one.spec, game=game, seed=terms.seed)
+    return net_player(
+        agent.directory / one.spec,
+        name=f"{agent.name} {one.name}",
+        game=game,
+        device=device,
+        simulations=terms.simulations,
+        search=book.search,
+        progress=progress,
+    )

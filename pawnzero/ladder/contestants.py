@@ -1,0 +1,163 @@
+"""Who stands on a ladder: an agent's nets, of which slim copies are kept, the random mover, and engines."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from pawnzero.agent import Agent
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.games.base import Game
+from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pawnzero.players import RANDOM, UCI_PREFIX, parse_player
+from pawnzero.progress import Progress
+
+CHECKPOINT, ENGINE = "checkpoint", "engine"
+"""Kinds of players; the random mover's is its name."""
+
+ENGINES: Mapping[str, Sequence[str]] = {
+    "fairy-stockfish": ("Skill Level=-20;nodes=1000", "Skill Level=-10;nodes=1000"),
+    "stockfish": tuple(f"Skill Level={level};nodes=1000" for level in (0, 4, 10, 20)),
+}
+"""Engines that a chess ladder has where they are installed, by program, and their settings; weakest first."""
+NO_ENGINES = "none"
+
+_DIGITS = 8
+_KEPT = re.compile(rf"step_(\d{{6,}})_([0-9a-f]{{{_DIGITS}}})\.pt")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A player of a ladder.
+
+    name:      as shown; nets of the same step share it until they are on a ladder (`Book.enter`)
+    spec:      as `pawnzero arena` takes it; a net's file is named from the agent's directory
+    kind:      CHECKPOINT, ENGINE or RANDOM
+    step:      training steps of a net; positions, hours: what the agent had spent by then (None where it is not known)
+    digest:    of a net's weights; with the step it says which net this is
+    best:      whether this is the agent's best net now
+    """
+
+    name: str
+    spec: str
+    kind: str
+    step: Optional[int] = None
+    positions: Optional[int] = None
+    hours: Optional[float] = None
+    digest: str = ""
+    best: bool = False
+
+
+def keep_nets(agent: Agent, most: int) -> List[Contestant]:
+    """At most `most` of the agent's nets (and its best one), oldest first, each with a copy in experiments/ladder.
+
+    The nets are its numbered checkpoints and those that earlier ladders have kept; where they are more, the chosen ones lie
+    evenly over the steps. Raises PawnzeroError where there is none, or one cannot be read.
+    """
+    folder = agent.experiments / "ladder"
+    kept = _kept(folder)
+    numbered = dict(agent.numbered())
+    best = load_checkpoint(agent.best, game=agent.game) if agent.best.exists() else None
+    best_key = (best.step, _digest(best)) if best is not None else None
+    for step in spread(sorted({*numbered, *(step for step, _ in kept)}), most):
+        if step in numbered and numbered[step].exists():  # training may have removed it since
+            _keep(folder, load_checkpoint(numbered[step], game=agent.game))
+    if best is not None:
+        _keep(folder, best)
+    kept = _kept(folder)
+    if not kept:
+        raise PawnzeroError(f"{agent.directory}: no checkpoint to rate; `pawnzero train {agent.directory}` makes one")
+    chosen = {*spread(sorted({step for step, _ in kept}), most), *([best_key[0]] if best_key else [])}
+    return [_net(agent, step, digest, path, best_key) for (step, digest), path in sorted(kept.items()) if step in chosen]
+
+
+def spread(steps: Sequence[int], most: int) -> List[int]:
+    """At most `most` of the sorted `steps`: the last, the first, and those nearest to even places between."""
+    if len(steps) <= most:
+        return list(steps)
+    places = np.linspace(steps[-1], steps[0], most).tolist()
+    return sorted({min(steps, key=lambda step: abs(step - place)) for place in places})
+
+
+def random_mover() -> Contestant:
+    """The player that moves at random."""
+    return Contestant(RANDOM, RANDOM, RANDOM)
+
+
+def engines(game: Game, wanted: Optional[str], progress: Progress) -> List[Contestant]:
+    """The engines of a ladder, weakest first: all of ENGINES that are installed, or those that `wanted` names.
+
+    wanted: names of programs and ``uci:…`` players with commas between, or "none". Says which of the usual ones are missing.
+    Raises UsageError for a name that is none of these, and what `parse_player` raises.
+    """
+    if wanted == NO_ENGINES or (wanted is None and game.name != "chess"):
+        return []
+    found = []
+    for name in list(ENGINES) if wanted is None else [part.strip() for part in wanted.split(",")]:
+        if not (name in ENGINES or name.startswith(UCI_PREFIX)):
+            raise UsageError(
+                f"engine {name!r}, expected {NO_ENGINES}, {', '.join(ENGINES)} or {UCI_PREFIX}COMMAND;OPTION=VALUE;…"
+            )
+        specs = [f"{UCI_PREFIX}{name};{settings}" for settings in ENGINES[name]] if name in ENGINES else [name]
+        try:
+            found += [_engine(game, spec) for spec in specs]
+        except UsageError as error:
+            if wanted is not None:
+                raise
+            progress.note(f"without {name}: {error} (on Debian: apt-get install {name})")
+    return found
+
+
+def _engine(game: Game, spec: str) -> Contestant:
+    """An engine under the name it gives itself, so that another version of it is another player."""
+    with parse_player(spec, game=game) as player:
+        return Contestant(player.name, spec, ENGINE)
+
+
+def _net(agent: Agent, step: int, digest: str, path: Path, best: Optional[Tuple[int, str]]) -> Contestant:
+    positions, hours = spent_until(agent.metadata, step)
+    spec = path.relative_to(agent.directory).as_posix()
+    return Contestant(f"step {step}", spec, CHECKPOINT, step, positions, hours, digest, (step, digest) == best)
+
+
+def spent_until(metadata: Mapping[str, Any], step: int) -> Tuple[Optional[int], Optional[float]]:
+    """Self-play positions and hours of the iterations up to the one in which training made `step`.
+
+    None where no finished iteration made it; the positions of one that is under way are known once its self-play has ended.
+    """
+    positions, seconds = 0, 0.0
+    for found in metadata["iterations"]:
+        positions += found["selfplay"]["positions"]
+        seconds += found["seconds"]
+        if found["train"]["step"] >= step:
+            return positions, round(seconds / 3600, 4)
+    under_way = ((metadata.get("stage") or {}).get("found") or {}).get("selfplay")
+    return (positions + under_way["positions"] if under_way else None), None
+
+
+def _kept(folder: Path) -> Dict[Tuple[int, str], Path]:
+    """The copies by step and digest."""
+    matches = ((_KEPT.fullmatch(path.name), path) for path in (folder.iterdir() if folder.is_dir() else ()))
+    return {(int(match.group(1)), match.group(2)): path for match, path in matches if match}
+
+
+def _keep(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write the weights that play, and nothing that training needs, where they do not lie already."""
+    path = folder / f"step_{checkpoint.step:06d}_{_digest(checkpoint)}.pt"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(path, replace(checkpoint, net=checkpoint.averaged, training=None))
+
+
+def _digest(checkpoint: Checkpoint) -> str:
+    """The first digits of the SHA-256 of the weights that play."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(checkpoint.averaged.items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:_DIGITS]

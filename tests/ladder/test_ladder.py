@@ -1,0 +1,186 @@
+"""A ladder of a tiny agent, played for real: who meets whom, what is written, and that nothing is played twice."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from pawnzero.agent import Agent
+from pawnzero.config import Config, ModelConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.ladder import climb, play_ladder
+from pawnzero.nets import make_model
+from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
+
+SHAPE = ModelConfig(channels=4, blocks=1)
+CONFIG = Config(game="tic_tac_toe", model=SHAPE, mcts_sims=2)
+FAKE = f"uci:{shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).parent.parent / 'fake_uci.py'))}"
+
+
+def put(agent, step, game="tic_tac_toe"):
+    weights = make_model("cpu", 4, 1, game=game, seed=step).state_dict()
+    save_checkpoint(agent.checkpoints / f"ckpt_{step:06d}.pt", Checkpoint(game, SHAPE, step, 1, weights, weights))
+
+
+@pytest.fixture
+def agent(tmp_path):
+    found = Agent.create(tmp_path / "AgentT", CONFIG)
+    for step in (100, 200, 300):
+        put(found, step)
+    return found
+
+
+@pytest.fixture
+def matches(monkeypatch):
+    """(first, second, games, first opening) of every match that is really played from here on."""
+    told = []
+    play = climb.play_match
+
+    def telling(first, second, **options):
+        told.append((first.name, second.name, options["games"], tuple(options["openings"][0].actions)))
+        return play(first, second, **options)
+
+    monkeypatch.setattr(climb, "play_match", telling)
+    return told
+
+
+def ladder(agent, **options):
+    return play_ladder(agent, CONFIG, device="cpu", **{"games": 6, **options})
+
+
+def test_neighbours_and_the_random_mover(agent, matches):
+    found = ladder(agent)
+    assert [match[:3] for match in matches] == [
+        ("AgentT step 200", "AgentT step 100", 6),
+        ("AgentT step 300", "AgentT step 200", 6),
+        ("AgentT step 100", "random", 6),
+        ("AgentT step 200", "random", 6),
+        ("AgentT step 300", "random", 6),
+    ]
+    assert json.loads((agent.experiments / "ladder.json").read_text()) == json.loads(json.dumps(found))
+    assert (found["format"], found["game"], found["simulations"]) == (1, "tic_tac_toe", 2)
+    assert found["anchor"] == {"player": "random", "elo": 0.0}
+    players = {player["name"]: player for player in found["players"]}
+    assert {"name", "spec", "kind", "step", "positions", "hours", "games", "elo", "elo_low", "elo_high"} <= set(
+        players["random"]
+    )
+    assert (players["random"]["kind"], players["random"]["elo"], players["random"]["games"]) == ("random", 0.0, 18)
+    assert (players["step 200"]["kind"], players["step 200"]["step"], players["step 200"]["games"]) == ("checkpoint", 200, 18)
+    assert all(one["elo_low"] <= one["elo"] <= one["elo_high"] for one in found["players"])
+    elos = [player["elo"] for player in found["players"]]
+    assert elos == sorted(elos, reverse=True)
+    for one in found["pairings"]:
+        assert one["games"] == one["wins"] + one["draws"] + one["losses"] == 2 * sum(one["pairs"]) == 6
+    assert (agent.experiments / "ladder" / "games.pgn").read_text().count("[Result ") == 30
+
+
+def test_only_what_is_missing_is_played(agent, matches):
+    before = ladder(agent)
+    matches.clear()
+    again = ladder(agent)
+    assert matches == []
+    assert {**again, "updated": ""} == {**before, "updated": ""}
+    (agent.checkpoints / "ckpt_000100.pt").unlink()
+    put(agent, 400)
+    ladder(agent)
+    assert [match[:2] for match in matches] == [("AgentT step 400", "AgentT step 300"), ("AgentT step 400", "random")]
+
+
+def test_more_games_begin_with_the_next_openings(agent, matches):
+    ladder(agent, games=3)
+    first = list(matches)
+    matches.clear()
+    found = ladder(agent, games=8)
+    assert [(match[0], match[2]) for match in first] == [(match[0], 4) for match in matches]
+    assert all(before[3] != after[3] for before, after in zip(first, matches))
+    assert {one["games"] for one in found["pairings"]} == {8}
+
+
+def test_results_of_nets_that_are_gone_stay(agent):
+    before = ladder(agent)
+    for path in (agent.experiments / "ladder").glob("step_000100*"):
+        path.unlink()
+    (agent.checkpoints / "ckpt_000100.pt").unlink()
+    after = ladder(agent)
+    (gone,) = (player for player in after["players"] if player["name"] == "step 100")
+    assert gone["elo"] is not None
+    assert [one for one in after["pairings"] if "step 100" in (one["first"], one["second"])] == [
+        one for one in before["pairings"] if "step 100" in (one["first"], one["second"])
+    ]
+
+
+def test_a_ladder_goes_on_after_an_interruption(agent, matches, monkeypatch):
+    play, calls = climb.play_match, []
+
+    def stopping(*players, **options):
+        calls.append(players)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return play(*players, **options)
+
+    monkeypatch.setattr(climb, "play_match", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        ladder(agent)
+    assert len(json.loads((agent.experiments / "ladder.json").read_text())["pairings"]) == 2
+    ladder(agent)
+    assert len(matches) == 5
+
+
+def test_a_net_stops_at_the_first_player_that_is_far_too_strong(agent, monkeypatch):
+    scores = {"weak": 0.8, "strong": 0.05, "stronger": 0.0}
+    net = climb.Contestant("step 100", "", "checkpoint", 100)
+    steady = [climb.Contestant(name, "", "engine") for name in scores]
+
+    class Told:
+        def score(self, first, second):
+            return scores[second]
+
+    met = [(first.name, second.name) for first, second in climb.pairings(steady, [net], Told())]
+    assert met == [("strong", "weak"), ("stronger", "strong"), ("step 100", "weak"), ("step 100", "strong")]
+
+
+def test_a_net_that_another_run_made_at_the_same_step_is_another_player(agent):
+    ladder(agent)
+    weights = make_model("cpu", 4, 1, game="tic_tac_toe", seed=9).state_dict()
+    save_checkpoint(agent.checkpoints / "ckpt_000100.pt", Checkpoint("tic_tac_toe", SHAPE, 100, 1, weights, weights))
+    names = {player["name"]: player for player in ladder(agent)["players"]}
+    (other,) = (name for name in names if name.startswith("step 100 ("))
+    assert names["step 100"]["digest"] != names[other]["digest"]
+    assert set(names) == {player["name"] for player in ladder(agent)["players"]}
+
+
+def test_other_terms_are_refused(agent, tmp_path):
+    ladder(agent)
+    with pytest.raises(UsageError, match=r"ladder\.json: played with 2 simulations, not 5; move .* away"):
+        ladder(agent, simulations=5)
+    (tmp_path / "mine.epd").write_text("1\n")
+    with pytest.raises(UsageError, match=r"played from the openings built-in, not mine\.epd \(\w{8}\)"):
+        ladder(agent, openings_file=tmp_path / "mine.epd")
+    with pytest.raises(UsageError, match=r"anchor 'nobody', expected a player of the ladder: .*\brandom\b"):
+        ladder(agent, anchor="nobody")
+    (agent.experiments / "ladder.json").write_text('{"format": 7}')
+    with pytest.raises(PawnzeroError, match=r"ladder\.json: no ladder of this version"):
+        ladder(agent)
+
+
+def test_another_anchor_is_remembered(agent):
+    found = ladder(agent, anchor="step 100", anchor_elo=1200.0)
+    assert {player["name"]: player["elo"] for player in found["players"]}["step 100"] == 1200.0
+    assert ladder(agent)["anchor"] == {"player": "step 100", "elo": 1200.0}
+
+
+def test_an_engine_is_known_by_the_name_it_gives_itself(tmp_path):
+    config = Config(game="chess", model=SHAPE, mcts_sims=2)
+    agent = Agent.create(tmp_path / "AgentC", config)
+    put(agent, 100, "chess")
+    found = play_ladder(agent, config, games=2, wanted_engines=f"{FAKE};nodes=5", device="cpu")
+    (engine,) = (player for player in found["players"] if player["kind"] == "engine")
+    assert (engine["name"], engine["spec"], engine["step"]) == ("Fake (nodes=5)", f"{FAKE};nodes=5", None)
+    assert {frozenset((one["first"], one["second"])) for one in found["pairings"]} >= {
+        frozenset(("Fake (nodes=5)", "random")),
+        frozenset(("step 100", "random")),
+    }

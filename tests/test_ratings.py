@@ -1,0 +1,99 @@
+"""One rating for all: known values, the arena's own figures, perfect scores, and simulated ladders whose truth is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pawnzero import stats
+from pawnzero.ratings import PRIOR_GAMES, Rating, Result, rate
+
+
+def test_two_players_have_the_elo_of_their_score():
+    counts = (50, 200, 400, 300, 250)
+    found = rate([Result("a", "b", counts)], "b")
+    one = stats.estimate(counts)
+    assert found["b"] == Rating(0.0, 0.0, 0.0)
+    assert found["a"].elo == pytest.approx(one.elo, abs=0.2)
+    assert found["a"].low == pytest.approx(one.elo_low, abs=0.5)
+    assert found["a"].high == pytest.approx(one.elo_high, abs=0.5)
+
+
+def test_the_prior_is_one_drawn_game():
+    """Pairs that vary as independent games without draws do, so that each counts as two games."""
+    counts = (5, 0, 10, 0, 5)
+    (found,) = (one for name, one in rate([Result("a", "b", counts)], "b", 100.0).items() if name == "a")
+    assert found.elo == pytest.approx(100.0, abs=1e-3)
+    won = rate([Result("a", "b", (0, 0, 0, 0, 10))], "b")["a"]
+    mean, variance = stats.moments((0, 0, 0, 0, 10))
+    games = 20 * mean * (1 - mean) / 2 / variance
+    assert won.elo == pytest.approx(stats.elo_from_score((games + PRIOR_GAMES / 2) / (games + PRIOR_GAMES)), abs=0.1)
+
+
+def test_perfect_scores_end_somewhere():
+    chain = [Result(f"p{n + 1}", f"p{n}", (0, 0, 0, 0, 10)) for n in range(4)]
+    found = rate(chain, "p0")
+    elos = [found[f"p{n}"].elo for n in range(5)]
+    assert np.diff(elos) == pytest.approx([elos[1]] * 4, abs=0.1)
+    for name in ("p1", "p2", "p3", "p4"):
+        one = found[name]
+        assert 0 < one.low < one.elo < one.high < math.inf
+        assert one.high - one.elo > one.elo - one.low  # nobody held it from above
+    lost = rate([Result("p0", "p1", (10, 0, 0, 0, 0))], "p0")["p1"]
+    assert (lost.elo, lost.low, lost.high) == pytest.approx((found["p1"].elo, found["p1"].low, found["p1"].high), abs=0.1)
+
+
+def test_games_among_others_tell_of_both():
+    direct = [Result("a", "r", (2, 4, 8, 4, 2)), Result("b", "r", (0, 2, 6, 6, 6))]
+    alone, helped = rate(direct, "r"), rate([*direct, Result("b", "a", (5, 20, 50, 60, 40))], "r")
+    for name in ("a", "b"):
+        assert helped[name].high - helped[name].low < alone[name].high - alone[name].low
+
+
+def test_the_anchor_moves_everybody_alike():
+    results = [Result("a", "b", (1, 2, 3, 4, 5)), Result("b", "c", (1, 2, 3, 4, 5))]
+    low, high = rate(results, "c", 1000.0), rate(results, "a", 0.0)
+    assert low["a"].elo - low["c"].elo == pytest.approx(high["a"].elo - high["c"].elo, abs=1e-2)
+    assert low["c"] == Rating(1000.0, 1000.0, 1000.0)
+    assert (low["a"].high - low["a"].low) == pytest.approx(high["c"].high - high["c"].low, abs=0.1)
+
+
+def test_whom_nobody_connects_has_no_rating():
+    results = [Result("a", "b", (0, 0, 1, 0, 0)), Result("c", "d", (0, 0, 1, 0, 0)), Result("a", "e", (0, 0, 0, 0, 0))]
+    assert set(rate(results, "b")) == {"a", "b"}
+    assert rate([], "r") == {"r": Rating(0.0, 0.0, 0.0)}
+
+
+def test_order_of_players_and_pairings_does_not_matter():
+    results = [Result("a", "b", (1, 2, 3, 4, 5)), Result("b", "c", (3, 2, 3, 2, 1)), Result("c", "a", (4, 4, 4, 2, 0))]
+    turned = [Result(one.second, one.first, one.pairs[::-1]) for one in reversed(results)]
+    one, other = rate(results, "a"), rate(turned, "a")
+    for name in "bc":
+        assert one[name].elo == pytest.approx(other[name].elo, abs=1e-2)
+        assert one[name].low == pytest.approx(other[name].low, abs=0.1)
+
+
+@pytest.mark.parametrize("draws", [0.0, 0.5])
+def test_intervals_cover_the_truth_95_times_of_100(draws):
+    """Five players 100 Elo apart, neighbours and the anchor met in 30 pairs each, with and without draws."""
+    random, ladders = np.random.default_rng(17), 80
+    truth = np.arange(5) * 100.0
+    meetings = [(1, 0), (2, 1), (3, 2), (4, 3), (2, 0), (3, 0)]
+    covered, errors = [], []
+    for _ in range(ladders):
+        results = []
+        for first, second in meetings:
+            score = stats.score_from_elo(truth[first] - truth[second])
+            tie = 2 * draws * min(score, 1 - score)
+            points = random.choice([1.0, 0.5, 0.0], 60, p=[score - tie / 2, tie, 1 - score - tie / 2])
+            results.append(Result(str(first), str(second), stats.pair_counts(points)))
+        found = rate(results, "0")
+        covered += [found[str(n)].low <= truth[n] <= found[str(n)].high for n in range(1, 5)]
+        errors += [found[str(n)].elo - truth[n] for n in range(1, 5)]
+    tolerance = 4 * math.sqrt(
+        0.95 * 0.05 / ladders
+    )  # the four ratings of a ladder lean on each other: as if one of them counted
+    assert abs(np.mean(covered) - 0.95) < tolerance / 2
+    assert abs(np.mean(errors)) < 12.0
