@@ -4,11 +4,14 @@ numba keys a cached kernel on the kernel's own file only. A changed callee in an
 ``NUMBA_BOUNDSCHECK``, would silently run old code. So the cache lives in the user's cache directory (``PAWNZERO_CACHE`` names
 another), in a folder named by a hash of the kernel's file, of all files of ours it imports, the NUMBA_* settings and the
 numba version. Other packages' caches are left alone.
+
+The first kernel that has to be compiled is told to the log "pawnzero", which the command line shows.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -19,12 +22,14 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Optional, TypeVar
 
 import numba
+from numba.core import event
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
 _IMPORT = re.compile(r"^from (pawnzero[\w.]*) import|^import (pawnzero[\w.]*)", re.MULTILINE)
 _KEPT_SECONDS = 30 * 24 * 3600
+_log = logging.getLogger("pawnzero")
 
 
 def cache_home() -> Path:
@@ -91,3 +96,26 @@ def kernel(function: F) -> F:
         return compiled
     finally:
         settings.CACHE_DIR = before
+
+
+class _FirstCompilation(event.Listener):  # type: ignore[misc] # numba is not typed
+    """Tells, once a process, that a kernel of ours is not in the cache."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def on_start(self, event: Any) -> None:
+        function = event.data["dispatcher"].py_func
+        if self._told or not function.__module__.startswith("pawnzero"):
+            return
+        self._told = True
+        if cache_folder(Path(function.__code__.co_filename)) is None:
+            _log.info(f"compiling kernels: {cache_home()} cannot be written, so that every command does this …")
+        else:
+            _log.info("compiling kernels, once on this machine, about half a minute …")
+
+    def on_end(self, event: Any) -> None:
+        """Only the start is told."""
+
+
+event.register("numba:compile", _FirstCompilation())

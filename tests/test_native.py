@@ -43,6 +43,25 @@ def test_kernels_are_found_again_and_settings_have_folders_of_their_own(tmp_path
     assert len({path.parent for path in compiled_files(tmp_path)}) > len({path.parent for path in first})
 
 
+def test_a_cold_cache_is_told_once_and_a_warm_one_not_at_all(tmp_path: Path) -> None:
+    def shown(cache: Path, *argv: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "pawnzero", "perft", "startpos", "1", *argv]
+        environment = {**os.environ, "PAWNZERO_CACHE": str(cache)}
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+
+    blocked = tmp_path / "a file"
+    blocked.write_text("")
+    cold = shown(tmp_path / "cache")
+    assert cold.stdout.splitlines()[0] == "compiling kernels, once on this machine, about half a minute …"
+    assert len(cold.stdout.splitlines()) == 2
+    assert len(shown(tmp_path / "cache").stdout.splitlines()) == 1
+    told = shown(blocked, "--json")
+    assert "cannot be written" in told.stderr
+    assert len(told.stdout.splitlines()) == 1
+    quiet = shown(blocked, "--quiet")
+    assert (len(quiet.stdout.splitlines()), quiet.stderr) == (1, "")
+
+
 def test_an_unwritable_cache_stops_nobody(tmp_path: Path) -> None:
     blocked = tmp_path / "a file"
     blocked.write_text("")

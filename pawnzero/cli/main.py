@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import logging
 import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Iterator, NoReturn, Optional, Sequence
+from typing import Iterator, NoReturn, Optional, Sequence, TextIO
 
 from pawnzero import __version__
 from pawnzero.cli.manual import read_texts
@@ -141,12 +142,34 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
 @contextlib.contextmanager
 def _told_elsewhere(args: argparse.Namespace) -> Iterator[None]:
     """What a command tells on its way goes to standard error with --json, and nowhere with --quiet."""
-    if getattr(args, "quiet", False):
-        with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
-            yield
-    else:
-        with contextlib.redirect_stdout(sys.stderr if getattr(args, "json", False) else sys.stdout):
-            yield
+    with contextlib.ExitStack() as until_then:
+        elsewhere: TextIO = sys.stderr if getattr(args, "json", False) else sys.stdout
+        if getattr(args, "quiet", False):
+            elsewhere = until_then.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        until_then.enter_context(contextlib.redirect_stdout(elsewhere))
+        until_then.enter_context(_shown_log())
+        yield
+
+
+class _ShownLog(logging.Handler):
+    """Prints what the package logs, as a line of progress."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), flush=True)
+
+
+@contextlib.contextmanager
+def _shown_log() -> Iterator[None]:
+    """The package's log is printed while the block runs; from Python it is silent unless asked for."""
+    log, handler = logging.getLogger("pawnzero"), _ShownLog()
+    before = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def _fail(name: str, message: str, code: int) -> int:

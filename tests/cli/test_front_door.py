@@ -94,8 +94,8 @@ def test_perft_json_is_one_object(cli: Any) -> None:
 
 def test_perft_takes_a_fen_with_or_without_quotes(cli: Any) -> None:
     fen = "8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1"
-    assert cli("perft", fen, "3").out.startswith("2,812 nodes")
-    assert cli("perft", *fen.split(), "3").out.startswith("2,812 nodes")
+    assert "2,812 nodes" in cli("perft", fen, "3").out
+    assert "2,812 nodes" in cli("perft", *fen.split(), "3").out
 
 
 def test_quiet_leaves_the_result_alone(cli: Any) -> None:
