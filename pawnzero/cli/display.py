@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
 
 from pawnzero.cli.output import duration, figure
 from pawnzero.progress import Figure, Progress
@@ -15,7 +15,7 @@ _LOG_SECONDS = 5.0
 """A log gets a line of a running stage no more often than this."""
 
 
-class _Stage:
+class Stage:
     """What is known of the running stage."""
 
     def __init__(self, name: str, total: int, unit: str) -> None:
@@ -23,6 +23,7 @@ class _Stage:
         self.done = 0
         self.figures: Dict[str, Figure] = {}
         self.began = time.monotonic()
+        self._first: Optional[Tuple[float, float]] = None
 
     @property
     def seconds(self) -> float:
@@ -37,8 +38,20 @@ class _Stage:
             return ""
         return f"{duration((self.total - self.done) * self.seconds / self.done)} left"
 
+    def take(self, figures: Mapping[str, Figure]) -> None:
+        """What is shown beside the count from now on. Of positions, self-play's measure, the rate is shown as well."""
+        self.figures.update(figures)
+        if "positions" in figures and self._first is None:
+            self._first = (time.monotonic(), float(figures["positions"]))
+
     def figure_text(self) -> str:
-        return ", ".join(f"{name.replace('_', ' ')} {figure(value)}" for name, value in self.figures.items())
+        told = [f"{name.replace('_', ' ')} {figure(value)}" for name, value in self.figures.items() if name != "positions"]
+        if self._first is not None:
+            began, before = self._first
+            positions = self.figures["positions"]
+            rate = (float(positions) - before) / max(time.monotonic() - began, 1e-9)
+            told.insert(0, f"{figure(positions)} positions" + (f" ({figure(rate)}/s)" if rate else ""))
+        return ", ".join(told)
 
     def summary(self) -> str:
         """The line that stays when the stage has ended."""
@@ -46,7 +59,7 @@ class _Stage:
         return ", ".join(part for part in parts if part)
 
 
-class _Shown(Progress):
+class ShownProgress(Progress):
     """Keeps count of the stage; where it is drawn is the business of the two below."""
 
     def __init__(self) -> None:
@@ -54,12 +67,12 @@ class _Shown(Progress):
 
     def start(self, stage: str, total: int, unit: str) -> None:
         self.finish()
-        self._stage = _Stage(stage, total, unit)
+        self._stage = Stage(stage, total, unit)
 
     def advance(self, count: int = 1, **figures: Figure) -> None:
         if self._stage:
             self._stage.done += count
-            self._stage.figures.update(figures)
+            self._stage.take(figures)
 
     def finish(self) -> None:
         if self._stage:
@@ -70,7 +83,7 @@ class _Shown(Progress):
         """The command ends, well or not: leave the screen tidy."""
 
 
-class PlainProgress(_Shown):
+class PlainProgress(ShownProgress):
     """Lines for a log or a pipe: one when a stage begins, one when it ends, one every few seconds between."""
 
     def __init__(self) -> None:
@@ -99,7 +112,7 @@ class PlainProgress(_Shown):
         print(text, flush=True)
 
 
-class TerminalProgress(_Shown):
+class TerminalProgress(ShownProgress):
     """A bar for the running stage with rate, time remaining and figures; finished stages and notes stay above it."""
 
     def __init__(self) -> None:
@@ -150,10 +163,10 @@ class TerminalProgress(_Shown):
 
 
 @contextmanager
-def shown_progress() -> Iterator[Progress]:
-    """The progress that suits where standard output goes (standard error with --json)."""
+def shown_progress(screen: Callable[[], ShownProgress] = TerminalProgress) -> Iterator[ShownProgress]:
+    """The progress that suits where standard output goes (standard error with --json): on a terminal what `screen` makes."""
     fancy = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    progress = TerminalProgress() if fancy else PlainProgress()
+    progress = screen() if fancy else PlainProgress()
     try:
         yield progress
     finally:

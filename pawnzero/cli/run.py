@@ -10,6 +10,7 @@ import argparse
 from typing import Any, Dict
 
 from pawnzero.cli.display import shown_progress
+from pawnzero.cli.loop_story import LoopStory
 from pawnzero.cli.options import (
     add_agent,
     add_device,
@@ -21,6 +22,7 @@ from pawnzero.cli.options import (
     read_settings,
 )
 from pawnzero.cli.output import report
+from pawnzero.cli.run_screen import RunScreen
 from pawnzero.cli.stories import closing_lines, iteration_lines
 
 RESUMES = True
@@ -39,12 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
     device = read_device(args)
+    from pawnzero.agent import Agent
     from pawnzero.pipeline import run_until
 
-    with shown_progress() as progress:
+    lived = Agent.open(args.agent_dir) if (args.agent_dir / "metadata.json").exists() else None
+    game, model = (lived.game, lived.model) if lived else (config.game, config.model)
+    title = f"{args.agent_dir.resolve().name}: {game}, {model.channels}×{model.blocks} net"
+    story = LoopStory(
+        lived.metadata["iterations"] if lived else [],
+        lived.metadata["next_iteration"] if lived else 0,
+        hours=args.hours,
+        iterations=args.iterations,
+        ladder=args.agent_dir / "experiments" / "ladder.json",
+    )
+    with shown_progress(lambda: RunScreen(title, story)) as progress:
 
         def tell(found: Dict[str, Any]) -> None:
-            for line in iteration_lines(found):
+            story.iteration_done(found)
+            for line in (*iteration_lines(found), f"  budget     {story.budget()}"):
                 progress.note(line)
 
         figures = run_until(

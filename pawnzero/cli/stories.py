@@ -46,14 +46,18 @@ def train_line(found: Figures) -> str:
 
 def match_line(found: Figures) -> str:
     """The result of a match, the first player's view, with how sure it is."""
-    elo = "Elo undefined"
-    if found["elo"] is not None:
-        low, high = ("?" if found[name] is None else f"{found[name]:+.0f}" for name in ("elo_low", "elo_high"))
-        elo = f"Elo {found['elo']:+.0f} ({low} to {high})"
     return (
         f"{found['first']} against {found['second']}: {found['wins']} won, {found['draws']} drawn, {found['losses']} lost of "
-        f"{found['games']}; score {found['score']:.3f}, {elo}"
+        f"{found['games']}; score {found['score']:.3f}, {elo_words(found)}"
     )
+
+
+def elo_words(found: Figures) -> str:
+    """An Elo difference with its interval."""
+    if found["elo"] is None:
+        return "Elo undefined"
+    low, high = ("?" if found[name] is None else f"{found[name]:+.0f}" for name in ("elo_low", "elo_high"))
+    return f"Elo {found['elo']:+.0f} ({low} to {high})"
 
 
 def match_lines(found: Figures) -> List[str]:

@@ -1,0 +1,139 @@
+"""How does a run stand: how far it is, what it did last, how strong the agent is so far, and how long it still takes?"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from pawnzero.cli.output import duration, figure
+from pawnzero.cli.stories import elo_words
+from pawnzero.errors import PawnzeroError
+from pawnzero.files import read_json
+
+Figures = Mapping[str, Any]
+Row = Tuple[str, str]
+
+
+class LoopStory:
+    """Follows the iterations of one `pawnzero run`.
+
+    earlier: what the agent's finished iterations found, oldest first · number: the iteration that comes now
+    hours, iterations: the budget, one of them · ladder: the file `pawnzero ladder` leaves, which need not be there
+    """
+
+    def __init__(
+        self,
+        earlier: Sequence[Figures],
+        number: int,
+        *,
+        hours: Optional[float] = None,
+        iterations: Optional[int] = None,
+        ladder: Optional[Path] = None,
+    ) -> None:
+        assert (hours is None) != (iterations is None)
+        self._found = list(earlier)
+        self._number = number
+        self._hours, self._iterations = hours, iterations
+        self._ladder_file = ladder
+        self._began = self._lately = time.monotonic()
+        self._lengths: List[float] = []
+
+    def iteration_done(self, found: Figures) -> None:
+        """An iteration has ended."""
+        now = time.monotonic()
+        self._lengths.append(now - self._lately)
+        self._lately = now
+        self._found.append(found)
+        self._number = found["iteration"] + 1
+
+    def budget(self) -> str:
+        """What is gone of the budget, what is left, and what that is worth."""
+        gone = time.monotonic() - self._began
+        each = sum(self._lengths[-5:]) / len(self._lengths[-5:]) if self._lengths else None
+        done = len(self._lengths)
+        if self._hours is not None:
+            left = max(3600 * self._hours - gone, 0.0)
+            worth = "" if each is None else f"; about {left / each:.0f} more iterations of {duration(each)}"
+            return f"{duration(gone)} of {duration(3600 * self._hours)} gone, {duration(left)} left{worth}"
+        assert self._iterations is not None
+        left = self._iterations - done
+        worth = "" if each is None else f", about {duration(left * each - (time.monotonic() - self._lately))} left"
+        return f"{done} of {self._iterations} iterations in {duration(gone)}{worth}"
+
+    def share(self) -> float:
+        """The part of the budget that is gone, from 0 to 1."""
+        if self._hours is not None:
+            return min((time.monotonic() - self._began) / (3600 * self._hours), 1.0)
+        assert self._iterations is not None
+        return len(self._lengths) / self._iterations
+
+    def rows(self) -> List[Row]:
+        """What there is to tell besides the running stage: (what, how it stands). Nothing is said of what was not yet done."""
+        told = [
+            ("iteration", f"{self._number} under way, {len(self._found)} finished"),
+            ("self-play", self._selfplay()),
+            ("losses", self._losses()),
+            ("arena", self._arena()),
+            ("strength", self._strength()),
+            ("alarm", self._alarms()),
+        ]
+        return [(name, text) for name, text in told if text]
+
+    def _stages(self, name: str) -> List[Figures]:
+        return [found[name] for found in self._found if found.get(name)]
+
+    def _selfplay(self) -> str:
+        played = self._stages("selfplay")
+        if not played:
+            return ""
+        games, positions = (sum(stage[name] for stage in played) for name in ("games", "positions"))
+        last = played[-1]
+        return (
+            f"{figure(games)} games, {figure(positions)} positions so far; "
+            f"last {last['draws'] / max(last['games'], 1):.0%} drawn, {figure(last['nodes_per_second'])} simulations/s"
+        )
+
+    def _losses(self) -> str:
+        trained = [stage for stage in self._stages("train") if stage.get("policy_loss") is not None]
+        if not trained:
+            return ""
+        told = []
+        for name in ("policy", "value"):
+            losses = [stage[f"{name}_loss"] for stage in trained]
+            way = [losses[0], *losses[-3:]] if len(losses) > 3 else losses
+            told.append(f"{name} {' → '.join(f'{loss:.3f}' for loss in way)}")
+        return f"{', '.join(told)} (first, then the last) at step {figure(trained[-1]['step'])}"
+
+    def _arena(self) -> str:
+        matches = self._stages("arena")
+        if not matches:
+            return ""
+        last = matches[-1]
+        verdict = "promoted" if last["promoted"] else "not promoted"
+        return (
+            f"{last['wins']} won, {last['draws']} drawn, {last['losses']} lost: score {last['score']:.3f}, "
+            f"{elo_words(last)}; {verdict}"
+        )
+
+    def _strength(self) -> str:
+        promoted = [match for match in self._stages("arena") if match["promoted"]]
+        told = f"promoted {len(promoted)} times in {len(self._stages('arena'))}" if self._stages("arena") else ""
+        if promoted:
+            told += f", last at step {figure(promoted[-1]['step'])}"
+        return "; ".join(part for part in (told, self._ladder()) if part)
+
+    def _ladder(self) -> str:
+        """The newest rating on the agent's ladder, "" where there is none."""
+        if self._ladder_file is None or not self._ladder_file.exists():
+            return ""
+        try:
+            ladder: Dict[str, Any] = read_json(self._ladder_file)
+            rated = [one for one in ladder["players"] if one["kind"] == "checkpoint" and one["elo"] is not None]
+            best = max(rated, key=lambda one: one["step"])
+            return f"{elo_words(best)} above {ladder['anchor']['player']} at step {figure(best['step'])} (ladder)"
+        except (PawnzeroError, KeyError, TypeError, ValueError):  # being written by another version, or no rating yet
+            return ""
+
+    def _alarms(self) -> str:
+        return "; ".join(alarm["text"] for alarm in (self._found[-1].get("alarms") or ())) if self._found else ""
