@@ -7,7 +7,8 @@
     const data = JSON.parse(box.querySelector("script").textContent);
     const squares = box.querySelectorAll(".board rect");
     const men = box.querySelector(".board .men");
-    const [back, next] = ["back", "next"].map((name) => box.querySelectorAll(`[data-to=${name}], [data-to=${name === "back" ? "start" : "end"}]`));
+    const back = box.querySelectorAll("[data-to=start], [data-to=back]");
+    const next = box.querySelectorAll("[data-to=next], [data-to=end]");
     const moves = box.querySelectorAll(".moves button");
     const columns = Number(box.dataset.columns);
     const size = Number(squares[0].getAttribute("width"));
@@ -29,6 +30,7 @@
       const shares = data.outlook[ply];
       const told = box.querySelector(".expects");
       if (!told) return;
+      box.querySelector(".outlook").style.visibility = shares ? "visible" : "hidden";
       box.querySelectorAll(".outlook i").forEach((part, index) => {
         part.style.width = shares ? 100 * shares[index] + "%" : "0";
       });

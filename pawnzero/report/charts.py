@@ -12,6 +12,7 @@ from pawnzero.report.sources import Run, number
 from pawnzero.report.style import (
     COLOURS,
     HALF,
+    MANY,
     SERIES,
     WIDE,
     axes,
@@ -91,7 +92,8 @@ def _arena(run: Run) -> Optional[Figure]:
     for kept, fill, label in ((True, COLOURS["blue"], "promoted"), (False, COLOURS["paper"], "not promoted")):
         chosen = [(x, row["score"]) for x, row in zip(xs, run.matches) if (row.get("promoted") is True) == kept]
         if chosen:
-            place.plot(*zip(*chosen), "o", color=COLOURS["blue"], markerfacecolor=fill, markersize=6, label=label)
+            size = 6 if len(xs) <= MANY else 3
+            place.plot(*zip(*chosen), "o", color=COLOURS["blue"], markerfacecolor=fill, markersize=size, label=label)
     place.axhline(0.5, color=COLOURS["quiet"], linewidth=1.0)
     threshold = number(run.matches[-1].get("threshold"))
     if threshold is not None:
@@ -122,7 +124,7 @@ def _losses(run: Run) -> Optional[Figure]:
     figure, places = axes(WIDE, len(names))
     for place, name in zip(places, names):
         _records(place, run, name, "training", "blue", "-")
-        _records(place, run, f"held_out_{name}", "held-out games", "orange", "o-")
+        _records(place, run, f"held_out_{name}", "held-out games", "orange", "-")
         place.set_title(name.replace("_", " "))
         _by_step(place)
     places[0].set_ylabel("cross-entropy (nats)" if len(names) == 2 else "loss")
@@ -192,8 +194,8 @@ def _openings(run: Run) -> Optional[Figure]:
     if not different:
         return None
     figure, (place,) = axes(HALF)
-    place.bar([x for x, _ in games], [y for _, y in games], width=0.8, color=COLOURS["grid"], label="games played")
-    place.plot(*zip(*different), "o-", color=COLOURS["blue"], label="different first eight plies")
+    _bars(place, [x for x, _ in games], [("games played", "grid", [y for _, y in games])])
+    place.plot(*zip(*different), color=COLOURS["blue"], marker=_marker(len(different)), label="different first eight plies")
     place.set_ylim(bottom=0)
     place.set_ylabel("games an iteration")
     _by_count(place, "iteration")
@@ -234,10 +236,8 @@ class Picture(NamedTuple):
     wide: bool
 
 
-STRENGTH, LEARNING, SELFPLAY, SPEED = "Strength", "Learning", "Self-play", "Speed"
-
 PICTURES: Dict[str, Tuple[Picture, ...]] = {
-    STRENGTH: (
+    "Strength": (
         Picture(
             "ladder",
             "Against players that do not change",
@@ -255,7 +255,7 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
             True,
         ),
     ),
-    LEARNING: (
+    "Learning": (
         Picture(
             "losses",
             "Losses by head",
@@ -273,7 +273,7 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
             True,
         ),
     ),
-    SELFPLAY: (
+    "Self-play": (
         Picture(
             "results",
             "Results",
@@ -305,7 +305,7 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
             False,
         ),
     ),
-    SPEED: (
+    "Speed": (
         Picture(
             "throughput",
             "Throughput",
@@ -326,11 +326,14 @@ def _stacked(run: Run, counts: List[Tuple[str, str, Dict[int, float]]]) -> Optio
     if not shown:
         return None
     figure, (place,) = axes(HALF)
-    bottoms = [0.0] * len(shown)
-    for name, colour, games in counts:
-        shares = [games.get(iteration, 0) / totals[iteration] for iteration in shown]
-        place.bar(shown, shares, bottom=bottoms, width=0.86, color=COLOURS[colour], label=name)
-        bottoms = [before + share for before, share in zip(bottoms, shares)]
+    _bars(
+        place,
+        shown,
+        [
+            (name, colour, [games.get(iteration, 0) / totals[iteration] for iteration in shown])
+            for name, colour, games in counts
+        ],
+    )
     place.set_ylim(0, 1)
     place.set_ylabel("share of self-play games")
     _by_count(place, "iteration")
@@ -342,13 +345,26 @@ def _records(place: Axes, run: Run, name: str, label: str, colour: str, look: st
     """A line of a figure of train.json over the steps; nothing where no record has it."""
     points = [(record["step"], value) for record in run.training for value in [number(record.get(name))] if value is not None]
     if points:
-        marker = "o" if "o" in look else _marker(len(points))
-        place.plot(*zip(*points), color=COLOURS[colour], linestyle=look.strip("o"), marker=marker, label=label)
+        place.plot(*zip(*points), color=COLOURS[colour], linestyle=look, marker=_marker(len(points)), label=label)
 
 
 def _marker(points: int) -> str:
     """Points are marked while they are few; a single one would not be seen otherwise."""
-    return "o" if points <= 30 else ""
+    return "o" if points <= MANY else ""
+
+
+def _bars(place: Axes, xs: List[int], layers: List[Tuple[str, str, List[float]]]) -> None:
+    """Bars of (name, colour, heights) upon each other; where they are many their outline alone, without gaps."""
+    if len(xs) > MANY:
+        colours = [COLOURS[colour] for _, colour, _ in layers]
+        place.stackplot(
+            xs, *(heights for _, _, heights in layers), colors=colours, labels=[name for name, _, _ in layers], step="mid"
+        )
+        return
+    bottoms = [0.0] * len(xs)
+    for name, colour, heights in layers:
+        place.bar(xs, heights, bottom=bottoms, width=0.86, color=COLOURS[colour], label=name)
+        bottoms = [before + height for before, height in zip(bottoms, heights)]
 
 
 def _by_step(place: Axes) -> None:

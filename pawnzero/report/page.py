@@ -25,6 +25,8 @@ _BUTTONS = (
     ("next", "›", "one move on"),
     ("end", "»", "to the end"),
 )
+_ALARMS = 5
+"""So many of the newest alarms are shown, the others folded away."""
 
 Tile = Tuple[str, str, str]
 
@@ -51,12 +53,10 @@ def page(run: Run, told: Headline, pictures: Mapping[str, str], games: Sequence[
 def _tiles(run: Run) -> Iterator[Tile]:
     """The figures that matter, as (name, value, remark)."""
     finished, outside = len(run.agent.metadata["iterations"]), run.agent.metadata.get("games_outside_iterations", 0)
-    yield "iterations", f"{finished:,}", f"in {run.hours:.1f} hours" if run.hours >= 1 else f"in {60 * run.hours:.0f} minutes"
-    yield (
-        "games of their self-play",
-        f"{run.games:,}",
-        f"{run.positions:,} positions" + (f", {outside:,} games more" * bool(outside)),
-    )
+    hours = f"in {run.hours:.1f} hours" if run.hours >= 1 else f"in {60 * run.hours:.0f} minutes"
+    yield "iterations", f"{finished:,}", hours if finished else "none finished yet"
+    apart = f"{outside:,} of them outside iterations" if outside else f"with {run.positions:,} positions"
+    yield "games of self-play", f"{run.games + outside:,}", apart
     yield "training steps", f"{run.steps:,}", ""
     if run.matches:
         match = run.matches[-1]
@@ -88,8 +88,10 @@ def _opening(run: Run, told: Headline) -> Iterator[str]:
         yield f'<p class="quiet">{escape(told.caveat)}</p>'
     yield f'<p class="quiet">{escape(_standing(run))}</p>'
     if run.alarms:
-        items = "".join(f"<li>Iteration {iteration}: {escape(text)}</li>" for iteration, text in run.alarms)
-        yield f'<div class="alarms"><b>Alarms</b><ul>{items}</ul></div>'
+        alarms = [f"<li>Iteration {iteration}: {escape(text)}</li>" for iteration, text in run.alarms]
+        older = "".join(alarms[_ALARMS:])
+        folded = f"<details><summary>{len(alarms) - _ALARMS} older ones</summary><ul>{older}</ul></details>" if older else ""
+        yield f'<div class="alarms"><b>Alarms</b><ul>{"".join(alarms[:_ALARMS])}</ul>{folded}</div>'
     yield '<dl class="tiles">' + "".join(map(_tile, _tiles(run))) + "</dl>"
     if run.missing:
         items = "".join(f"<li>{_with_code(text)}</li>" for text in run.missing)
@@ -131,7 +133,10 @@ def _games(run: Run, games: Sequence[ShownGame]) -> Iterator[str]:
     if not games:
         return
     yield "<h2>Games</h2>"
-    yield '<p class="quiet">Step with the buttons, the arrow keys or a click on a move. Moves that were given are grey.</p>'
+    yield (
+        '<p class="quiet">Step with the buttons, the arrow keys or a click on a move. The player named first moves first; '
+        "moves that were given are grey.</p>"
+    )
     yield shapes_svg(look_of(get_game(run.agent.game)))
     yield '<div class="games">' + "\n".join(map(_game, games)) + "</div>"
 

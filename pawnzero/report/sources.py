@@ -85,12 +85,14 @@ class Run:
 def read_run(agent: Agent) -> Run:
     """All that the agent's files say of its run."""
     missing: List[str] = []
-    under_way = agent.metadata.get("stage")
+    under_way, so_far = (
+        value if isinstance(value, dict) else None for value in map(agent.metadata.get, ("stage", "selfplay_so_far"))
+    )
     return Run(
         agent=agent,
         iterations=list(_iterations(agent.metadata["iterations"], under_way)),
-        under_way=under_way if isinstance(under_way, dict) else None,
-        so_far=agent.metadata.get("selfplay_so_far"),
+        under_way=under_way,
+        so_far=so_far,
         training=_training(agent.experiments / "train.json", missing),
         matches=_matches(agent.experiments / "arena.csv", missing),
         ladder=_ladder(agent, missing),
@@ -105,8 +107,8 @@ def number(value: Any) -> Optional[float]:
     return None
 
 
-def _iterations(finished: List[Any], under_way: Any) -> Iterator[Dict[str, Any]]:
-    found = under_way.get("found") if isinstance(under_way, dict) else None
+def _iterations(finished: List[Any], under_way: Optional[Figures]) -> Iterator[Dict[str, Any]]:
+    found = (under_way or {}).get("found")
     begun = [found] if isinstance(found, dict) and "selfplay" in found else []
     for one in finished + begun:
         if isinstance(one, dict) and isinstance(one.get("iteration"), int):

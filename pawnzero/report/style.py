@@ -42,6 +42,9 @@ HALF = (5.3, 3.0)
 WIDE = (10.9, 3.2)
 """Sizes of charts, in inches: beside another one, or across the page."""
 
+MANY = 40
+"""More points, bars or intervals than this stand so close that they are drawn finer."""
+
 _PNG_DPI = 150
 _GAP = 0.055
 """Least distance between two labels at the right edge, as a share of the axis."""
@@ -127,7 +130,8 @@ def with_interval(
     ys = [row[name] for row in rows]
     low = [max(0.0, y - row[f"{name}_low"]) if row.get(f"{name}_low") is not None else 0.0 for y, row in zip(ys, rows)]
     high = [max(0.0, row[f"{name}_high"] - y) if row.get(f"{name}_high") is not None else 0.0 for y, row in zip(ys, rows)]
-    place.errorbar(xs, ys, yerr=[low, high], color=colour, fmt="o-" if line else "none", elinewidth=1.1, capsize=2.5)
+    width, cap = (0.6, 0.0) if len(ys) > MANY else (1.1, 2.5)
+    place.errorbar(xs, ys, yerr=[low, high], color=colour, fmt="o-" if line else "none", elinewidth=width, capsize=cap)
 
 
 def plain_ticks(axis: Any, whole: bool = False) -> None:

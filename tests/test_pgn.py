@@ -1,0 +1,67 @@
+"""Games written as PGN are read back as they were played, and as other programs read them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import List
+
+import chess.pgn
+import numpy as np
+import pytest
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.games import GAME_NAMES, get_game
+from pawnzero.games.base import Game
+from pawnzero.games.line import Line
+from pawnzero.pgn import append_games, format_game, moves_of, movetext, read_games
+
+BLACK_MOVES = "r3k2r/pppq1ppp/2n2n2/3pp3/3PP3/2N2N2/PPPQ1PPP/R3K2R b KQkq - 4 8"
+
+
+def _random_line(game: Game, seed: int, start: str = "startpos", plies: int = 80) -> Line:
+    draw = np.random.default_rng(seed)
+    line = Line(game, game.parse(start), plies)
+    while not line.over:
+        line.push(int(draw.choice(line.legal)))
+    return line
+
+
+@pytest.mark.parametrize("name", GAME_NAMES)
+def test_what_was_written_is_read_back(tmp_path: Path, name: str) -> None:
+    game = get_game(name)
+    lines = [_random_line(game, seed) for seed in range(4)]
+    if name == "chess":
+        lines += [_random_line(game, seed, BLACK_MOVES) for seed in range(4)]
+    path = tmp_path / "games.pgn"
+    append_games(path, (format_game(game, {"White": f'"A" {n}'}, line, line.result) for n, line in enumerate(lines)))
+    read = list(read_games(path))
+    assert [written.headers["White"] for written in read] == [f"'A' {n}" for n in range(len(lines))]
+    for written, line in zip(read, lines):
+        again = written.replay(game)
+        assert again.actions == line.actions
+        assert np.array_equal(again.state, line.state)
+        assert written.moves == moves_of(movetext(line))
+        assert len(written.moves) == len(line.actions)
+
+
+def test_other_programs_read_the_same_moves(tmp_path: Path) -> None:
+    game = get_game("chess")
+    line = _random_line(game, 9, BLACK_MOVES)
+    other = chess.pgn.read_game(io.StringIO(format_game(game, {}, line, line.result)))
+    assert other is not None
+    assert [move.uci() for move in other.mainline_moves()] == _uci(line)
+
+
+def _uci(line: Line) -> List[str]:
+    return [line.game.format_action(state, action) for state, action in zip(line.states, line.actions)]
+
+
+def test_what_is_no_game_is_said(tmp_path: Path) -> None:
+    game = get_game("tic_tac_toe")
+    path = tmp_path / "games.pgn"
+    path.write_text('[Result "1-0"]\n\n5 1 5 1-0\n\n')
+    with pytest.raises(UsageError, match="'5'"):
+        next(read_games(path)).replay(game)
+    with pytest.raises(PawnzeroError, match=r"none\.pgn: cannot be read"):
+        list(read_games(tmp_path / "none.pgn"))
