@@ -88,6 +88,23 @@ class TrainConfig:
     lr: float = field(default=1e-3, metadata={"help": "peak learning rate of AdamW", "min": 0.0})
     wd: float = field(default=1e-4, metadata={"help": "decoupled weight decay, on weights only", "min": 0.0})
     warmup_steps: int = field(default=100, metadata={"help": "steps over which the learning rate rises", "min": 0})
+    schedule: str = field(
+        default="constant",
+        metadata={
+            "help": "the learning rate after the rise: constant, cosine (falls slowly) or drop (falls at once)",
+            "choices": ("constant", "cosine", "drop"),
+        },
+    )
+    schedule_steps: int = field(
+        default=0,
+        metadata={
+            "help": "step at which cosine has fallen, or drop falls; 0: cosine falls in each call or iteration",
+            "min": 0,
+        },
+    )
+    schedule_factor: float = field(
+        default=0.1, metadata={"help": "share of lr that is left after the fall", "min": 0.0, "max": 1.0}
+    )
     grad_clip: float = field(default=5.0, metadata={"help": "largest gradient norm; 0: no limit", "min": 0.0})
     ema_decay: float = field(
         default=0.99, metadata={"help": "decay a step of the averaged weights that play", "min": 0.0, "max": 1.0}
@@ -97,7 +114,33 @@ class TrainConfig:
         metadata={"help": "share of the root's WDL in the value target, the rest is the game's result", "min": 0.0, "max": 1.0},
     )
     value_weight: float = field(default=1.0, metadata={"help": "weight of the value loss", "min": 0.0})
+    reply_weight: float = field(
+        default=0.0, metadata={"help": "weight of foretelling the opponent's reply; 0: not asked", "min": 0.0}
+    )
+    plies_left_weight: float = field(
+        default=0.0, metadata={"help": "weight of foretelling the plies to the game's end; 0: not asked", "min": 0.0}
+    )
+    replay_ratio: float = field(
+        default=0.0,
+        metadata={"help": "samples an iteration trains for each new position; 0: trainer_iters steps instead", "min": 0.0},
+    )
+    window_start: int = field(
+        default=0,
+        metadata={"help": "positions after which the window of sampled ones grows slower; 0: all that are stored", "min": 0},
+    )
+    window_growth: float = field(
+        default=0.4, metadata={"help": "positions the window then grows by for a new one", "min": 0.0, "max": 1.0}
+    )
+    window_exponent: float = field(
+        default=0.75,
+        metadata={"help": "power of all positions so far that the window grows with", "min": 0.01, "max": 1.0},
+    )
     augment: bool = field(default=True, metadata={"help": "train on positions turned and mirrored, where the rules allow it"})
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for settings that do not fit together."""
+        if self.schedule == "drop" and self.schedule_steps == 0:
+            raise UsageError("trainer.schedule is 'drop', expected trainer.schedule_steps to say at which step")
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,8 @@ class Game(abc.ABC):
     history: ClassVar[int]  # H
     bit_planes: ClassVar[int]  # P
     scalar_planes: ClassVar[int]  # Q
+    flips_board: ClassVar[bool] = False
+    """Whether a net sees the board upside down after each move: row r is then row ``rows - 1 - r`` of the position before."""
     plane_scale: ClassVar[np.ndarray]
     """[P + Q] float32: what the net multiplies each plane by (1 but for counters such as the 50-move clock)."""
     policy_planes: ClassVar[int]

@@ -218,6 +218,10 @@ def check_symmetry_tables(game: Game) -> None:
         for name, table in (("cell_map", game.cell_map[k]), ("action_map", game.action_map[k])):
             assert (np.sort(table) == np.arange(len(table))).all(), f"{name}[{k}] is no permutation"
         assert (on_board[game.cell_map[k]] == on_board).all(), f"cell_map[{k}] takes a cell off the board"
+        upside_down = np.arange(64) if not game.flips_board else 8 * (rows - 1 - np.arange(64) // 8) + np.arange(64) % 8
+        for cell in np.flatnonzero(on_board):
+            other = upside_down[game.cell_map[k, cell]]
+            assert game.cell_map[k, upside_down[cell]] == other, f"symmetry {k} is another one for the other player"
     # Cells and actions as one table, so that both must come of the same symmetry.
     tables = np.concatenate([game.cell_map.astype(np.int64), 64 + game.action_map.astype(np.int64)], axis=1)
     assert (tables[0] == np.arange(tables.shape[1])).all(), "symmetry 0 must change nothing"

@@ -88,9 +88,17 @@ class PolicyValueNet(nn.Module):
 
     def forward(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         """Planes [B, P + Q, rows, columns] → policy logits [B, A] of all actions, WDL logits [B, 3] for the player to move."""
-        x = functional.relu(self.stem(planes * self.plane_scale.to(planes.dtype)))
+        return self.answer(self.trunk(planes))
+
+    def trunk(self, planes: torch.Tensor) -> torch.Tensor:
+        """What the heads read: planes [B, P + Q, rows, columns] → [B, channels, rows, columns], 0 or more."""
+        x: torch.Tensor = functional.relu(self.stem(planes * self.plane_scale.to(planes.dtype)))
         for block in self.blocks:
             x = block(x)
+        return x
+
+    def answer(self, x: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        """What `forward` gives, from the trunk's output."""
         policy = self.policy_out(functional.relu(self.policy_hidden(x))).flatten(1)
         value = functional.relu(self.value_planes(x)).flatten(1)
         value = self.value_out(functional.relu(self.value_hidden(value)))
@@ -102,18 +110,18 @@ class PolicyValueNet(nn.Module):
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
         for layer in (self.stem, self.policy_hidden, self.value_planes, self.value_hidden):
-            _draw(layer.weight, math.sqrt(2.0), generator)
+            draw_weights(layer.weight, math.sqrt(2.0), generator)
         for layer in (self.policy_out, self.value_out):
-            _draw(layer.weight, HEAD_GAIN, generator)
+            draw_weights(layer.weight, HEAD_GAIN, generator)
         for block in self.blocks:
             assert isinstance(block, ResidualBlock)
-            _draw(block.first.weight, math.sqrt(2.0 / self.shape.blocks), generator)
+            draw_weights(block.first.weight, math.sqrt(2.0 / self.shape.blocks), generator)
             nn.init.zeros_(block.second.weight)
-            _draw(block.excitation.squeeze.weight, math.sqrt(2.0), generator)
+            draw_weights(block.excitation.squeeze.weight, math.sqrt(2.0), generator)
             nn.init.zeros_(block.excitation.excite.weight)
 
 
-def _draw(weight: torch.Tensor, gain: float, generator: torch.Generator) -> None:
+def draw_weights(weight: torch.Tensor, gain: float, generator: torch.Generator) -> None:
     """Normal numbers of standard deviation gain / √(inputs of one output)."""
     inputs = weight[0].numel()
     with torch.no_grad():

@@ -103,6 +103,7 @@ class ReplayBuffer:
         window: Optional[Sequence[int]] = None,
         held_out: Optional[bool] = None,
         augment: bool = False,
+        reply: bool = False,
     ) -> Sampler:
         """Training batches from the rows that are stored now, or from a `window` that another sampler had.
 
@@ -110,6 +111,7 @@ class ReplayBuffer:
         held_out: None: all games; False: without the games held out for measuring (one in 20, by a hash of the game id);
                   True: only those.
         augment:  turn each sample by a symmetry of the game, drawn from seed and step, where its position allows it.
+        reply:    fill `Batch.reply` too.
 
         Raises PawnzeroError when there is nothing to train on, or the window is not in the file.
         """
@@ -121,7 +123,7 @@ class ReplayBuffer:
             raise PawnzeroError(
                 f"{self.path} holds no positions to train on: fill it with `pawnzero selfplay {agent} --games 10`"
             )
-        return Sampler(self._ring, seed, window, held_out, augment)
+        return Sampler(self._ring, seed, window, held_out, augment, reply)
 
     def archive(self, window: Optional[Sequence[int]] = None) -> Optional[Archive]:
         """The positions stored now, or those of a `window` (first and last sequence number) noted before.

@@ -50,6 +50,20 @@ _SYMMETRY = np.uint64(0xA0761D6478BD642F)
 
 
 @dataclass(frozen=True)
+class Reply:
+    """What the opponents of B positions did next; M' is the most legal actions among those they had.
+
+    legal  [B, M'] int16: their legal actions, numbered as they see the board and turned as the sample is; filled up with 0
+    policy [B, M'] float32: the search's policy, in the order of `legal`; 0 where there is none
+    weight [B] float32: 1 where the next position of the game was searched fully; 0 where it was not, or the game ended there
+    """
+
+    legal: np.ndarray
+    policy: np.ndarray
+    weight: np.ndarray
+
+
+@dataclass(frozen=True)
 class Batch:
     """What a training step needs of B positions; M' is the most legal actions among them.
 
@@ -64,6 +78,7 @@ class Batch:
     ply           [B] int32: from the game's start
     plies_left    [B] int32: to the game's end, 1 or more
     age           [B] int64: rows in the window that are newer
+    reply:        the opponents' next policies, where the sampler was asked for them
     """
 
     bits: np.ndarray
@@ -77,6 +92,7 @@ class Batch:
     ply: np.ndarray
     plies_left: np.ndarray
     age: np.ndarray
+    reply: Optional[Reply] = None
 
     def __len__(self) -> int:
         return len(self.bits)
@@ -184,6 +200,21 @@ def gather(
 
 
 @kernel
+def gather_next(words: np.ndarray, base: int, last: int, rows: np.ndarray, following: np.ndarray) -> None:
+    """The rows after rows [B, W] in their games → following [B, W] uint64; a row itself where none follows up to `last`."""
+    for b in range(len(rows)):
+        sequence = int(np.int64(rows[b, SEQUENCE_WORD])) + 1
+        follows = (
+            sequence <= last
+            and _fetch(words, base, sequence, following[b]) > 0
+            and following[b, GAME_WORD] == rows[b, GAME_WORD]
+            and ply_of(following[b]) == ply_of(rows[b]) + 1
+        )
+        if not follows:
+            following[b] = rows[b]
+
+
+@kernel
 def draw_symmetries(seed: np.uint64, step: np.uint64, symmetries: np.uint64, which: np.ndarray) -> None:
     """Fill which [B] uint8 with the samples' symmetries, each number below `symmetries` as likely as the others."""
     key = mix(mix(seed) ^ step)
@@ -200,11 +231,18 @@ class Sampler:
     """
 
     def __init__(
-        self, ring: Ring, seed: int, window: Optional[Sequence[int]], held_out: Optional[bool], augment: bool = False
+        self,
+        ring: Ring,
+        seed: int,
+        window: Optional[Sequence[int]],
+        held_out: Optional[bool],
+        augment: bool = False,
+        reply: bool = False,
     ) -> None:
         self._ring = ring
         self._seed = seed
         self._augment = augment
+        self._reply = reply
         self._held_out = ANY_GAME if held_out is None else int(held_out)
         first, last = (ring.oldest, ring.newest) if window is None else (int(window[0]), int(window[1]))
         if not (1 <= first <= last <= ring.newest and ring.oldest <= last):
@@ -249,30 +287,50 @@ class Sampler:
         return batch
 
     def _turn(self, batch: Batch, step: int) -> None:
-        """Turn each sample's position by one of the game's symmetries, where it may be turned."""
+        """Turn each sample's position by one of the game's symmetries, where it may be turned, and its reply with it."""
         game = self._ring.game
         which = np.zeros(len(batch), np.uint8)
         with np.errstate(over="ignore"):
             draw_symmetries(np.uint64(self._seed), np.uint64(step), np.uint64(game.symmetries), which)
         which[~game.symmetric(batch.scalars)] = 0
         turn(batch.bits, batch.legal, batch.count, which, game.cell_map, game.action_map)
+        if batch.reply is not None:
+            legal = batch.reply.legal
+            whole = np.full(len(legal), legal.shape[1], np.int16)
+            turn(np.zeros((len(legal), 0), np.uint64), legal, whole, which, game.cell_map, game.action_map)
 
-    def _assemble(self, rows: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> Batch:
+    def _reply_to(self, rows: np.ndarray) -> Reply:
+        """What followed the rows [B] in their games."""
+        ring = self._ring
+        following = np.empty(len(rows), ring.row_type)
+        with np.errstate(over="ignore"):
+            gather_next(ring.words, ring.base, self.window[1], as_words(rows), as_words(following))
+        legal, count, policy = self._policies(following)
+        legal[np.arange(legal.shape[1]) >= count[:, np.newaxis]] = 0  # any action will do where the policy is 0
+        known = (following["sequence"] != rows["sequence"]) & ((following["flags"] & TRAIN_POLICY) != 0)
+        return Reply(legal, policy * known[:, np.newaxis], known.astype(np.float32))
+
+    def _policies(self, rows: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(legal [B, M'] int16, count [B] int16, policy [B, M'] float32) of rows [B]."""
         game = self._ring.game
-        flags = rows["flags"]
         positions = game.allocate(len(rows))
         positions.state[:] = rows["state"]
         game.inspect(positions)
         count = positions.count
         assert np.array_equal(count, rows["count"]), "the rules changed without a new order_version"
         policy = np.empty((len(rows), max(1, int(count.max(initial=1)))), np.float32)
-        unpack_policies(rows["policy"], (flags & SPARSE) != 0, count.astype(np.int64), policy)
+        unpack_policies(rows["policy"], (rows["flags"] & SPARSE) != 0, count.astype(np.int64), policy)
+        return np.ascontiguousarray(positions.legal[:, : policy.shape[1]]), count, policy
+
+    def _assemble(self, rows: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> Batch:
+        flags = rows["flags"]
+        legal, count, policy = self._policies(rows)
         result_wdl = np.zeros((len(rows), 3), np.float32)
         result_wdl[np.arange(len(rows)), 1 - rows["result"].astype(np.int64)] = 1.0
         return Batch(
             bits=bits,
             scalars=scalars,
-            legal=np.ascontiguousarray(positions.legal[:, : policy.shape[1]]),
+            legal=legal,
             count=count,
             policy=policy,
             policy_weight=((flags & TRAIN_POLICY) != 0).astype(np.float32),
@@ -281,6 +339,7 @@ class Sampler:
             ply=rows["ply"].astype(np.int32),
             plies_left=rows["plies_left"].astype(np.int32),
             age=self.window[1] - rows["sequence"].astype(np.int64),
+            reply=self._reply_to(rows) if self._reply else None,
         )
 
 

@@ -20,22 +20,19 @@ from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.train.ahead import ahead
 from pawnzero.train.log import Record, TrainLog
-from pawnzero.train.losses import named
 from pawnzero.train.memory import SMALLER_NET, MicroBatch, patiently
 from pawnzero.train.precision import TrainPrecision, choose_precision
 from pawnzero.train.report import Tally, TrainReport, rounded
 from pawnzero.train.samples import Samples, make_samples
-from pawnzero.train.schedule import learning_rate
 from pawnzero.train.signals import StopRequest
 from pawnzero.train.stage import Positions, begin_stage, open_state
 from pawnzero.train.state import Stage, TrainState
-from pawnzero.train.step import Stepper
+from pawnzero.train.step import Stepper, name_figures
 
 LOG_EVERY = 10
 """Steps a record of `train.json` is the mean of."""
 SAVE_EVERY = 100
 """Steps between checkpoints."""
-HELD_OUT_FIGURES = ("loss", "policy_loss", "value_loss", "policy_accuracy", "value_accuracy")
 
 _ROWS_NAMED = 16
 
@@ -129,7 +126,7 @@ class _Run:
         self._precision = precision
         self._progress = progress
         self._began_at = self._read_at = state.step
-        self._tally = Tally(config.trainer.value_weight)
+        self._tally = Tally(config.trainer)
         fitted = Fitted("training", state.net, device, precision.name, config.batch_size, progress)
         self._micro = MicroBatch(_first_size(state.stage, fitted, config.batch_size), effective, progress, fitted)
         self._stepper = Stepper(state, config.trainer, device, precision, self._micro)
@@ -207,18 +204,18 @@ class _Run:
         figures = {
             **reading.figures,
             "weight_norm": weight_norm,
-            "lr": learning_rate(self._state.step - 1, self._config.trainer),
+            "lr": self._state.rate,
             "samples_per_second": rate,
         }
         return {"step": self._state.step, "epoch": self._state.epoch, "time": round(time.time(), 1), **rounded(figures)}
 
     def _measure(self, positions: Positions) -> Dict[str, float]:
-        """Losses on held-out positions, where there are any."""
+        """The figures on held-out positions, where there are any."""
         if positions.held_out is None:
             return {}
         samples = self._draw(positions.held_out, self._state.step)
-        figures = named(self._stepper.measure(samples).tolist(), self._config.trainer.value_weight)
-        return rounded({f"held_out_{name}": figures[name] for name in HELD_OUT_FIGURES})
+        figures = name_figures(self._stepper.measure(samples).tolist(), self._config.trainer)
+        return rounded({f"held_out_{name}": value for name, value in figures.items()})
 
     def _look_for_alarms(self, log: TrainLog) -> None:
         """Say what has become ill, each illness once a run."""

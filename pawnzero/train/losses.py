@@ -15,6 +15,11 @@ from typing import Dict, Sequence, Tuple
 
 import torch
 
+from pawnzero.config import TrainConfig
+
+CALIBRATION_BINS = 10
+_CALIBRATION = 3 * CALIBRATION_BINS
+
 FIGURES = (
     "policy_loss",  # cross-entropy, nats
     "value_loss",  # cross-entropy, nats
@@ -23,6 +28,9 @@ FIGURES = (
     "policy_accuracy",  # share of samples whose likeliest action is the target's
     "value_accuracy",  # share of samples whose likeliest outcome is the game's result
     "draws",  # share of samples from drawn games
+    "predicted_score",  # mean of P(win) + P(draw) / 2 for the player to move
+    "observed_score",  # mean of the game's result: 1 won, 1/2 drawn, 0 lost
+    *(f"calibration_{i}" for i in range(_CALIBRATION)),  # see `_calibration`
 )
 """Names of the figures `losses` gives, in order."""
 
@@ -78,17 +86,11 @@ def losses(
         policy_entropy = -(weight * (log_policy.exp() * finite_log_policy).sum(1)).sum()
         agrees = (logits.argmax(1) == targets.policy.argmax(1)).float()
         foresees = (log_wdl.argmax(1) == targets.result_wdl.argmax(1)).float()
-        figures = torch.stack(
-            [
-                policy_loss,
-                value_loss,
-                target_entropy,
-                policy_entropy,
-                (weight * agrees).sum(),
-                foresees.sum() / samples_total,
-                targets.result_wdl[:, 1].sum() / samples_total,
-            ]
-        )
+        predicted = log_wdl.exp()
+        of_policy = torch.stack([policy_loss, target_entropy, policy_entropy, (weight * agrees).sum()])
+        of_value = [foresees.sum(), targets.result_wdl[:, 1].sum(), _score(predicted), _score(targets.result_wdl)]
+        sums = torch.cat([torch.stack(of_value), _calibration(predicted, targets.result_wdl)]) / samples_total
+        figures = torch.cat([of_policy[:1], value_loss.reshape(1), of_policy[1:], sums])
     return policy_loss + value_weight * value_loss, figures
 
 
@@ -102,11 +104,35 @@ def legal_logits(policy_logits: torch.Tensor, legal: torch.Tensor, count: torch.
     return logits.masked_fill(~inside, float("-inf")), inside
 
 
-def named(figures: Sequence[float], value_weight: float) -> Dict[str, float]:
-    """Figures by name, with two more: `loss`, and `policy_kl`, the share of the policy loss that is still to be learned."""
+def _score(wdl: torch.Tensor) -> torch.Tensor:
+    """Sum over wdl [B, 3] of win + draw / 2."""
+    return wdl[:, 0].sum() + wdl[:, 1].sum() / 2
+
+
+def _calibration(predicted: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
+    """[3 · bins] float32: for wins, draws and losses, by tenths of what was predicted, the sum of predicted - observed.
+
+    predicted, observed [B, 3]. A net that means what it says has sums near 0 everywhere.
+    """
+    tenth = (predicted * CALIBRATION_BINS).long().clamp_(0, CALIBRATION_BINS - 1)
+    which = tenth + torch.arange(3, device=predicted.device) * CALIBRATION_BINS
+    sums = torch.zeros(_CALIBRATION, device=predicted.device)
+    return sums.index_add_(0, which.flatten(), (predicted - observed).flatten())
+
+
+def named(figures: Sequence[float], config: TrainConfig) -> Dict[str, float]:
+    """Figures by name, with three that follow from them.
+
+    loss:              the weighted sum that training makes small
+    policy_kl:         the share of the policy loss that is still to be learned
+    value_calibration: expected calibration error of the WDL against the games' results (Naeini et al. 2015; Guo et al. 2017),
+                       the mean over win, draw and loss of sum over tenths of |predicted - observed|, in place of the sums
+    """
     values = dict(zip(FIGURES, figures))
+    errors = [values.pop(f"calibration_{i}") for i in range(_CALIBRATION)]
     return {
-        "loss": values["policy_loss"] + value_weight * values["value_loss"],
+        "loss": values["policy_loss"] + config.value_weight * values["value_loss"],
         **values,
         "policy_kl": values["policy_loss"] - values["target_entropy"],
+        "value_calibration": sum(abs(error) for error in errors) / 3,
     }

@@ -9,8 +9,8 @@ from typing import Any, Dict, List, Optional, Tuple
 import torch
 
 from pawnzero.alarms import Alarm
-from pawnzero.train.losses import named
-from pawnzero.train.step import STEP_FIGURES
+from pawnzero.config import TrainConfig
+from pawnzero.train.step import STEP_FIGURES, name_figures
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class TrainReport:
 class Tally:
     """Figures of the steps since the last reading, and means over all. They stay on the device until they are read."""
 
-    def __init__(self, value_weight: float) -> None:
+    def __init__(self, config: TrainConfig) -> None:
         self.overflows = 0
-        self._value_weight = value_weight
+        self._config = config
         self._waiting: List[torch.Tensor] = []
         self._ages: List[float] = []
         self._sums = dict.fromkeys(("loss", "policy_loss", "value_loss"), 0.0)
@@ -91,7 +91,7 @@ class Tally:
         if not bool(finite.all()):
             return Reading({}, first_ill=int((~finite).nonzero()[0]))
         overflows = int((~fine).sum())
-        figures = named(rows[:, :-1].mean(0).tolist(), self._value_weight)
+        figures = name_figures(rows[:, :-1].mean(0).tolist(), self._config)
         figures["grad_norm"] = float(norms[fine].mean()) if overflows < len(rows) else 0.0
         figures["replay_age"] = sum(ages) / len(ages)
         figures["overflows"] = overflows

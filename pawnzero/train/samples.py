@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 import torch
 
 from pawnzero.nets.planes import unpack, unpack_tensor
 from pawnzero.replay import Batch
+from pawnzero.train.auxiliary import AuxiliaryTargets
 from pawnzero.train.losses import Targets
 from pawnzero.train.memory import pinned
 
@@ -26,8 +27,13 @@ class Samples:
     policy_weight: torch.Tensor
     result_wdl: torch.Tensor
     root_wdl: torch.Tensor
+    plies_left: torch.Tensor
+    reply: Optional[Tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+    """Legal actions, policy and weight, as in `Reply`."""
     policy_total: float
     """Sum of the policy weights."""
+    reply_total: float
+    """Sum of the replies' weights."""
     age: float
     """Mean age in the window, in rows."""
 
@@ -45,17 +51,21 @@ class Samples:
     def targets(self, start: int, stop: int, device: torch.device) -> Targets:
         """What samples `start` up to `stop` are trained on, on `device`."""
 
-        def moved(tensor: torch.Tensor) -> torch.Tensor:
-            return tensor[start:stop].to(device, non_blocking=True)
+        parts = (self.legal, self.count, self.policy, self.policy_weight, self.result_wdl, self.root_wdl)
+        legal, count, *others = (_moved(part, start, stop, device) for part in parts)
+        return Targets(legal.long(), count.long(), *others)
 
-        return Targets(
-            moved(self.legal).long(),
-            moved(self.count).long(),
-            moved(self.policy),
-            moved(self.policy_weight),
-            moved(self.result_wdl),
-            moved(self.root_wdl),
-        )
+    def auxiliary_targets(self, start: int, stop: int, device: torch.device) -> AuxiliaryTargets:
+        """What samples `start` up to `stop` teach the auxiliary heads, on `device`."""
+        plies_left = _moved(self.plies_left, start, stop, device).float()
+        if self.reply is None:
+            return AuxiliaryTargets(None, None, None, plies_left)
+        legal, policy, weight = (_moved(part, start, stop, device) for part in self.reply)
+        return AuxiliaryTargets(legal.long(), policy, weight, plies_left)
+
+
+def _moved(tensor: torch.Tensor, start: int, stop: int, device: torch.device) -> torch.Tensor:
+    return tensor[start:stop].to(device, non_blocking=True)
 
 
 def make_samples(batch: Batch, device: torch.device) -> Samples:
@@ -65,6 +75,7 @@ def make_samples(batch: Batch, device: torch.device) -> Samples:
         result = torch.from_numpy(array)
         return pinned(result) if device.type == "cuda" else result
 
+    reply = batch.reply
     return Samples(
         tensor(batch.bits.view(np.int64)),
         tensor(batch.scalars),
@@ -74,6 +85,9 @@ def make_samples(batch: Batch, device: torch.device) -> Samples:
         tensor(batch.policy_weight),
         tensor(batch.result_wdl),
         tensor(batch.root_wdl),
+        tensor(batch.plies_left),
+        None if reply is None else (tensor(reply.legal), tensor(reply.policy), tensor(reply.weight)),
         float(batch.policy_weight.sum()),
+        0.0 if reply is None else float(reply.weight.sum()),
         float(batch.age.mean()),
     )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
 import torch
 
-from pawnzero.config import Config
+from pawnzero.config import Config, TrainConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
+from pawnzero.replay.window import window_rows
 from pawnzero.train.state import Stage, TrainState
 
 
@@ -54,30 +55,38 @@ def begin_stage(
     before = state.stage
     if before is not None and before.until_step != until_step:
         before = None
-    positions = _positions(buffer, config.seed if before is None else before.seed, config.trainer.augment)
-    if before is not None:
-        if before.window == positions.train.window and before.batch_size == config.batch_size:
-            return positions
+    positions = _positions(buffer, config.seed if before is None else before.seed, config.trainer)
+    if before is None:
+        state.stage = Stage(
+            start_step=state.step,
+            until_step=until_step,
+            start_epoch=state.epoch,
+            epoch_steps=epoch_steps,
+            seed=config.seed,
+            window=positions.train.window,
+            batch_size=config.batch_size,
+            micro_batch=config.batch_size,
+        )
+    elif before.window != positions.train.window or before.batch_size != config.batch_size:
         progress.note("training goes on with other positions or another batch size than before it was interrupted")
-    state.stage = Stage(
-        start_step=state.step,
-        until_step=until_step,
-        start_epoch=state.epoch,
-        epoch_steps=epoch_steps,
-        seed=config.seed if before is None else before.seed,
-        window=positions.train.window,
-        batch_size=config.batch_size,
-        micro_batch=config.batch_size,
-    )
+        state.stage = replace(
+            before, window=positions.train.window, batch_size=config.batch_size, micro_batch=config.batch_size
+        )
     return positions
 
 
-def _positions(buffer: ReplayBuffer, seed: int, augment: bool) -> Positions:
-    """One game in twenty is held out, and measured as it was played; where that leaves nothing to train on, none is."""
-    train = buffer.sampler(seed, held_out=False, augment=augment)
+def _positions(buffer: ReplayBuffer, seed: int, config: TrainConfig) -> Positions:
+    """One game in twenty is held out, and measured as it was played; where that leaves nothing to train on, none is.
+
+    The window ends with the newest row and is as long as the settings say, where so many are stored.
+    """
+    reply = config.reply_weight > 0.0
+    newest = buffer.sampler(seed).window[1]
+    window = (newest - min(len(buffer), window_rows(buffer.total, config)) + 1, newest)
+    train = buffer.sampler(seed, window, held_out=False, augment=config.augment, reply=reply)
     if not _has_samples(train):
-        return Positions(buffer.sampler(seed, augment=augment), None)
-    held_out = buffer.sampler(seed, train.window, held_out=True)
+        return Positions(buffer.sampler(seed, window, augment=config.augment, reply=reply), None)
+    held_out = buffer.sampler(seed, window, held_out=True, reply=reply)
     return Positions(train, held_out if _has_samples(held_out) else None)
 
 

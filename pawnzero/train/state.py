@@ -15,9 +15,10 @@ import torch
 
 from pawnzero.config import TrainConfig
 from pawnzero.errors import PawnzeroError
-from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pawnzero.nets.auxiliary import WithHeads
+from pawnzero.nets.checkpoint import Checkpoint, Weights, load_checkpoint, save_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.train.schedule import average, averaging_decay, make_optimizer
+from pawnzero.train.schedule import NET, average, averaging_decay, make_optimizer
 
 _NUMBERED = re.compile(r"ckpt_(\d{6,})\.pt")
 
@@ -50,8 +51,13 @@ class TrainState:
     """A net in training: its weights, their average, the optimizer, and how many steps they have seen."""
 
     def __init__(self, net: PolicyValueNet, config: TrainConfig, checkpoint: Optional[Checkpoint] = None) -> None:
-        """A fresh state around `net`, or `checkpoint`'s: its weights are loaded into `net` in place."""
+        """A fresh state around `net`, or `checkpoint`'s: its weights are loaded into `net` in place.
+
+        Auxiliary heads are those that `config` asks for; one that the checkpoint lacks starts fresh, one more is forgotten.
+        """
         self.net = net
+        self.module = WithHeads(net, reply=config.reply_weight > 0.0, plies_left=config.plies_left_weight > 0.0)
+        """What is trained: the net and its auxiliary heads."""
         self.step = 0
         self.epoch = 0
         self.stage: Optional[Stage] = None
@@ -66,22 +72,32 @@ class TrainState:
         if checkpoint is not None:
             for name, tensor in self.averaged.items():
                 tensor.copy_(checkpoint.averaged[name])
-        self.optimizer = make_optimizer(net, config)
+        self.optimizer = make_optimizer(net, config, dict(self.module.heads.items()))
         if training:
             self._resume(training)
 
     def _resume(self, training: Dict[str, Any]) -> None:
         try:
-            saved = training["optimizer"]
-            groups = [
-                {**own, "params": group["params"]} for own, group in zip(self.optimizer.param_groups, saved["param_groups"])
-            ]  # settings are this call's and this torch's own, not those that were saved
-            self.optimizer.load_state_dict({"state": saved["state"], "param_groups": groups})
+            self._resume_optimizer(training["optimizer"])
+            heads: Dict[str, Weights] = training.get("heads", {})
+            for name, head in self.module.heads.items():
+                if name in heads:
+                    head.load_state_dict(heads[name])
             stage = training["stage"]
             self.stage = Stage(**{**stage, "window": tuple(stage["window"])})
             self.scaler = training["scaler"]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise PawnzeroError(f"checkpoint at step {self.step}: its training state does not fit ({error})") from None
+
+    def _resume_optimizer(self, saved: Dict[str, Any]) -> None:
+        """The moments that were saved, part by part. Settings are this call's and this torch's own, not the saved ones."""
+        own = self.optimizer.state_dict()["param_groups"]
+        places, saved_places = _by_part(own), _by_part(saved["param_groups"])
+        if len(places[NET]) != len(saved_places[NET]):
+            raise ValueError(f"moments of {len(saved_places[NET])} tensors, expected {len(places[NET])}")
+        pairs = [pair for part in places for pair in zip(places[part], saved_places.get(part, []))]
+        state = {place: saved["state"][saved_place] for place, saved_place in pairs if saved_place in saved["state"]}
+        self.optimizer.load_state_dict({"state": state, "param_groups": own})
 
     def advance(self, config: TrainConfig) -> None:
         """Count one finished step; its weights join the average."""
@@ -95,6 +111,11 @@ class TrainState:
         """Remember what fitted in memory, and where."""
         assert self.stage is not None
         self.stage = replace(self.stage, micro_batch=micro_batch, fitted_for=fitted_for)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate last used."""
+        return float(self.optimizer.param_groups[0]["lr"])
 
     def weight_norm(self) -> float:
         """Euclidean norm of all weights."""
@@ -114,13 +135,26 @@ class TrainState:
             epoch=self.epoch,
             net=weights,
             averaged={**weights, **self.averaged},
-            training={"optimizer": self.optimizer.state_dict(), "stage": asdict(self.stage), "scaler": self.scaler},
+            training={
+                "optimizer": self.optimizer.state_dict(),
+                "stage": asdict(self.stage),
+                "scaler": self.scaler,
+                "heads": {name: head.state_dict() for name, head in self.module.heads.items()},
+            },
         )
         numbered = folder / f"ckpt_{self.step:06d}.pt"
         save_checkpoint(numbered, checkpoint)
         save_checkpoint(folder / "latest.pt", checkpoint)
         _prune(folder, numbered, keep)
         return numbered
+
+
+def _by_part(groups: List[Dict[str, Any]]) -> Dict[str, List[int]]:
+    """Numbers of the tensors in an optimizer's saved groups, by whose they are."""
+    places: Dict[str, List[int]] = {}
+    for group in groups:
+        places.setdefault(group.get("part", NET), []).extend(group["params"])
+    return places
 
 
 def saved_step(folder: Path, net: PolicyValueNet) -> int:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Iterator, Tuple
+from typing import Dict, Iterator, Sequence, Tuple
 
 import torch
 
 from pawnzero.config import TrainConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
+from pawnzero.nets.auxiliary import Outputs
 from pawnzero.nets.device import is_out_of_memory
-from pawnzero.train.losses import FIGURES, losses
+from pawnzero.train.auxiliary import AUXILIARY_FIGURES, auxiliary_losses, named_auxiliary
+from pawnzero.train.losses import FIGURES, losses, named
 from pawnzero.train.memory import SMALLER_NET, MicroBatch, allocate_moments, patiently, versions
 from pawnzero.train.precision import TrainPrecision
 from pawnzero.train.samples import Samples
 from pawnzero.train.schedule import learning_rate, set_rate
 from pawnzero.train.state import TrainState
 
-STEP_FIGURES = (*FIGURES, "grad_norm")
+LOSS_FIGURES = (*FIGURES, *AUXILIARY_FIGURES)
+"""What `Stepper.measure` measures, in order."""
+STEP_FIGURES = (*LOSS_FIGURES, "grad_norm")
 """What `Stepper.step` measures, in order."""
+
+
+def name_figures(values: Sequence[float], config: TrainConfig) -> Dict[str, float]:
+    """LOSS_FIGURES by name, those of heads that are not asked left out, and what follows from them."""
+    figures = named(values[: len(FIGURES)], config)
+    of_heads = named_auxiliary(values[len(FIGURES) :], config)
+    return {**figures, **of_heads, "loss": figures["loss"] + of_heads["loss"]}
 
 
 class Stepper:
@@ -47,14 +58,16 @@ class Stepper:
 
         Raises PawnzeroError when a single sample does not fit in memory.
         """
-        set_rate(self.state.optimizer, learning_rate(self.state.step, self._config))
+        stage = self.state.stage
+        assert stage is not None
+        set_rate(self.state.optimizer, learning_rate(self.state.step, self._config, stage.start_step, stage.until_step))
         figures = self.micro.run(lambda size: self._train_on(samples, size))
         self.state.adapt(self.micro.size, self.micro.fitted.key)
         return figures
 
     @torch.no_grad()
     def measure(self, samples: Samples) -> torch.Tensor:
-        """FIGURES of the net as it is, without training: [K] float32 tensor on the device."""
+        """LOSS_FIGURES of the net as it is, without training: [K] float32 tensor on the device."""
 
         def work(size: int) -> torch.Tensor:
             parts = [self._loss(samples, start, size)[1] for start in range(0, len(samples), size)]
@@ -87,7 +100,7 @@ class Stepper:
     def _gradients(self, samples: Samples, size: int) -> torch.Tensor:
         """Leave the batch's gradient in the net; returns the figures. Starts over each time it is called."""
         self.state.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros(len(FIGURES), device=self._device)
+        total = torch.zeros(len(LOSS_FIGURES), device=self._device)
         for start in range(0, len(samples), size):
             loss, figures = self._loss(samples, start, size)
             (loss if self._scaler is None else self._scaler.scale(loss)).backward()
@@ -98,23 +111,33 @@ class Stepper:
         stop = min(start + size, len(samples))
         planes = samples.planes(start, stop, self._board_shape, self._device)
         with self._precision.autocast(self._device):
-            policy_logits, wdl_logits = self.state.net(planes)
-        return losses(
-            policy_logits,
-            wdl_logits,
+            outputs: Outputs = self.state.module(planes)
+        loss, figures = losses(
+            outputs.policy,
+            outputs.wdl,
             samples.targets(start, stop, self._device),
             value_mix=self._config.value_mix,
             value_weight=self._config.value_weight,
             policy_total=samples.policy_total,
             samples_total=len(samples),
         )
+        if not self.state.module.heads:
+            return loss, torch.cat([figures, figures.new_zeros(len(AUXILIARY_FIGURES))])
+        extra, figures_of_heads = auxiliary_losses(
+            outputs,
+            samples.auxiliary_targets(start, stop, self._device),
+            self._config,
+            reply_total=samples.reply_total,
+            samples_total=len(samples),
+        )
+        return loss + extra, torch.cat([figures, figures_of_heads])
 
     def _apply(self) -> torch.Tensor:
         """Move the weights along the gradient; returns its norm, before it is clipped to `grad_clip`."""
         if self._scaler is not None:
             self._scaler.unscale_(self.state.optimizer)
         limit = self._config.grad_clip or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(self.state.net.parameters(), limit)
+        norm = torch.nn.utils.clip_grad_norm_(self.state.module.parameters(), limit)
         if self._scaler is None:
             self.state.optimizer.step()
         else:

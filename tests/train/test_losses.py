@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from pawnzero.config import TrainConfig
 from pawnzero.train.losses import FIGURES, Targets, losses, named
 
 ACTIONS, LEGAL = 30, 9
@@ -111,7 +112,8 @@ def test_a_batch_without_policy_targets_trains_the_value_alone() -> None:
 
 
 def test_named_figures_split_the_loss_into_noise_and_what_is_left_to_learn() -> None:
-    figures = named([3.0, 1.0, 2.5, 2.8, 0.5, 0.6, 0.1], value_weight=0.5)
+    values = {"policy_loss": 3.0, "value_loss": 1.0, "target_entropy": 2.5, "policy_entropy": 2.8, "draws": 0.1}
+    figures = named([values.get(name, 0.0) for name in FIGURES], TrainConfig(value_weight=0.5))
     assert figures["loss"] == 3.5
     assert figures["policy_kl"] == 0.5
     assert figures["draws"] == 0.1

@@ -31,6 +31,7 @@ class Chess(Game):
     max_reversible = rules.MAX_REVERSIBLE
 
     board_shape = (8, 8)
+    flips_board = True
     history = planes.HISTORY
     bit_planes = planes.BIT_PLANES
     scalar_planes = planes.SCALAR_PLANES
