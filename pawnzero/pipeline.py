@@ -26,6 +26,7 @@ from pawnzero.search import leaves_a_tree
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.selfplay_stage import begin_games, iteration_games, open_replay, untrained_net
 from pawnzero.train import train
+from pawnzero.train.ratio import steps_worth
 
 
 def run_iteration(
@@ -65,9 +66,10 @@ def run_iteration(
             _enter(agent, found, "train")
         if "train" not in found:
             if "until_step" not in found:
-                found["until_step"] = _step_reached(agent) + config.trainer_iters
+                found.update(_training_plan(agent, config, found["selfplay"]["positions"]))
                 _enter(agent, found, "train")
-            found["train"] = _train_until(agent, config, found["until_step"], device, use_amp, progress)
+            found["train"] = _train_until(agent, config, found["until_step"], device, use_amp, progress, found.get("steps"))
+            found["train"]["replay_ratio"] = _replay_ratio(config, found)
             _enter(agent, found, "arena")
         found["arena"] = evaluate_and_promote(
             agent,
@@ -187,12 +189,15 @@ def _enter(agent: Agent, found: Dict[str, Any], name: str) -> None:
 
 
 def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:
-    for bookkeeping in ("until_step", "frozen"):
+    owed = found.pop("samples_owed", agent.metadata.get("samples_owed", 0.0))
+    for bookkeeping in ("until_step", "steps", "frozen"):
         found.pop(bookkeeping, None)
     found["seconds"] = round(time.time() - found.pop("started"), 3)
     found["promoted"] = found["arena"]["promoted"]
     found["alarms"] = [alarm for name in ("selfplay", "train") for alarm in found[name].get("alarms", ())]
-    agent.update(stage=None, next_iteration=found["iteration"] + 1, iterations=[*agent.metadata["iterations"], found])
+    agent.update(
+        stage=None, next_iteration=found["iteration"] + 1, iterations=[*agent.metadata["iterations"], found], samples_owed=owed
+    )
     return found
 
 
@@ -203,8 +208,37 @@ def _finished(agent: Agent, iteration: int) -> Dict[str, Any]:
     return {"iteration": iteration, "selfplay": None, "train": None, "arena": None, "promoted": None}
 
 
+def _training_plan(agent: Agent, config: Config, positions: int) -> Dict[str, Any]:
+    """How far an iteration with so many new positions trains, fixed when its training begins.
+
+    steps, and until_step, by which they are done; samples_owed: what the replay ratio leaves to the next iteration.
+    """
+    plan: Dict[str, Any] = {"steps": config.trainer_iters}
+    if config.trainer.replay_ratio > 0.0:
+        owed = agent.metadata.get("samples_owed", 0.0)
+        plan["steps"], plan["samples_owed"] = steps_worth(positions, config.trainer.replay_ratio, _effective(config), owed)
+    return {**plan, "until_step": _step_reached(agent) + plan["steps"]}
+
+
+def _replay_ratio(config: Config, found: Dict[str, Any]) -> Optional[float]:
+    """Samples that the iteration trained for each position it played; None where that cannot be said."""
+    positions = found["selfplay"]["positions"]
+    return round(found["steps"] * _effective(config) / positions, 4) if positions and "steps" in found else None
+
+
+def _effective(config: Config) -> int:
+    """Samples of a step."""
+    return config.batch_size * config.grad_accum_steps
+
+
 def _train_until(
-    agent: Agent, config: Config, until_step: int, device: str, use_amp: bool, progress: Progress
+    agent: Agent,
+    config: Config,
+    until_step: int,
+    device: str,
+    use_amp: bool,
+    progress: Progress,
+    epoch_steps: Optional[int] = None,
 ) -> Dict[str, Any]:
     with open_replay(agent, config, progress) as buffer:
         report = train(
@@ -217,6 +251,7 @@ def _train_until(
             log=agent.experiments / "train.json",
             progress=progress,
             net=None if agent.latest.exists() else untrained_net(agent),
+            epoch_steps=epoch_steps,
         )
     if report.interrupted:
         raise KeyboardInterrupt

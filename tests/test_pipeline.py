@@ -121,6 +121,29 @@ def test_an_interrupted_iteration_goes_on(tmp_path: Path, stage: str, count: int
     assert Agent.open(tmp_path / "A").metadata["next_iteration"] == 1
 
 
+def test_the_replay_ratio_says_how_far_an_iteration_trains(tmp_path: Path) -> None:
+    """An iteration that is interrupted keeps what it was to do, whatever the settings say by then."""
+    config = dataclasses.replace(CONFIG, trainer=dataclasses.replace(CONFIG.trainer, replay_ratio=3.0))
+    samples = positions = 0
+    for number in range(3):
+        if number == 1:
+            with pytest.raises(KeyboardInterrupt):
+                pipeline.run_iteration(tmp_path / "A", config, device="cpu", progress=Notes("train", 2))
+            other = dataclasses.replace(config, trainer=dataclasses.replace(config.trainer, replay_ratio=50.0))
+            found = pipeline.run_iteration(tmp_path / "A", other, device="cpu")
+        else:
+            found = pipeline.run_iteration(tmp_path / "A", config, device="cpu")
+        new, steps = found["selfplay"]["positions"], found["train"]["step"] - samples // 16
+        assert steps == (3 * (positions + new) - samples) // 16
+        assert found["train"]["replay_ratio"] == pytest.approx(steps * 16 / new, abs=1e-4)
+        assert found["train"]["epoch"] == number + 1
+        samples, positions = samples + steps * 16, positions + new
+        assert Agent.open(tmp_path / "A").metadata["samples_owed"] == 3 * positions - samples
+    without = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert without["train"]["step"] == samples // 16 + 5
+    assert Agent.open(tmp_path / "A").metadata["samples_owed"] == 3 * positions - samples
+
+
 def test_stages_alone(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", CONFIG)
     with pytest.raises(PawnzeroError, match="selfplay"):

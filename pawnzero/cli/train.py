@@ -21,9 +21,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agent-dir", type=Path, metavar="AGENT_DIR", help="the same as a flag")
     parser.add_argument("--epochs", type=natural(1), default=1, metavar="N", help="epochs to train (default: 1)")
     names = {"trainer_iters": ("--iters-per-epoch", "--trainer-iters")}
-    add_settings(
-        parser, "trainer_iters", "batch_size", "grad_accum_steps", "trainer.lr", "keep_checkpoints", "seed", names=names
+    keys = (
+        "trainer_iters",
+        "batch_size",
+        "grad_accum_steps",
+        "trainer.lr",
+        "trainer.schedule",
+        "trainer.schedule_steps",
+        "keep_checkpoints",
+        "seed",
     )
+    add_settings(parser, *keys, names=names)
     add_amp(parser)
     add_device(parser)
     add_json(parser)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,18 +29,18 @@ LIKING = np.array([1.5, 0.0, 1.5, 0.0, 3.0, 0.0, 1.5, 0.0, 1.5])
 """What the policies like, by cell: the same on a board turned or mirrored."""
 
 
-def configure(**trainer: float) -> Config:
+def configure(**trainer: Any) -> Config:
     """CONFIG with other settings of the trainer."""
     return replace(CONFIG, trainer=replace(CONFIG.trainer, **trainer))
 
 
-def random_record(game_id: int) -> GameRecord:
-    """A game of random moves whose policies like corners and the middle; every third position was searched cheaply."""
+def random_record(game_id: int, by_cell: np.ndarray = LIKING) -> GameRecord:
+    """A game of random moves whose policies like cells as `by_cell` says; every third position was searched cheaply."""
     game = get_game("tic_tac_toe")
     generator = np.random.default_rng(game_id)
     line, policies = Line(game), []
     while not line.over:
-        liking = np.exp(LIKING[line.legal] + 0.2 * generator.standard_normal(len(line.legal)))
+        liking = np.exp(by_cell[line.legal] + 0.2 * generator.standard_normal(len(line.legal)))
         policies.append((liking / liking.sum()).astype(np.float32))
         line.push(int(generator.choice(line.legal)))
     plies = len(line.actions)
@@ -61,9 +62,9 @@ def random_record(game_id: int) -> GameRecord:
     )
 
 
-def fill(path: Path, games: int = 60) -> ReplayBuffer:
+def fill(path: Path, games: int = 60, by_cell: np.ndarray = LIKING) -> ReplayBuffer:
     """A buffer at `path` that holds the random games 1 to `games`."""
-    buffer = ReplayBuffer(path, capacity=1000, game="tic_tac_toe")
+    buffer = ReplayBuffer(path, capacity=3000, game="tic_tac_toe")
     for game_id in range(1, games + 1):
-        buffer.append(random_record(game_id))
+        buffer.append(random_record(game_id, by_cell))
     return buffer

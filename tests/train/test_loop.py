@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from dataclasses import replace
@@ -106,7 +107,13 @@ def test_it_learns_and_leaves_what_it_promises(tmp_path: Path, buffer: ReplayBuf
         assert record["grad_norm"] > 0
         assert record["weight_norm"] > 0
         assert 0 <= record["replay_age"] < len(buffer)
+        assert 0 <= record["value_calibration"] < 0.5
+        assert 0 < record["predicted_score"] < 1
+        assert 0 <= record["observed_score"] <= 1
     assert sum("held_out_loss" in record for record in records) == 3
+    measured = {name for name in records[-1] if name.startswith("held_out_")}
+    of_steps = {"step", "epoch", "time", "lr", "grad_norm", "weight_norm", "replay_age", "overflows", "samples_per_second"}
+    assert {f"held_out_{name}" for name in records[0] if name not in of_steps} == measured
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "ckpt_000020.pt",
         "ckpt_000040.pt",
@@ -201,6 +208,39 @@ def test_held_out_games_are_never_trained_on(tmp_path: Path, buffer: ReplayBuffe
     assert not trained & held_out
     assert len(trained | held_out) == len(buffer)
     assert 0.01 < len(held_out) / len(buffer) < 0.15
+
+
+def test_a_window_shorter_than_the_buffer_ends_with_the_newest_row(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    config = configure(window_start=200, window_growth=0.5, window_exponent=1.0)
+    state = open_state(tmp_path / "c", config, "tic_tac_toe", None, torch.device("cpu"))
+    positions = begin_stage(state, buffer, config, 10, 10, Progress())
+    rows = 200 + (len(buffer) - 200) // 2
+    assert rows < len(buffer)
+    assert positions.train.window == (len(buffer) - rows + 1, len(buffer))
+    assert positions.held_out is not None
+    assert positions.held_out.window == positions.train.window
+    assert state.stage is not None
+    assert state.stage.window == positions.train.window
+
+
+def test_a_schedule_without_a_horizon_falls_over_the_whole_stage(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    config = configure(schedule="cosine", schedule_factor=0.0, warmup_steps=0)
+    train(buffer, config, checkpoints=tmp_path, until_step=4, device="cpu", log=tmp_path / "train.json", save_every=1)
+    stop = Heard(after=1, action=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    for told in (stop, Heard()):
+        train(
+            buffer,
+            config,
+            checkpoints=tmp_path,
+            until_step=8,
+            device="cpu",
+            log=tmp_path / "train.json",
+            save_every=1,
+            progress=told,
+        )
+    rates = [record["lr"] for record in json.loads((tmp_path / "train.json").read_text())]
+    expected = [CONFIG.trainer.lr * (1 + math.cos(math.pi * step / 4)) / 2 for step in range(4)]
+    assert rates == pytest.approx(2 * expected, abs=1e-9)
 
 
 def test_a_buffer_of_few_games_trains_on_all_of_them(tmp_path: Path) -> None:

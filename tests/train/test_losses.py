@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields, replace
 from typing import Dict
 
 import numpy as np
@@ -55,6 +56,11 @@ def by_hand(policy_logits: np.ndarray, wdl_logits: np.ndarray, targets: Targets,
         sums["value_loss"] -= sum(((1 - mix) * r + mix * s) * math.log(o) for r, s, o in zip(result, root, outcomes))
         sums["value_accuracy"] += outcomes.index(max(outcomes)) == result.index(1.0)
         sums["draws"] += result[1]
+        sums["predicted_score"] += outcomes[0] + outcomes[1] / 2
+        sums["observed_score"] += {0: 1.0, 1: 0.5, 2: 0.0}[result.index(1.0)]
+        for outcome in range(3):
+            tenth = min(9, int(10 * outcomes[outcome]))
+            sums[f"calibration_{10 * outcome + tenth}"] += outcomes[outcome] - result[outcome]
     of_policy = ("policy_loss", "target_entropy", "policy_entropy", "policy_accuracy")
     return {name: value / (weights if name in of_policy else samples) for name, value in sums.items()}
 
@@ -117,3 +123,50 @@ def test_named_figures_split_the_loss_into_noise_and_what_is_left_to_learn() -> 
     assert figures["loss"] == 3.5
     assert figures["policy_kl"] == 0.5
     assert figures["draws"] == 0.1
+
+
+def calibration(predicted: np.ndarray, observed: np.ndarray) -> float:
+    """Expected calibration error, with numpy's own histogram: the mean over win, draw and loss."""
+    errors = []
+    for outcome in range(3):
+        p, seen = predicted[:, outcome], observed[:, outcome]
+        share, _ = np.histogram(p, 10, (0, 1))
+        claimed, _ = np.histogram(p, 10, (0, 1), weights=p)
+        true, _ = np.histogram(p, 10, (0, 1), weights=seen)
+        filled = share > 0
+        gap = np.abs(claimed[filled] / share[filled] - true[filled] / share[filled])
+        errors.append(float((share[filled] / len(p) * gap).sum()))
+    return sum(errors) / 3
+
+
+def test_calibration_is_the_gap_between_what_is_said_and_what_happens() -> None:
+    generator = np.random.default_rng(5)
+    chances = generator.dirichlet(np.ones(3), 6000)
+    results = np.eye(3)[[generator.choice(3, p=chance) for chance in chances]]
+    boastful = chances**3 / (chances**3).sum(1, keepdims=True)
+    found = []
+    for said in (chances, boastful):
+        whole = random_targets(6000, seed=6)
+        targets = replace(whole, result_wdl=torch.from_numpy(results.astype(np.float32)))
+        halves = []
+        for part in (slice(0, 2500), slice(2500, 6000)):  # in two micro-batches, as training adds them up
+            of_part = Targets(*(getattr(targets, item.name)[part] for item in fields(Targets)))
+            logits = torch.from_numpy(np.log(said[part]).astype(np.float32))
+            _, figures = losses(
+                torch.zeros(len(logits), ACTIONS),
+                logits,
+                of_part,
+                value_mix=0.0,
+                value_weight=1.0,
+                policy_total=1.0,
+                samples_total=6000,
+            )
+            halves.append(figures)
+        figures_by_name = named((halves[0] + halves[1]).tolist(), TrainConfig())
+        assert figures_by_name["value_calibration"] == pytest.approx(calibration(said, results), abs=1e-4)
+        assert figures_by_name["predicted_score"] == pytest.approx((said @ [1, 0.5, 0]).mean(), abs=1e-4)
+        assert figures_by_name["observed_score"] == pytest.approx((results @ [1, 0.5, 0]).mean(), abs=1e-4)
+        assert not any(name.startswith("calibration_") for name in figures_by_name)
+        found.append(figures_by_name["value_calibration"])
+    assert found[0] < 0.02  # a net that means what it says
+    assert found[1] > 0.1

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any, Iterable, List
+
 import pytest
 import torch
 from torch import nn
 
-from pawnzero.config import TrainConfig
+from pawnzero.config import TrainConfig, load_config
+from pawnzero.errors import UsageError
 from pawnzero.train.schedule import average, averaging_decay, learning_rate, make_optimizer, set_rate
 
 
+def rates(steps: Iterable[int], begin: int = 0, end: int = 10, **settings: Any) -> List[float]:
+    config = TrainConfig(**{"lr": 0.01, "warmup_steps": 0, **settings})
+    return [learning_rate(step, config, begin, end) for step in steps]
+
+
 def test_rate_rises_linearly_and_stays() -> None:
-    config = TrainConfig(lr=0.01, warmup_steps=4)
-    assert [learning_rate(step, config) for step in range(6)] == pytest.approx([0.0025, 0.005, 0.0075, 0.01, 0.01, 0.01])
-    assert learning_rate(0, TrainConfig(lr=0.01, warmup_steps=0)) == 0.01
+    assert rates(range(6), warmup_steps=4) == pytest.approx([0.0025, 0.005, 0.0075, 0.01, 0.01, 0.01])
+    assert rates([0]) == [0.01]
+
+
+def test_cosine_falls_along_half_a_wave_to_the_step_it_is_told() -> None:
+    found = rates(range(24), schedule="cosine", schedule_steps=20, schedule_factor=0.2, warmup_steps=4)
+    rise = [0.0025, 0.005, 0.0075, 0.01]
+    fall = [0.002 + 0.008 * (1 + math.cos(math.pi * (step - 4) / 16)) / 2 for step in range(4, 20)]
+    assert found == pytest.approx(rise + fall + [0.002] * 4)
+    assert fall[8] == pytest.approx(0.006)  # half the way down in the middle
+    assert rates(range(24), begin=7, end=9, schedule="cosine", schedule_steps=20, schedule_factor=0.2, warmup_steps=4) == found
+
+
+def test_cosine_without_a_horizon_falls_in_each_call() -> None:
+    first = rates(range(10), schedule="cosine")
+    assert first == pytest.approx([0.001 + 0.009 * (1 + math.cos(math.pi * step / 10)) / 2 for step in range(10)])
+    assert rates(range(50, 60), begin=50, end=60, schedule="cosine") == first
+    assert rates([0, 1, 2, 3], end=4, schedule="cosine", warmup_steps=8) == pytest.approx([0.00125, 0.0025, 0.00375, 0.005])
+
+
+def test_the_rate_drops_once() -> None:
+    found = rates(range(8), schedule="drop", schedule_steps=5, schedule_factor=0.3, warmup_steps=2)
+    assert found == pytest.approx([0.005, 0.01, 0.01, 0.01, 0.01, 0.003, 0.003, 0.003])
+    with pytest.raises(UsageError, match=r"'drop', expected trainer\.schedule_steps"):
+        TrainConfig(schedule="drop")
+    with pytest.raises(UsageError, match=r"trainer\.schedule is 'linear', expected one of constant, cosine, drop"):
+        load_config(overrides={"trainer.schedule": "linear"})
 
 
 def test_average_follows_closely_at_first_and_slowly_later() -> None:
