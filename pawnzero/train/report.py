@@ -56,7 +56,7 @@ class TrainReport:
 
     def to_json(self) -> Dict[str, Any]:
         """The report as plain values."""
-        return asdict(self)
+        return {**asdict(self), "alarms": [asdict(alarm) for alarm in self.alarms]}
 
 
 class Tally:
