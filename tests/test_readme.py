@@ -8,29 +8,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List
 
 import pytest
+from blocks import read_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-_BLOCK = re.compile(r"(?:<!-- test(?:: (?P<mark>\w+)[^>]*)? -->\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.DOTALL)
-
-Block = Tuple[str, str, str]
-
-
-def _blocks() -> List[Block]:
-    """(mark, language, text) of every block in README; the mark is "" for what runs in seconds, "unmarked" for no mark."""
-    found = []
-    for match in _BLOCK.finditer(README):
-        marked = match.group(0).startswith("<!--")
-        found.append(((match.group("mark") or "") if marked else "unmarked", match.group("language"), match.group("text")))
-    return found
+BLOCKS = read_blocks(ROOT / "README.md")
 
 
 def _commands(*marks: str) -> List[str]:
-    return [line for mark, language, text in _blocks() if mark in marks and language == "sh" for line in text.splitlines()]
+    return [line for mark, language, text in BLOCKS if mark in marks and language == "sh" for line in text.splitlines()]
 
 
 @pytest.fixture
@@ -58,7 +46,7 @@ def _run(command: str, clone: Path) -> None:
 
 
 def test_the_two_first_commands_are_make_targets() -> None:
-    first = _blocks()[0]
+    first = BLOCKS[0]
     assert [line.split("#")[0].strip() for line in first[2].splitlines()] == ["make demo", "make test"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in ("setup", "demo", "test", "lint", "bench"):
@@ -66,7 +54,7 @@ def test_the_two_first_commands_are_make_targets() -> None:
 
 
 def test_every_command_is_marked_for_a_test() -> None:
-    for mark, _, text in _blocks()[1:]:
+    for mark, _, text in BLOCKS[1:]:
         if "python3 " in text or text.startswith("pawnzero "):
             assert mark != "unmarked" or "pip install" in text, text
 
@@ -80,7 +68,7 @@ def test_quick_commands(command: str, clone: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix")
 def test_the_python_example(clone: Path) -> None:
     _run("pawnzero selfplay models/AgentA --games 2 --sims 2 --max-plies 20 --device cpu", clone)
-    (example,) = (text for mark, _, text in _blocks() if mark == "python")
+    (example,) = (text for mark, _, text in BLOCKS if mark == "python")
     (clone / "example.py").write_text(example)
     _run("python3 example.py", clone)
     assert (clone / "models" / "AgentA" / "checkpoints" / "latest.pt").is_file()
