@@ -1,9 +1,10 @@
-"""The pages under docs/: their Python runs as it stands."""
+"""The pages under docs/: their Python runs as it stands, and their links lead somewhere."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from pawnzero import games
 from pawnzero.games.conformance import check_game
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+_LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 
 @pytest.mark.parametrize("page", ["python.md", "extending.md"])
@@ -47,3 +50,9 @@ def test_the_example_of_a_game_keeps_the_contract_and_can_be_learned(
     assert found["selfplay"]["games"] == 3
     assert found["train"]["step"] == 4
     assert found["arena"]["games"] == 2
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in _LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target

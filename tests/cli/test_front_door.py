@@ -136,13 +136,21 @@ def test_check_fails_on_a_mismatch(cli: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert "WRONG" in cli("check").out
 
 
-def test_a_missing_package_is_answered_with_the_command_that_installs_it() -> None:
-    run = "from pawnzero.cli.main import main; sys.exit(main(['perft', 'startpos', '1']))"
-    code = f"import sys; sys.modules['numba'] = None; {run}"
+@pytest.mark.parametrize(
+    ("package", "argv"),
+    [
+        ("numba", ["perft", "startpos", "1"]),
+        ("torch", ["smoke", "--device", "cpu"]),
+        ("bitbully", ["judge", "random", "--game", "connect_four", "--count", "3"]),
+    ],
+)
+def test_a_missing_package_is_answered_with_the_command_that_installs_it(package: str, argv: list) -> None:
+    run = f"from pawnzero.cli.main import main; sys.exit(main({argv}))"
+    code = f"import sys; sys.modules[{package!r}] = None; {run}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "-m pip install numba" in done.stderr
+    assert f"-m pip install {package}" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="paths of Unix")
