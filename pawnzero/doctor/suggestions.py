@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from pawnzero.config import Config
 from pawnzero.doctor.cards import Card
@@ -19,6 +19,8 @@ _PLIES = 120
 """A game's length for estimates; early games are longer, resigned ones shorter."""
 _ITERATION_MINUTES = 20
 _FEWEST_GAMES = 32
+_REPLAY_RATIO = 4.0
+"""Times a position is trained on: usual elsewhere, as docs/training.md says."""
 
 
 class Shape(NamedTuple):
@@ -52,7 +54,7 @@ class Suggestion:
     """A setting by its dotted key, the value for this machine, and why."""
 
     setting: str
-    value: int
+    value: Union[int, float]
     why: str
 
 
@@ -71,6 +73,11 @@ def suggest(machine: Machine, use: Use, nodes_per_second: Optional[float]) -> Li
             f"what 0 chooses here: full batches for {use.threads} threads in at most an eighth of the memory",
         ),
         _games(use, speed),
+        Suggestion(
+            "trainer.replay_ratio",
+            _REPLAY_RATIO,
+            f"{_REPLAY_RATIO:.0f} samples of each new position; {Config().trainer_iters} steps would see few of so many",
+        ),
     ]
 
 

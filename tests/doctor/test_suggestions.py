@@ -16,7 +16,7 @@ CPU = Use("cpu", "bfloat16", games_in_flight=512, threads=2)
 CARD = Use("cuda:0", "bfloat16", games_in_flight=4096, threads=16)
 
 
-def values(use: Use, speed: Optional[float], **changes: Any) -> Dict[str, int]:
+def values(use: Use, speed: Optional[float], **changes: Any) -> Dict[str, float]:
     return {one.setting: one.value for one in suggest(machine(**changes), use, speed)}
 
 
@@ -66,3 +66,4 @@ def test_every_suggestion_says_why_and_is_a_setting(tmp_path: Any) -> None:
     assert config["model"]["channels"] == 128
     assert config["batch_size"] == 512
     assert config["selfplay"]["games_in_flight"] == 4096
+    assert config["trainer"]["replay_ratio"] == 4.0
