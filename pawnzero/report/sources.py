@@ -52,7 +52,7 @@ class Run:
     @property
     def alarms(self) -> List[Tuple[int, str]]:
         """(iteration, text) of what the iterations were alarmed by, the newest first."""
-        found = [(one["iteration"], str(text)) for one in self.iterations for text in one.get("alarms") or []]
+        found = [(one["iteration"], text) for one in self.iterations for text in _alarms(one)]
         return found[::-1]
 
     @property
@@ -113,6 +113,13 @@ def _iterations(finished: List[Any], under_way: Optional[Figures]) -> Iterator[D
     for one in finished + begun:
         if isinstance(one, dict) and isinstance(one.get("iteration"), int):
             yield one
+
+
+def _alarms(one: Figures) -> Iterator[str]:
+    """Texts of an iteration's alarms; of one under way those of its stages so far."""
+    stages = (one.get(stage) or {} for stage in ("selfplay", "train"))
+    for alarm in one["alarms"] if "alarms" in one else [alarm for stage in stages for alarm in stage.get("alarms", ())]:
+        yield str(alarm["text"] if isinstance(alarm, dict) else alarm)
 
 
 def _training(path: Path, missing: List[str]) -> List[Dict[str, Any]]:

@@ -103,7 +103,7 @@ def test_a_long_run_with_ladder_and_alarms(tmp_path: Path) -> None:
     write_json(agent.experiments / "ladder.json", ladder())
     with agent.lock():
         iterations = agent.metadata["iterations"]
-        iterations[41]["alarms"] = ["draws <at> 99 % & rising"]
+        iterations[41]["alarms"] = [{"name": "draws", "text": "draws <at> 99 % & rising"}]
         agent.update(iterations=iterations)
     found = write_report(agent)
     assert {path.stem for path in found["pictures"]} == CHARTS
@@ -143,12 +143,14 @@ def test_in_the_middle_of_an_iteration(tmp_path: Path, stage: str, no_charts: No
     agent = invent(tmp_path, 2)
     done: Dict[str, Any] = {"iteration": 2, "started": 0.0}
     if stage != "selfplay":
-        done["selfplay"] = {**agent.metadata["iterations"][0]["selfplay"], "games": 7}
+        ill = [{"name": "draws", "text": "all drawn"}]
+        done["selfplay"] = {**agent.metadata["iterations"][0]["selfplay"], "games": 7, "alarms": ill}
     with agent.lock():
         so_far = {"games": 7, "positions": 111} if stage == "selfplay" else None
         agent.update(stage={"iteration": 2, "name": stage, "found": done}, selfplay_so_far=so_far)
     found = write_report(agent)
     assert found["games"] == (120 if stage == "selfplay" else 127)
+    assert found["alarms"] == ([] if stage == "selfplay" else [{"iteration": 2, "text": "all drawn"}])
     _, shown = read(found["html"])
     assert f"Iteration 2 is under way, at {stage}" in shown
     assert ("7 games with 111 positions so far" in shown) == (stage == "selfplay")
