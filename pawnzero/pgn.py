@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional
 
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import replacing
@@ -14,6 +14,7 @@ from pawnzero.games.line import Line
 
 RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}
 """How a result for player 0 is written."""
+UNFINISHED = "*"
 
 _TAG = re.compile(r'\[(\w+) "(.*)"\]')
 _MOVE_NUMBER = re.compile(r"^\d+\.+")
@@ -33,17 +34,18 @@ class WrittenGame(NamedTuple):
         return line
 
 
-def format_game(game: Game, headers: Mapping[str, str], line: Line, result: int) -> str:
-    """One game with its headers, ending in an empty line; `result` is 1, 0 or -1 for player 0.
+def format_game(game: Game, headers: Mapping[str, str], line: Line, result: Optional[int]) -> str:
+    """One game with its headers, ending in an empty line; `result` is 1, 0 or -1 for player 0, None where the game goes on.
 
     Adds the result, and the starting position where it is not the usual one.
     """
-    tags = {**headers, "Result": RESULTS[result]}
+    end = UNFINISHED if result is None else RESULTS[result]
+    tags = {**headers, "Result": end}
     start = game.format(line.states[0])
     if start != game.format(game.initial()):
         tags.update(SetUp="1", FEN=start)
     written = "".join(f'[{name} "{_tag_value(value)}"]\n' for name, value in tags.items())
-    return written + "\n" + textwrap.fill(f"{movetext(line)} {RESULTS[result]}".strip(), 80) + "\n\n"
+    return written + "\n" + textwrap.fill(f"{movetext(line)} {end}".strip(), 80) + "\n\n"
 
 
 def movetext(line: Line) -> str:

@@ -32,6 +32,7 @@ COMMANDS = (
     "bench",
     "doctor",
     "uci",
+    "play",
     "export",
     "completion",
 )

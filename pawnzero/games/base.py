@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar, Tuple
+from typing import ClassVar, Mapping, Tuple
 
 import numpy as np
 
@@ -108,6 +108,15 @@ class Game(abc.ABC):
     """[symmetries, 64] uint8: where each symmetry takes a bit of a bitboard; the first leaves all where they are."""
     action_map: ClassVar[np.ndarray]
     """[symmetries, A] int16: what each symmetry makes of an action. A game of one symmetry need not give it."""
+
+    sides: ClassVar[Tuple[str, str]] = ("x", "o")
+    """What people call player 0 and player 1."""
+    men: ClassVar[Tuple[str, str]] = ("x", "o")
+    """The letters by which `draw` shows the men of player 0 and those of player 1."""
+    figures: ClassVar[Mapping[str, str]] = {"x": "●", "o": "●"}
+    """Characters that a terminal may show in colour in place of those letters."""
+    facing: ClassVar[bool] = False
+    """Whether the players sit on opposite sides of the board, so that player 1 sees it turned round."""
 
     endings: ClassVar[Tuple[str, ...]]
     """Names of the ending codes: COMMON_ENDINGS, then the game's own."""
@@ -199,6 +208,10 @@ class Game(abc.ABC):
     @abc.abstractmethod
     def format_action(self, state: np.ndarray, action: int) -> str:
         """The usual notation of a legal action (UCI in chess, the column from 1 in connect four)."""
+
+    def describe_action(self, state: np.ndarray, action: int) -> str:
+        """A legal action as people write games down (SAN in chess), which `parse_action` reads as well."""
+        return self.format_action(state, action)
 
     @abc.abstractmethod
     def draw(self, state: np.ndarray) -> str:

@@ -172,6 +172,8 @@ def check_text(game: Game, positions: Positions) -> None:
         names = [game.format_action(state, action) for action in actions]
         read_back = [game.parse_action(state, name) for name in names]
         assert read_back == actions, f"actions {actions} are written {names} and read as {read_back} in {text}"
+        described = [game.parse_action(state, game.describe_action(state, action)) for action in actions]
+        assert described == actions, f"actions {actions} are described so that they are read as {described} in {text}"
     _expect_usage_error("parse_action", lambda: game.parse_action(game.initial(), "no such move"), "no such move")
     _expect_usage_error("parse", lambda: game.parse("no such position"), "no such position")
 

@@ -4,33 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Callable, Dict, List
-
-import numpy as np
+from typing import Callable, Dict
 
 from pawnzero.games.base import Game
+from pawnzero.games.drawing import EMPTY, Drawing
 
 SQUARE = 45
 """Width of a square in the units of the drawing, which is that of python-chess's pieces."""
 
 _MARGIN = 22
-_EMPTY = "."
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A position as symbols.
-
-    rows, columns: squares of the board
-    men:           a symbol a square, row by row from the top; "." for an empty one
-    left, below:   what is written beside each row and under each column; "" for nothing
-    """
-
-    rows: int
-    columns: int
-    men: List[str]
-    left: List[str]
-    below: List[str]
 
 
 @dataclass(frozen=True)
@@ -39,18 +21,6 @@ class Look:
 
     checkered: bool
     shapes: Dict[str, str]
-
-
-def drawing(game: Game, state: np.ndarray) -> Drawing:
-    """What `Game.draw` shows. One that does not have the board's rows and columns becomes one square with all its text."""
-    rows, columns = game.board_shape
-    lines = [line.split() for line in game.draw(state).splitlines() if line.strip()]
-    if len(lines) < rows or any(len(line) < columns for line in lines[:rows]):
-        return Drawing(1, 1, ["\N{NO-BREAK SPACE}".join(word for line in lines for word in line)], [""], [""])
-    left = [" ".join(line[: len(line) - columns]) for line in lines[:rows]]
-    below = lines[rows][-columns:] if len(lines) > rows else [""] * columns
-    men = [man for line in lines[:rows] for man in line[len(line) - columns :]]
-    return Drawing(rows, columns, men, left, below)
 
 
 def look_of(game: Game) -> Look:
@@ -79,7 +49,7 @@ def board_svg(drawn: Drawing, look: Look) -> str:
     men = "".join(
         _man(man, SQUARE * (index % drawn.columns), SQUARE * (index // drawn.columns), look)
         for index, man in enumerate(drawn.men)
-        if man != _EMPTY
+        if man != EMPTY
     )
     return (
         f'<svg class="board" viewBox="0 0 {width} {height}" role="img" aria-label="the board">'

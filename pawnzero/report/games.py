@@ -9,10 +9,10 @@ from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.base import Game
+from pawnzero.games.drawing import drawing
 from pawnzero.games.line import Line
 from pawnzero.pgn import RESULTS, WrittenGame, moves_of, movetext, read_games
 from pawnzero.replay import ReplayBuffer
-from pawnzero.report.boards import drawing
 
 _FROM_ARENA = 2
 

@@ -12,7 +12,8 @@ from typing import Any, Dict, Iterator, Mapping, Sequence, Tuple
 from pawnzero import __version__
 from pawnzero.config import SETTINGS
 from pawnzero.games import get_game
-from pawnzero.report.boards import board_svg, drawing, look_of, shapes_svg
+from pawnzero.games.drawing import drawing
+from pawnzero.report.boards import board_svg, look_of, shapes_svg
 from pawnzero.report.charts import PICTURES, Picture
 from pawnzero.report.games import ShownGame
 from pawnzero.report.headline import Headline

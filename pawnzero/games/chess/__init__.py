@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Mapping
 
 import numpy as np
 
@@ -42,6 +42,11 @@ class Chess(Game):
     symmetries = 2  # left for right, once nobody may castle any more
     cell_map: ClassVar[np.ndarray] = mirrored(8)
     action_map: ClassVar[np.ndarray] = np.stack([np.arange(NUM_ACTIONS, dtype=np.int16), MIRRORED])
+
+    sides = ("White", "Black")
+    men = ("PNBRQK", "pnbrqk")
+    figures: ClassVar[Mapping[str, str]] = dict(zip("PNBRQKpnbrqk", 2 * "♟♞♝♜♛♚"))
+    facing = True
 
     endings = COMMON_ENDINGS + rules.OWN_ENDINGS
     ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + rules.OWN_ENDING_VALUES, np.int8)
@@ -84,6 +89,9 @@ class Chess(Game):
 
     def format_action(self, state: np.ndarray, action: int) -> str:
         return notation.format_action(state, action)
+
+    def describe_action(self, state: np.ndarray, action: int) -> str:
+        return notation.describe_action(state, action)
 
     def draw(self, state: np.ndarray) -> str:
         return notation.draw_position(state)

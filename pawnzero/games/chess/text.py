@@ -176,6 +176,13 @@ def format_action(state: np.ndarray, action: int) -> str:
     return _square_name(origin, black) + _square_name(square, black) + (_LETTERS[promotion] if promotion else "")
 
 
+def describe_action(state: np.ndarray, action: int) -> str:
+    """Standard algebraic notation of a legal action (Nf3, exd5, O-O, e8=Q+)."""
+    import chess
+
+    return chess.Board(format_position(state)).san(chess.Move.from_uci(format_action(state, action)))
+
+
 def parse_action(state: np.ndarray, legal: Sequence[int], text: str) -> int:
     """One of the `legal` actions of state [S] from UCI (castling as e1g1 or e1h1) or SAN.
 

@@ -1,0 +1,80 @@
+"""A game in the terminal against any player.
+
+  pawnzero play models/AgentA
+  pawnzero play models/Four --color second --sims 200
+  pawnzero play random --game tic_tac_toe
+  pawnzero play models/AgentA --fen "8/8/8/4k3/8/8/4P3/4K3 w - - 0 1"
+  pawnzero play models/AgentA --self
+
+Type moves as the game writes them: SAN or UCI in chess (Nf3, g1f3), the column from 1 in connect four, the cell from 1 to 9 in
+tic-tac-toe. `help` lists what else can be typed: eval, hint, undo, flip, moves, new, resign, save FILE, quit.
+An agent plays with its best net, or with its latest where there is no best yet. Through a pipe all is plain text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+
+from pawnzero.cli.options import add_device, add_settings, read_device, read_settings
+
+_COLORS = {"white": 0, "first": 0, "black": 1, "second": 1, "random": None}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "player", metavar="PLAYER", help="an agent's directory, a checkpoint file, random or uci:COMMAND;OPTION=VALUE;…"
+    )
+    parser.add_argument("--game", metavar="NAME", help="which game (default: the one the player's net plays, else chess)")
+    parser.add_argument(
+        "--color", choices=tuple(_COLORS), default="white", help="your side; first and second say the same (default: white)"
+    )
+    parser.add_argument("--self", dest="alone", action="store_true", help="watch the player play against itself")
+    parser.add_argument(
+        "--position",
+        "--fen",
+        default="startpos",
+        metavar="TEXT",
+        help="begin here: a FEN in chess, a board elsewhere",
+    )
+    add_settings(parser, "mcts_sims", names={"mcts_sims": ("--sims",)})
+    add_device(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = read_settings(args)
+    device = read_device(args)
+    from pawnzero.cli.display import shown_progress
+    from pawnzero.games import get_game
+    from pawnzero.play.screen import screen_for
+    from pawnzero.play.table import Table
+    from pawnzero.play.thinker import Thinker
+    from pawnzero.players import NetPlayer, best_or_latest, game_of, parse_player
+
+    game = get_game(args.game or game_of(args.player) or "chess")
+    start = game.parse(args.position)
+    side = _COLORS[args.color]
+    chance = random.SystemRandom()
+    person = None if args.alone else chance.randrange(2) if side is None else side
+    spec, note = best_or_latest(args.player)
+    if note:
+        print(note)
+    with shown_progress() as progress:
+        player = parse_player(
+            spec,
+            game=game,
+            device=device,
+            simulations=config.mcts_sims,
+            search=config.search,
+            seed=chance.getrandbits(32),
+            progress=progress,
+        )
+    with player:
+        thinker = Thinker(player.evaluator, config.search, config.mcts_sims) if isinstance(player, NetPlayer) else None
+        screen = screen_for()
+        if person is not None:
+            screen.say(
+                f"{player.name} has {game.sides[1 - person]}, you have {game.sides[person]}; help lists what you can type"
+            )
+        Table(game, start, player, person, thinker, screen).run()
+    return 0

@@ -1,0 +1,157 @@
+"""What a person sees and types: plain lines through a pipe, colours and a prompt on a terminal."""
+
+from __future__ import annotations
+
+import abc
+import os
+import sys
+from contextlib import contextmanager, suppress
+from typing import Any, Iterator, List, Optional, Sequence, TextIO
+
+import numpy as np
+
+from pawnzero.games.base import Game
+from pawnzero.games.drawing import EMPTY, Drawing, drawing
+
+_SQUARES = ("on grey35", "on grey27")
+_CHANGED = "on #5f875f"
+_MEN = ("bold white", "bold orange1")
+
+
+class Screen(abc.ABC):
+    """Where a game is shown, and where the person's words come from."""
+
+    @abc.abstractmethod
+    def say(self, text: str) -> None:
+        """A line or several."""
+
+    @abc.abstractmethod
+    def board(self, game: Game, state: np.ndarray, before: Optional[np.ndarray], turned: bool) -> None:
+        """A position, state [S], that came from `before`, seen by player 1 where it is `turned`."""
+
+    @abc.abstractmethod
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows under heads; the last column is text, the others are figures after a first name."""
+
+    @abc.abstractmethod
+    def ask(self, prompt: str) -> Optional[str]:
+        """What the person types; None where nothing more comes."""
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Something is under way that may take a while."""
+        yield
+
+
+class PlainScreen(Screen):
+    """Lines of text on standard output; the person's words are `lines`."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def board(self, game: Game, state: np.ndarray, before: Optional[np.ndarray], turned: bool) -> None:
+        drawn = _seen(drawing(game, state), turned)
+        margin = max(map(len, drawn.left))
+        rows = _rows(drawn)
+        lines = [" ".join([left.rjust(margin)] * bool(margin) + row) for left, row in zip(drawn.left, rows)]
+        if any(drawn.below):
+            lines.append(" ".join([" " * margin] * bool(margin) + drawn.below))
+        self.say("\n" + "\n".join(lines) + "\n")
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        widths = [max(map(len, column)) for column in zip(heads, *rows)]
+        for row in (heads, *rows):
+            figures = map(str.rjust, row[1:-1], widths[1:-1])
+            self.say("  ".join([row[0].ljust(widths[0]), *figures, row[-1]]).rstrip())
+
+    def ask(self, prompt: str) -> Optional[str]:
+        line = next(self._lines, None)
+        return None if line is None else line.strip()
+
+
+class TerminalScreen(Screen):
+    """Squares of two shades with the last move's marked, figures where the terminal has them, a line editor with history."""
+
+    def __init__(self, output: TextIO) -> None:
+        from rich.console import Console
+
+        self._console = Console(file=output, highlight=False)
+        self._figures = self._console.encoding.startswith("utf")
+        with suppress(ImportError):
+            import readline  # noqa: F401 - its import is what gives `input` a history
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def board(self, game: Game, state: np.ndarray, before: Optional[np.ndarray], turned: bool) -> None:
+        from rich.text import Text
+
+        drawn = _seen(drawing(game, state), turned)
+        earlier = drawn if before is None else _seen(drawing(game, before), turned)
+        text = Text("\n")
+        old = _rows(earlier)
+        for number, (left, row) in enumerate(zip(drawn.left, _rows(drawn))):
+            text.append(f"  {left} ", "dim")
+            for column, man in enumerate(row):
+                shade = _CHANGED if old[number][column] != man else _SQUARES[(number + column) % 2]
+                text.append(f" {self._shown(game, man)} ", f"{_style(game, man)} {shade}")
+            text.append("\n")
+        if any(drawn.below):
+            text.append("  " + " " * max(map(len, drawn.left)) + " ")
+            text.append("".join(f" {label} " for label in drawn.below), "dim")
+        self._console.print(text)
+
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        from rich.table import Table
+
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+        for number, head in enumerate(heads):
+            table.add_column(head, justify="left" if number in (0, len(heads) - 1) else "right")
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table)
+
+    def ask(self, prompt: str) -> Optional[str]:
+        try:
+            return input(prompt).strip()
+        except EOFError:
+            self.say("")
+            return None
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        from rich.text import Text
+
+        with self._console.status(Text(what)):
+            yield
+
+    def _shown(self, game: Game, man: str) -> str:
+        if man == EMPTY:
+            return " "
+        return game.figures.get(man, man) if self._figures else man
+
+
+def screen_for(lines: Optional[Iterator[str]] = None) -> Screen:
+    """A terminal's screen where standard input and output are one, else plain text that reads `lines` (standard input's)."""
+    if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        return TerminalScreen(sys.stdout)
+    return PlainScreen(lines or iter(sys.stdin))
+
+
+def _style(game: Game, man: str) -> str:
+    owner: Any = next((side for side, letters in enumerate(game.men) if man in letters), None)
+    return "" if owner is None else _MEN[owner]
+
+
+def _rows(drawn: Drawing) -> List[List[str]]:
+    return [drawn.men[start : start + drawn.columns] for start in range(0, len(drawn.men), drawn.columns)]
+
+
+def _seen(drawn: Drawing, turned: bool) -> Drawing:
+    """The board as it is, or turned round."""
+    if not turned:
+        return drawn
+    return Drawing(drawn.rows, drawn.columns, drawn.men[::-1], drawn.left[::-1], drawn.below[::-1])
