@@ -16,7 +16,8 @@ from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.games.line import Line
 from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, GameRecord
 from pawnzero.resign import FEWEST_GAMES, Outlooks
-from pawnzero.selfplay import Workload, games_at_once, play_games
+from pawnzero.search.evaluator import Appetite, Collect, Evaluator
+from pawnzero.selfplay import Workload, play_games
 from pawnzero.starts import Archive
 from pawnzero.summary import GamesSummary, figures_of
 from tests.search.naive import HashEvaluator
@@ -33,11 +34,12 @@ def play(
     resign_below: float = 0.0,
     archive: Optional[Archive] = None,
     workload: Optional[Workload] = None,
+    evaluator: Optional[Evaluator] = None,
     **changes: int,
 ) -> Dict[int, GameRecord]:
     records = play_games(
         get_game(game_name),
-        HashEvaluator(),
+        evaluator or HashEvaluator(),
         numbers,
         simulations=changes.get("simulations", 12),
         search=SearchConfig(algorithm=algorithm),
@@ -264,7 +266,33 @@ def test_outlooks_are_each_players_own_worst() -> None:
     assert len(outlooks.state()) == 2
 
 
-def test_games_at_once_fit_into_memory() -> None:
-    game = get_game("chess")
-    assert games_at_once(game, 64, 2) == 512
-    assert 1 <= games_at_once(game, 200_000, 2) < 512
+class _Late(HashEvaluator):
+    """Answers only when asked again for them, as a device does; notes how many questions were open at once."""
+
+    appetite = Appetite(batch=16, questions=2)
+
+    def __init__(self) -> None:
+        self.open, self.most = 0, 0
+
+    def submit(self, *question: np.ndarray) -> Collect:
+        asked = [array.copy() for array in question[:4]]
+        self.open += 1
+        self.most = max(self.most, self.open)
+
+        def collect() -> None:
+            self.open -= 1
+            self.evaluate(*asked, *question[4:])
+
+        return collect
+
+
+def test_games_do_not_depend_on_questions_being_open_meanwhile() -> None:
+    late = _Late()
+    settings = dataclasses.replace(SETTINGS, games_in_flight=16, full_search_share=0.5, cheap_sims=4)
+    overlapped = play("chess", list(range(24)), settings=settings, evaluator=late)
+    assert late.most == 2
+    assert late.open == 0
+    alone = play("chess", list(range(24)), settings=settings)
+    assert sorted(overlapped) == sorted(alone)
+    for number, record in overlapped.items():
+        assert_same(record, alone[number])

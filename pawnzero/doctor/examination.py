@@ -13,12 +13,12 @@ from pawnzero.doctor.machine import look
 from pawnzero.doctor.probe import Probe, probe
 from pawnzero.doctor.suggestions import Use, as_config, suggest
 from pawnzero.games import get_game
+from pawnzero.in_flight import crew
 from pawnzero.nets import make_model
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.progress import Progress
 from pawnzero.search import UniformEvaluator
-from pawnzero.selfplay import games_at_once, workers_for
 
 
 def run_doctor(
@@ -63,8 +63,8 @@ def _fault(wrong: Probe) -> Finding:
 
 
 def _use(chosen: Probe, cores: int) -> Use:
-    games = games_at_once(get_game("chess"), Config().mcts_sims, cores)
-    return Use(chosen.device, chosen.precision, games, workers_for(games, cores))
+    playing = crew(get_game("chess"), Config().mcts_sims, chosen.appetite, threads=cores)
+    return Use(chosen.device, chosen.precision, playing.games, len(playing.seats))
 
 
 def _quick_bench(device: str, progress: Progress) -> Dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -24,6 +24,7 @@ from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.precision import FORMATS, disagreement
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.search.evaluator import Appetite
 
 CALLS = 200
 _TRAINING_CALLS = 20
@@ -41,6 +42,7 @@ class Probe:
     precision: str = ""
     reason: str = ""
     largest_batch: int = 0
+    appetite: Appetite = field(default_factory=Appetite)
     calls: int = 0
     fault: str = ""
 
@@ -55,7 +57,8 @@ def probe(device: str) -> Probe:
     except subprocess.TimeoutExpired:
         return Probe(device, fault=f"it did not answer within {_SECONDS:.0f} s (some convolutions hang on some cards)")
     if done.returncode == 0:
-        return Probe(**json.loads(done.stdout.splitlines()[-1]))
+        said = json.loads(done.stdout.splitlines()[-1])
+        return Probe(**{**said, "appetite": Appetite(**said["appetite"])})
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         return Probe(device, fault=f"the process that used it was ended by {name} (a fault of card, driver or library)")
@@ -75,7 +78,7 @@ def examine(device: str) -> Probe:
     if not fault and where.type != "cpu":
         fault = _gradient_disagreement(net, where)
     reason = evaluator.description.partition("(")[2].rstrip(")")
-    return Probe(device, evaluator.precision, reason, evaluator.max_batch, CALLS, fault)
+    return Probe(device, evaluator.precision, reason, evaluator.max_batch, evaluator.appetite, CALLS, fault)
 
 
 def _gradient_disagreement(net: PolicyValueNet, device: torch.device) -> str:

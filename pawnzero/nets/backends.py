@@ -1,4 +1,4 @@
-"""How a batch gets to a folded net and its answers back: on this machine's cores, or on another device."""
+"""How a batch gets to a folded net on this machine's cores, and its answers back."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Callable, List, Tuple
 import numpy as np
 import torch
 
-from pawnzero.nets.fold import CompiledNet, FoldedNet
+from pawnzero.nets.batches import fastest_batch
+from pawnzero.nets.fold import CompiledNet
 from pawnzero.nets.kernels import gather_logits
-from pawnzero.nets.planes import numbers, unpack_on_cpu, unpack_tensor
+from pawnzero.nets.planes import numbers, unpack_on_cpu
 from pawnzero.nets.threads import core_count, use_one_core, workers
+from pawnzero.search.evaluator import Appetite, Collect, at_once
 
-_PART_BYTES = 1 << 20
-_FEWEST_A_PART, _MOST_A_PART = 16, 128
+_PART_LENGTHS = (16, 32, 64, 128)
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,23 @@ def parts(size: int, cores: int, most: int) -> List[Tuple[int, int]]:
 
 
 class CpuBackend:
-    """Runs a `CompiledNet` on the cores of this machine: each core takes its part of a batch through the whole net."""
+    """Runs a `CompiledNet` on the cores of this machine: each core takes its part of a batch through the whole net.
+
+    A part's length is measured: the activations of a layer and its neighbours should stay in a core's own cache. Answers do
+    not depend on it.
+
+    key: names net, format and machine: what is found out about batches is remembered under it
+    """
 
     max_batch = 1024
+    appetite = Appetite()
+    """Some parts a question, so that little is lost in the last; one under way, since the thread's own core does the work."""
 
-    def __init__(self, net: CompiledNet, channels: int) -> None:
+    def __init__(self, net: CompiledNet, key: str) -> None:
         self.net = net
         self._local = threading.local()
-        rows, columns = net.board_shape
-        image_bytes = channels * rows * columns * (2 if net.dtype == torch.bfloat16 else 4)
-        # The activations of one layer, and those of its neighbours, should stay in a core's own cache.
-        self._most = max(_FEWEST_A_PART, min(_MOST_A_PART, _PART_BYTES // image_bytes // 8 * 8))
+        measured = workers().submit(fastest_batch, key, _PART_LENGTHS, self._try)
+        self._most = measured.result()
 
     def enter_thread(self, threads: int) -> None:
         """This thread is one of `threads` that evaluate side by side, so it gets its share of the cores."""
@@ -73,6 +80,11 @@ class CpuBackend:
     def answer(self, question: Question) -> None:
         """Fill the question's `logits` and `wdl`."""
         self._run(len(question.bits), lambda start, stop: self._answer_part(question.part(start, stop)))
+
+    def submit(self, question: Question) -> Collect:
+        """`answer`; there is nothing to wait for afterwards."""
+        self.answer(question)
+        return at_once
 
     def forward(self, planes: torch.Tensor) -> None:
         """The net alone, on planes that are ready."""
@@ -98,47 +110,10 @@ class CpuBackend:
         gather_logits(numbers(policy), net.policy_where, question.legal, question.count, question.logits)
         question.wdl[:] = wdl[:size].softmax(1).numpy()
 
+    def _try(self, size: int) -> None:
+        planes = torch.zeros(size, *self.net.board_shape, self.net.planes, dtype=self.net.dtype)
+        self._forward_part(planes.permute(0, 3, 1, 2))
+
     @torch.inference_mode()
     def _forward_part(self, planes: torch.Tensor) -> None:
         self.net(planes)
-
-
-class DeviceBackend:
-    """Runs a `FoldedNet` on a device of its own: only packed positions go there, only legal moves' logits come back."""
-
-    max_batch = 8192
-
-    def __init__(self, net: FoldedNet) -> None:
-        self.net = net
-        self._where = torch.from_numpy(net.policy_where).to(net.device, torch.long)
-
-    def enter_thread(self, threads: int) -> None:
-        """Threads share the device as it comes."""
-
-    @torch.inference_mode()
-    def answer(self, question: Question) -> None:
-        """Fill the question's `logits` and `wdl`."""
-        net, size = self.net, len(question.bits)
-        width = min(-(-int(question.count.max()) // 8) * 8, question.legal.shape[1])
-        planes = unpack_tensor(
-            self._send(question.bits.view(np.int64)), self._send(question.scalars), net.board_shape, net.dtype
-        )
-        policy, wdl = net(planes)
-        # What stands past a row's count, or past the rows, is arbitrary; an index out of range would end a GPU's process.
-        actions = self._send(question.legal[:, :width]).long().clamp_(0, len(self._where) - 1)
-        logits = policy.gather(1, self._where[actions])
-        question.logits[:, :width] = logits[:size].float().cpu().numpy()
-        question.wdl[:] = wdl[:size].softmax(1).cpu().numpy()
-
-    @torch.inference_mode()
-    def forward(self, planes: torch.Tensor) -> None:
-        """The net alone, on planes that are ready on the device."""
-        self.net(planes)
-
-    def _send(self, array: np.ndarray) -> torch.Tensor:
-        """An array on the device, with rows added up to the bucket that hold anything."""
-        pinned = self.net.device.type == "cuda"  # from pinned memory a copy does not wait for the device
-        source = torch.from_numpy(array)
-        staged = torch.empty((bucket(len(array)), *array.shape[1:]), dtype=source.dtype, pin_memory=pinned)
-        staged[: len(array)] = source
-        return staged.to(self.net.device, non_blocking=pinned)

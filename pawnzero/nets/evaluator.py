@@ -10,27 +10,29 @@ import numpy as np
 import torch
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.nets.backends import CpuBackend, DeviceBackend, Question
-from pawnzero.nets.device import is_out_of_memory, resolve_device
+from pawnzero.nets.backends import CpuBackend, Question
+from pawnzero.nets.device import describe_device, is_out_of_memory, resolve_device
+from pawnzero.nets.device_backend import DeviceBackend
 from pawnzero.nets.fitted import Fitted
 from pawnzero.nets.fold import CompiledNet, FoldedNet
 from pawnzero.nets.precision import choose_precision
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
+from pawnzero.search.evaluator import Collect, at_once
 
 _SMALLEST_BATCH = 8
 
 
 class NetEvaluator:
-    """Implements `pawnzero.search.evaluator.Evaluator` with a copy of a net, folded for inference.
+    """Implements `pawnzero.search.evaluator.OverlappingEvaluator` with a copy of a net, folded for inference.
 
     device:    "auto", "cpu", "cuda" or "cuda:N"
     precision: "auto" (the fastest that is right, by measurement), "float32", "bfloat16" or "float16"
     progress:  told when memory runs out and smaller batches are used
 
     Attributes: `device`, `precision` (the format's name), `description` (both, and why, in one line), `positions` (how
-    many were asked about so far, padding not counted), `max_batch` (larger batches are split; halved when memory runs out,
-    which the next evaluator on this machine begins with).
+    many were asked about so far, padding not counted), `appetite` (what suits the device), `max_batch` (larger batches are
+    split; halved when memory runs out, which the next evaluator on this machine begins with).
     Several threads may ask at once. Raises UsageError for a device or precision that is not to be had, and PawnzeroError
     for a device that computes wrongly.
     """
@@ -46,10 +48,12 @@ class NetEvaluator:
         self._progress = progress or Progress()
         self._lock = threading.Lock()
         self._backend: Union[CpuBackend, DeviceBackend]
+        key = f"{net.description} in {chosen.name} on {describe_device(self.device)}"
         if self.device.type == "cpu":
-            self._backend = CpuBackend(CompiledNet(net, chosen.dtype), net.shape.channels)
+            self._backend = CpuBackend(CompiledNet(net, chosen.dtype), key)
         else:
-            self._backend = DeviceBackend(FoldedNet(net, self.device, chosen.dtype))
+            self._backend = DeviceBackend(FoldedNet(net, self.device, chosen.dtype), key)
+        self.appetite = self._backend.appetite
         self._fitted = Fitted("playing", net, self.device, chosen.name, self._backend.max_batch, self._progress)
         self.max_batch = self._fitted.recall()
 
@@ -71,26 +75,48 @@ class NetEvaluator:
         start = 0
         while start < len(bits):
             stop = min(start + self.max_batch, len(bits))
-            if self._answered(question.part(start, stop)):
-                start = stop
-            else:
+            collect = self._submitted(question.part(start, stop))
+            if collect is None:
                 self._shrink(stop - start)
-        with self._lock:
-            self.positions += len(bits)
+            else:
+                collect()
+                start = stop
+        self._count(len(bits))
+
+    def submit(
+        self,
+        bits: np.ndarray,
+        scalars: np.ndarray,
+        legal: np.ndarray,
+        count: np.ndarray,
+        logits: np.ndarray,
+        wdl: np.ndarray,
+    ) -> Collect:
+        """See `OverlappingEvaluator`. What is too much for one batch is answered before this returns."""
+        question = Question(bits, scalars, legal, count, logits, wdl)
+        collect = self._submitted(question) if len(bits) <= self.max_batch else None
+        if collect is None:
+            self.evaluate(**vars(question))
+            return at_once
+        self._count(len(bits))
+        return collect
 
     def forward(self, planes: torch.Tensor) -> None:
         """The bare net on planes [B, P + Q, rows, columns] that are ready on the device, in its format; for measuring."""
         self._backend.forward(planes)
 
-    def _answered(self, question: Question) -> bool:
-        """False when memory ran out; on return nothing refers to the failed attempt's tensors any longer."""
+    def _submitted(self, question: Question) -> Optional[Collect]:
+        """None when memory ran out; on return nothing refers to the failed attempt's tensors any longer."""
         try:
-            self._backend.answer(question)
+            return self._backend.submit(question)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return False
-        return True
+            return None
+
+    def _count(self, positions: int) -> None:
+        with self._lock:
+            self.positions += positions
 
     def _shrink(self, size: int) -> None:
         """Use smaller batches from now on, since `size` positions were too many."""

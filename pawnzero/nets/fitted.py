@@ -26,14 +26,10 @@ class Fitted:
     def __init__(
         self, purpose: str, net: PolicyValueNet, device: torch.device, precision: str, batch: int, progress: Progress
     ) -> None:
-        shape = net.shape
         self._purpose = purpose
         self._batch = batch
         self._progress = progress
-        self.key = (
-            f"{purpose} of {net.game_name} {shape.channels}x{shape.blocks} se {shape.se_ratio} in {precision}, "
-            f"batch {batch}, on {describe_device(device)}"
-        )
+        self.key = f"{purpose} of {net.description} in {precision}, batch {batch}, on {describe_device(device)}"
 
     def recall(self) -> int:
         """The batch to begin with. Where it is not the one asked for, one line says so, and how to forget it."""

@@ -95,6 +95,8 @@ class FoldedNet:
         self.device = device
         self.dtype = dtype
         self.board_shape = game.board_shape
+        self.planes: int = net.plane_scale.shape[1]
+        """P + Q"""
         self.policy_where = _square_by_square(game.policy_index, game.policy_planes, game.board_shape)
         """[A] int32: where an action's logit stands in a row of the policy output."""
         layers = fold(net)
@@ -108,6 +110,13 @@ class FoldedNet:
         by_plane = hidden.weight.view(len(hidden.weight), -1, squares)
         self._value_hidden = Layer(by_plane.transpose(1, 2).flatten(1), hidden.bias).to(device, dtype)
         self._value_out = layers.value_out.to(device, torch.float32)
+
+    @property
+    def bytes_a_position(self) -> int:
+        """Memory that one position of a batch needs on the device while it is answered, rather too much than too little."""
+        squares = self.board_shape[0] * self.board_shape[1]
+        unpacking, layers = 3 * self.planes, 6 * len(self._stem.bias)
+        return squares * (unpacking + layers) * self._stem.bias.element_size()
 
     def __call__(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         x = self._convolve(planes, self._stem, True)

@@ -86,6 +86,11 @@ class PolicyValueNet(nn.Module):
             self.value_out = nn.Linear(VALUE_HIDDEN, 3)
         self._initialise(torch.Generator().manual_seed(seed))
 
+    @property
+    def description(self) -> str:
+        """Game and shape: chess 64x6 se 8."""
+        return f"{self.game_name} {self.shape.channels}x{self.shape.blocks} se {self.shape.se_ratio}"
+
     def forward(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         """Planes [B, P + Q, rows, columns] → policy logits [B, A] of all actions, WDL logits [B, 3] for the player to move."""
         return self.answer(self.trunk(planes))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 
 from pawnzero.config import SearchConfig
 from pawnzero.games.base import Game
-from pawnzero.search.evaluator import Evaluator
+from pawnzero.search.evaluator import Collect, Evaluator, OverlappingEvaluator
 from pawnzero.search.kernels import attach, expand, gather, select
 from pawnzero.search.parameters import parameters
 from pawnzero.search.root import choose, root_policies, root_wdl
@@ -34,6 +34,7 @@ class BatchedSearch:
 
     A tree works while its `budget` of simulations is not reached (see `tree.Trees`); `wave` lets each working tree do
     a little. Trees are independent of each other: which ones share a batch changes nothing but the evaluator's rounding.
+    Between the halves of a wave, `ask` and `take`, an evaluator with a device of its own works alone.
     """
 
     def __init__(
@@ -41,6 +42,9 @@ class BatchedSearch:
     ) -> None:
         self.game = game
         self.evaluator = evaluator
+        self._submit = evaluator.submit if isinstance(evaluator, OverlappingEvaluator) else None
+        self._collect: Optional[Collect] = None
+        self._asked = 0
         self.config = config
         self._parameters = parameters(config)
         self.leaves = leaves
@@ -65,6 +69,11 @@ class BatchedSearch:
 
     def wave(self) -> int:
         """One step of every working tree. Returns how many positions the evaluator was asked about."""
+        self.ask()
+        return self.take()
+
+    def ask(self) -> None:
+        """The first half of a wave: from the roots to the leaves, and the question about them to the evaluator."""
         trees, positions = self.trees, self._positions
         started = perf_counter()
         found = select(
@@ -95,11 +104,11 @@ class BatchedSearch:
             self._need_leaf,
         )
         started = self._spent("attach", started)
+        self._asked = int(need)
         if need:
-            self._evaluate(need, started)
-        return int(need)
+            self._question(need, started)
 
-    def _evaluate(self, need: int, started: float) -> None:
+    def _question(self, need: int, started: float) -> None:
         gather(
             self.trees,
             need,
@@ -117,8 +126,22 @@ class BatchedSearch:
         bits, scalars = self._bits[:need], self._scalars[:need]
         self.game.encode(self._history[:need], self._repeated[:need], self._length[:need], bits, scalars)
         started = self._spent("encode", started)
-        legal, count = self._legal[:need], self._count[:need]
-        self.evaluator.evaluate(bits, scalars, legal, count, self._logits[:need], self._wdl[:need])
+        question = (bits, scalars, self._legal[:need], self._count[:need], self._logits[:need], self._wdl[:need])
+        if self._submit is not None:
+            self._collect = self._submit(*question)
+        else:
+            self.evaluator.evaluate(*question)
+        self._spent("net", started)
+
+    def take(self) -> int:
+        """The second half: the answers into the trees. Returns how many positions the evaluator was asked about."""
+        need, started = self._asked, perf_counter()
+        self._asked = 0
+        if not need:
+            return 0
+        if self._collect is not None:
+            self._collect()
+            self._collect = None
         self.evaluated += need
         started = self._spent("net", started)
         expand(
@@ -133,6 +156,7 @@ class BatchedSearch:
             self._wdl,
         )
         self._spent("backup", started)
+        return need
 
     def _spent(self, phase: str, since: float) -> float:
         now = perf_counter()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Callable, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +32,44 @@ class Evaluator(Protocol):
         logits [B, M] float32, policy logits in the order of `legal` (only the first `count` of a row mean anything);
         wdl [B, 3] float32, win, draw and loss probabilities for the player to move.
         """
+
+
+Collect = Callable[[], None]
+"""Waits for the answers to a question and puts them where they were asked for. To be called once."""
+
+
+def at_once() -> None:
+    """The `Collect` of answers that are there already."""
+
+
+@dataclass(frozen=True)
+class Appetite:
+    """What suits an evaluator's device.
+
+    batch:     positions a question should have
+    questions: that a thread should keep under way: 1 where the thread's own core does the work
+    """
+
+    batch: int = 256
+    questions: int = 1
+
+
+@runtime_checkable
+class OverlappingEvaluator(Evaluator, Protocol):
+    """One that knows what suits its device, and may be left alone while that works."""
+
+    appetite: Appetite
+
+    def submit(
+        self,
+        bits: np.ndarray,
+        scalars: np.ndarray,
+        legal: np.ndarray,
+        count: np.ndarray,
+        logits: np.ndarray,
+        wdl: np.ndarray,
+    ) -> Collect:
+        """`evaluate` without the waiting. The arrays are the evaluator's until what is returned has been called."""
 
 
 class UniformEvaluator:

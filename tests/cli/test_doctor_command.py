@@ -15,7 +15,7 @@ from pawnzero.doctor.probe import Probe
 @pytest.fixture
 def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The self-check's answer of a sound CPU. The real one is asked in tests/doctor/test_probe.py, for some seconds."""
-    answer = Probe("cpu", "bfloat16", "convolves 4.0 times as fast as float32", 1024, 200)
+    answer = Probe("cpu", "bfloat16", "convolves 4.0 times as fast as float32", 1024, calls=200)
     monkeypatch.setattr(examination, "probe", lambda device: answer)
 
 

@@ -11,9 +11,8 @@ import torch
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import GAME_NAMES, get_game
-from pawnzero.nets.backends import DeviceBackend, bucket, parts
+from pawnzero.nets.backends import bucket, parts
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.nets.fold import FoldedNet
 from pawnzero.nets.threads import core_count
 from pawnzero.progress import Progress
 from pawnzero.selfplay import play_games
@@ -46,14 +45,6 @@ def test_large_batches_are_split(ask, awake, reference) -> None:  # type: ignore
     evaluator = NetEvaluator(net, "cpu", "float32")
     evaluator.max_batch = 30
     evaluator.evaluate(**vars(question))
-    _check(question, reference(net, question), 1e-4)
-
-
-@pytest.mark.parametrize("name", GAME_NAMES)
-def test_the_way_over_a_device(name, ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
-    net, question = awake(name), ask(name, 11)
-    backend = DeviceBackend(FoldedNet(net, torch.device("cpu"), torch.float32))
-    backend.answer(question)
     _check(question, reference(net, question), 1e-4)
 
 
@@ -94,14 +85,14 @@ class _Notes(Progress):
 
 def _limited(evaluator: NetEvaluator, limit: int, error: Exception) -> None:
     """The evaluator's backend fails with `error` on batches larger than `limit`."""
-    answer = evaluator._backend.answer
+    submit = evaluator._backend.submit
 
-    def limited(question) -> None:  # type: ignore[no-untyped-def]
+    def limited(question):  # type: ignore[no-untyped-def]
         if len(question.bits) > limit:
             raise error
-        answer(question)
+        return submit(question)
 
-    evaluator._backend.answer = limited  # type: ignore[method-assign]
+    evaluator._backend.submit = limited  # type: ignore[method-assign]
 
 
 def test_when_memory_runs_out_smaller_batches_are_used_and_kept(ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
@@ -138,6 +129,18 @@ def test_memory_that_runs_out_in_a_thread_changes_no_game(awake) -> None:  # typ
     (_, plenty), (largest, tight) = play(1000), play(9)
     assert largest <= 9
     assert tight == plenty
+
+
+def test_a_submitted_question_survives_a_lack_of_memory(ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
+    net, question = awake("tic_tac_toe"), ask("tic_tac_toe", 100)
+    evaluator = NetEvaluator(net, "cpu", "float32")
+    _limited(evaluator, 30, RuntimeError("CUDA out of memory"))
+    for _ in range(2):  # too much for memory, then known to be more than a batch
+        question.wdl[:] = 0.0
+        evaluator.submit(**vars(question))()
+        _check(question, reference(net, question), 1e-4)
+    assert evaluator.max_batch == 25
+    assert evaluator.positions == 200
 
 
 def test_memory_for_nothing_at_all_is_an_error(ask, awake) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,86 @@
+"""How many games are played at once, in how many threads and groups: enough for full batches, within this machine's memory."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional
+
+from pawnzero.games.base import Game
+from pawnzero.search.evaluator import Appetite
+from pawnzero.search.tree import bytes_a_tree
+
+_MEMORY_SHARE = 8
+"""Games take at most one part in so many of the machine's memory."""
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Games in flight, dealt out: `seats[w][g]` games are played by group g of thread w.
+
+    A thread plays its groups in turn. With two of them it searches in one while the evaluator's device works for the other.
+    """
+
+    seats: List[List[int]]
+
+    @property
+    def games(self) -> int:
+        """All of them."""
+        return sum(map(sum, self.seats))
+
+    @property
+    def tables(self) -> int:
+        """Groups of all threads."""
+        return sum(map(len, self.seats))
+
+
+def crew(
+    game: Game, simulations: int, appetite: Appetite, *, games: Optional[int] = None, in_flight: int = 0, threads: int = 0
+) -> Crew:
+    """Who plays: as many games at once as fill the evaluator's batches, but no more than there are or memory holds.
+
+    games:     how many there are to play; None: no end of them
+    in_flight: games at once; 0: chosen here
+    threads:   that play; 0: one a core, but none with less than a quarter of a full batch
+    """
+    cores = threads or _cores()
+    at_once = in_flight or _fitting(game, simulations, cores * appetite.questions * appetite.batch)
+    at_once = at_once if games is None else min(at_once, games)
+    fewest = max(1, appetite.batch // 4)
+    workers = max(1, min(threads or min(cores, at_once // fewest), at_once))
+    each = _dealt(at_once, workers)
+    return Crew([_dealt(seats, max(1, min(appetite.questions, seats // fewest))) for seats in each])
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    with suppress(AttributeError, OSError):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _dealt(count: int, hands: int) -> List[int]:
+    """`count` in nearly equal shares."""
+    return [count * (i + 1) // hands - count * i // hands for i in range(hands)]
+
+
+def _fitting(game: Game, simulations: int, enough: int) -> int:
+    """`enough` games, or as many as fit into an eighth of this machine's memory."""
+    memory = _memory()
+    if memory is None:
+        return enough
+    return max(1, min(enough, memory // _MEMORY_SHARE // bytes_a_tree(game, simulations)))
+
+
+def _memory() -> Optional[int]:
+    """Bytes of memory that this process may use: the machine's, or a container's limit; None where the system does not tell."""
+    found = []
+    with suppress(AttributeError, OSError, ValueError):
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for limit in _CGROUP_LIMITS:
+        with suppress(OSError, ValueError):  # "max": no limit
+            found.append(int(Path(limit).read_text(encoding="ascii")))
+    return min(found, default=None)

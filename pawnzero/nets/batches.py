@@ -1,0 +1,59 @@
+"""Which batch a net runs fastest in on this machine: tried for a moment, then remembered."""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Dict, Sequence
+
+from pawnzero.remembered import Remembered
+
+_MEASURED = Remembered("fastest_batches")
+_ROUNDS = 3
+_SECONDS = 0.01
+"""The shortest time over which a size is measured in a round."""
+_GAIN = 1.03
+"""A larger batch must be so many times as fast: it costs more games at once, or more of a core's cache."""
+
+_found: Dict[str, int] = {}
+"""What this process has found or recalled, whether or not it could be kept."""
+
+
+def fastest_batch(key: str, sizes: Sequence[int], run: Callable[[int], None]) -> int:
+    """The smallest of `sizes` (ascending) after which positions a second hardly rise.
+
+    key: says all that the answer depends on: net, format, device; what is found under it is kept in `fastest_batches.json`
+    run: takes so many positions through the net and returns when that is done
+    """
+    key = f"{key}: {', '.join(map(str, sizes))}"
+    if key not in _found:
+        size = _MEASURED.recall(key)
+        if size not in sizes:
+            size = _measure(sizes, run)
+            _MEASURED.keep(key, size)
+        _found[key] = size
+    return _found[key]
+
+
+def _measure(sizes: Sequence[int], run: Callable[[int], None]) -> int:
+    for size in sizes:
+        run(size)  # libraries prepare each size anew
+    best = dict.fromkeys(sizes, 0.0)
+    for _ in range(_ROUNDS):  # in rounds, so that a moment in which the machine is busy falls on all of them
+        for size in sizes:
+            best[size] = max(best[size], _speed(size, run))
+    chosen = sizes[0]
+    for size in sizes[1:]:
+        if best[size] >= _GAIN * best[chosen]:
+            chosen = size
+    return chosen
+
+
+def _speed(size: int, run: Callable[[int], None]) -> float:
+    """Positions a second."""
+    done, started = 0, time.perf_counter()
+    while True:
+        run(size)
+        done += size
+        seconds = time.perf_counter() - started
+        if seconds >= _SECONDS:
+            return done / seconds

@@ -1,0 +1,124 @@
+"""The way to a device of its own and back, on a CPU in a device's place: right answers, whatever is under way beside them."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.games import GAME_NAMES, get_game
+from pawnzero.nets.device_backend import DeviceBackend
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.fold import FoldedNet
+from pawnzero.search.evaluator import Appetite
+from pawnzero.selfplay import Workload, play_games
+
+CPU = torch.device("cpu")
+
+
+def _backend(net) -> DeviceBackend:  # type: ignore[no-untyped-def]
+    return DeviceBackend(FoldedNet(net, CPU, torch.float32), "a net")
+
+
+def _check(question, wanted) -> None:  # type: ignore[no-untyped-def]
+    for b, n in enumerate(question.count):
+        np.testing.assert_allclose(question.logits[b, :n], wanted.logits[b, :n], atol=1e-4)
+    np.testing.assert_allclose(question.wdl, wanted.wdl, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", GAME_NAMES)
+def test_the_way_over_a_device(name, ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
+    net, question = awake(name), ask(name, 11)
+    _backend(net).answer(question)
+    _check(question, reference(net, question))
+
+
+def test_questions_under_way_do_not_touch_each_other(ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
+    net = awake("connect_four")
+    backend = _backend(net)
+    questions = [ask("connect_four", size) for size in (40, 9, 70, 8)]
+    wanted = [reference(net, question) for question in questions]
+    for order in ((0, 1, 2, 3), (3, 1, 0, 2), (2, 3, 1, 0)):
+        for question in questions:
+            question.logits[:], question.wdl[:] = np.nan, np.nan
+        under_way = [backend.submit(question) for question in questions]
+        assert np.isnan(questions[0].wdl).all()  # nothing is written before it is collected
+        for which in order:
+            under_way[which]()
+            _check(questions[which], wanted[which])
+
+
+def test_lanes_are_used_again(ask, awake) -> None:  # type: ignore[no-untyped-def]
+    backend = _backend(awake("tic_tac_toe"))
+    lanes = []
+    for size in (30, 30, 12, 30, 50, 49):
+        first, second = backend.submit(ask("tic_tac_toe", size)), backend.submit(ask("tic_tac_toe", size))
+        first()
+        second()
+        lanes.append({id(lane) for lane in backend._free})
+    assert lanes[0] == lanes[1] == lanes[2] == lanes[3]
+    assert lanes[4] == lanes[5]
+    assert all(len(two) == 2 for two in lanes)  # narrow ones make room for wide ones
+
+
+def test_several_threads_submit_at_once(ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
+    net = awake("tic_tac_toe")
+    backend = _backend(net)
+    questions = [ask("tic_tac_toe", size) for size in (5, 18, 40, 23)]
+    wanted = [reference(net, question) for question in questions]
+    wrong = []
+
+    def work(one: int, other: int) -> None:
+        for _ in range(20):
+            under_way = [(which, backend.submit(questions[which])) for which in (one, other)]
+            for which, collect in reversed(under_way):
+                collect()
+                try:
+                    _check(questions[which], wanted[which])
+                except AssertionError as error:
+                    wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in ((0, 1), (2, 3))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def _on_a_device(net, questions: int) -> NetEvaluator:  # type: ignore[no-untyped-def]
+    evaluator = NetEvaluator(net, "cpu", "float32")
+    evaluator._backend = _backend(net)
+    evaluator.appetite = Appetite(batch=32, questions=questions)
+    return evaluator
+
+
+def test_overlapped_games_are_the_same_games(awake) -> None:  # type: ignore[no-untyped-def]
+    net = awake("connect_four")
+
+    def play(questions: int, at_once: int):  # type: ignore[no-untyped-def]
+        workload = Workload()
+        records = play_games(
+            get_game("connect_four"),
+            _on_a_device(net, questions),
+            range(40),
+            simulations=8,
+            search=SearchConfig(),
+            settings=SelfplayConfig(games_in_flight=at_once),
+            seed=3,
+            threads=1,
+            workload=workload,
+        )
+        return {record.game_id: record for record in records}, workload
+
+    alone, _ = play(1, 8)  # all batches are padded to the same 8, as a float's last bit may depend on that
+    overlapped, workload = play(2, 16)
+    assert len(workload._tables) == 2
+    assert sorted(overlapped) == sorted(alone) == list(range(40))
+    for number, record in overlapped.items():
+        assert np.array_equal(record.actions, alone[number].actions)
+        assert np.array_equal(record.policy, alone[number].policy)
+        assert np.array_equal(record.root_wdl, alone[number].root_wdl)
