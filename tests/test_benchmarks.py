@@ -119,6 +119,14 @@ def test_tree_reuse_counts_what_two_trees_share(script: Script, capsys: pytest.C
     assert reuse.common(old, 1, new, 0) == 2  # the root, and where action 3 leads
 
 
+def test_arena_speed_sets_a_match_beside_selfplay(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--channels", "4", "--blocks", "1", "--simulations", "2", "--games", "4", "--max-plies", "12"]
+    found = report(script("arena_speed").main, capsys, *small, "--rounds", "1", "--seconds", "0.1")
+    (match,) = found["matches"]
+    assert match["mean_plies"] <= 12
+    assert match["ratio"] == found["ratio"] == pytest.approx(2 * match["rate"] / sum(found["selfplay"]))
+
+
 def test_replay_sampling_prints_a_line_a_size(
     script: Script, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

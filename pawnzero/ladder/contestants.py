@@ -21,8 +21,8 @@ CHECKPOINT, ENGINE = "checkpoint", "engine"
 """Kinds of players; the random mover's is its name."""
 
 ENGINES: Mapping[str, Sequence[str]] = {
-    "fairy-stockfish": ("Skill Level=-20;nodes=1000", "Skill Level=-10;nodes=1000"),
-    "stockfish": tuple(f"Skill Level={level};nodes=1000" for level in (0, 4, 10, 20)),
+    "fairy-stockfish": tuple(f"Skill Level={level};nodes=1000" for level in (-20, -5, -2)),
+    "stockfish": tuple(f"Skill Level={level};nodes=1000" for level in (0, 1, 4, 10, 20)),
 }
 """Engines that a chess ladder has where they are installed, by program, and their settings; weakest first."""
 NO_ENGINES = "none"

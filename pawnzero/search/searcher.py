@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Sequence
+from functools import lru_cache
+from typing import Dict, Sequence
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from pawnzero.search.batch import BatchedSearch, leaves_a_tree
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.root import set_root
 
-_LINES_A_THREAD = 64
-"""Fewer than this a thread make batches too small to be worth a second one."""
+_POSITIONS_A_THREAD = 24
+"""Fewer than this in a wave of a thread make batches too small to be worth a second thread."""
 
 
 @dataclass(frozen=True)
@@ -56,31 +57,48 @@ class Searcher:
         self.config = config
         self.simulations = simulations
         self.threads = threads
+        self._searches: Dict[int, BatchedSearch] = {}
 
     def run(self, lines: Sequence[Line]) -> SearchResult:
-        """Search the current position of each line; none of them may be over."""
+        """Search the current position of each line; none of them may be over. One call at a time."""
         assert lines
         assert not any(line.over for line in lines)
-        parts = max(1, min(self.threads, len(lines) // _LINES_A_THREAD))
-        chunks = [lines[len(lines) * i // parts : len(lines) * (i + 1) // parts] for i in range(parts)]
         leaves = leaves_a_tree(self.config, len(lines))
+        parts = max(1, min(self.threads, len(lines), len(lines) * leaves // _POSITIONS_A_THREAD))
+        chunks = [lines[len(lines) * i // parts : len(lines) * (i + 1) // parts] for i in range(parts)]
         if parts == 1:
-            results = [self._run_part(chunks[0], leaves, 1)]
+            results = [self._run_part(0, chunks[0], leaves, 1)]
         else:
-            with ThreadPoolExecutor(parts) as pool:
-                results = list(pool.map(lambda chunk: self._run_part(chunk, leaves, parts), chunks))
+            work = [_pool(parts).submit(self._run_part, part, chunk, leaves, parts) for part, chunk in enumerate(chunks)]
+            wait(work)
+            results = [one.result() for one in work]
         return SearchResult(*(np.concatenate([getattr(r, name) for r in results]) for name in SearchResult.__annotations__))
 
-    def _run_part(self, lines: Sequence[Line], leaves: int, workers: int) -> SearchResult:
+    def _run_part(self, part: int, lines: Sequence[Line], leaves: int, workers: int) -> SearchResult:
         self.evaluator.enter_thread(workers)
-        search = BatchedSearch(
-            self.game, self.evaluator, self.config, trees=len(lines), simulations=self.simulations, leaves=leaves
-        )
+        search = self._resting(part, len(lines), leaves)
         for g, line in enumerate(lines):
             place_line(search, g, line, self.simulations)
         while search.working().any():
             search.wave()
         return read_roots(search, range(len(lines)))
+
+    def _resting(self, part: int, trees: int, leaves: int) -> BatchedSearch:
+        """A search with room for `trees`, all of them at rest; the last one of this part where it fits."""
+        search = self._searches.get(part)
+        if search is None or len(search.trees.budget) < trees or search.leaves != leaves:
+            search = BatchedSearch(
+                self.game, self.evaluator, self.config, trees=trees, simulations=self.simulations, leaves=leaves
+            )
+            self._searches[part] = search
+        search.trees.budget[:] = 0
+        return search
+
+
+@lru_cache(maxsize=None)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads that all searchers share, since a net has to prepare each thread it is asked from."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="search")
 
 
 def place_line(

@@ -176,6 +176,18 @@ def test_threads_change_nothing() -> None:
     assert np.array_equal(one.action, two.action)
 
 
+@pytest.mark.parametrize("algorithm", ["gumbel", "puct"])
+def test_a_searcher_forgets_what_it_searched_before(algorithm: str) -> None:
+    game = get_game("connect_four")
+    lines = random_lines("connect_four", 90, seed=5, most_plies=30)
+    config = dataclasses.replace(CONFIG, algorithm=algorithm, leaves_per_tree=1)
+    used = Searcher(game, HashEvaluator(), config, 30, threads=2)
+    for start, stop in ((0, 70), (70, 90), (20, 80), (3, 4), (5, 85)):
+        again, fresh = used.run(lines[start:stop]), Searcher(game, HashEvaluator(), config, 30).run(lines[start:stop])
+        for name in ("action", "legal", "count", "visits", "q", "prior", "policy", "root_wdl"):
+            assert np.array_equal(getattr(again, name), getattr(fresh, name), equal_nan=name == "q"), (name, start)
+
+
 def test_root_noise_is_a_share_of_the_prior() -> None:
     line = Line(get_game("chess"))
     plain = single_tree("chess", line, 1)
