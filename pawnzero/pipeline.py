@@ -27,6 +27,7 @@ from pawnzero.selfplay import Workload, play_games
 from pawnzero.selfplay_stage import begin_games, iteration_games, open_replay, untrained_net
 from pawnzero.train import train
 from pawnzero.train.ratio import steps_worth
+from pawnzero.train.team import ALONE, Team
 
 
 def run_iteration(
@@ -118,9 +119,15 @@ def train_stage(
     device: str = "auto",
     use_amp: bool = False,
     progress: Optional[Progress] = None,
+    team: Team = ALONE,
 ) -> Dict[str, Any]:
-    """Train the agent's net for `epochs` × `trainer_iters` steps more on what its replay buffer holds."""
+    """Train the agent's net for `epochs` × `trainer_iters` steps more on what its replay buffer holds.
+
+    team: the processes that do it together, all of which call this alike; the one that leads holds the agent's lock.
+    """
     progress = progress or Progress()
+    if not team.leads:
+        return _train_until(agent, agent.adopt(config, progress), team.tell(0), device, use_amp, progress, team=team)
     with agent.lock():
         config = agent.adopt(config, progress)
         precheck(agent.experiments, progress)
@@ -131,7 +138,8 @@ def train_stage(
         if stage is not None and "until_step" in stage["found"]:
             stage["found"]["until_step"] += steps  # the iteration under way keeps the training it still lacks
             agent.update(stage=stage)
-        return _train_until(agent, config, until_step, device, use_amp, progress)
+        open_replay(agent, config, progress).close()  # of the size that is wanted, before the others open it
+        return _train_until(agent, config, team.tell(until_step), device, use_amp, progress, team=team)
 
 
 def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[str, Any]:
@@ -239,6 +247,7 @@ def _train_until(
     use_amp: bool,
     progress: Progress,
     epoch_steps: Optional[int] = None,
+    team: Team = ALONE,
 ) -> Dict[str, Any]:
     with open_replay(agent, config, progress) as buffer:
         report = train(
@@ -252,6 +261,7 @@ def _train_until(
             progress=progress,
             net=None if agent.latest.exists() else untrained_net(agent),
             epoch_steps=epoch_steps,
+            team=team,
         )
     if report.interrupted:
         raise KeyboardInterrupt

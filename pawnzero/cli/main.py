@@ -15,6 +15,7 @@ from typing import Iterator, NoReturn, Optional, Sequence, TextIO
 from pawnzero import __version__
 from pawnzero.cli.manual import read_texts
 from pawnzero.errors import PawnzeroError
+from pawnzero.launch import refuse_several, this_launch
 
 COMMANDS = (
     "check",
@@ -37,8 +38,8 @@ COMMANDS = (
     "completion",
 )
 """Each is a module beside this one with a docstring (its first line is the summary, lines that begin with "pawnzero" are the
-examples), `add_arguments(parser)`, `run(args) -> int` and, where the same command goes on after an interruption,
-``RESUMES = True``."""
+examples), `add_arguments(parser)`, `run(args) -> int` where the same command goes on after an interruption ``RESUMES = True``,
+and where the processes that torchrun starts work as one ``TOGETHER = True``."""
 
 INTERRUPTED = 130
 
@@ -119,6 +120,8 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
     args.stdout = sys.stdout
     try:
         try:
+            if not getattr(module, "TOGETHER", False):
+                refuse_several(name)
             with _told_elsewhere(args):
                 code = module.run(args)
             sys.stdout.flush()
@@ -142,10 +145,10 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
 
 @contextlib.contextmanager
 def _told_elsewhere(args: argparse.Namespace) -> Iterator[None]:
-    """What a command tells on its way goes to standard error with --json, and nowhere with --quiet."""
+    """What a command tells on its way goes to standard error with --json; with --quiet or from a follower nowhere."""
     with contextlib.ExitStack() as until_then:
         elsewhere: TextIO = sys.stderr if getattr(args, "json", False) else sys.stdout
-        if getattr(args, "quiet", False):
+        if getattr(args, "quiet", False) or this_launch().rank > 0:
             elsewhere = until_then.enter_context(open(os.devnull, "w", encoding="utf-8"))
         until_then.enter_context(contextlib.redirect_stdout(elsewhere))
         until_then.enter_context(_shown_log())

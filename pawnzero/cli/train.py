@@ -2,6 +2,9 @@
 
 pawnzero train models/AgentA --epochs 10 --iters-per-epoch 100
 pawnzero train models/AgentA --device cuda --batch-size 128 --use-amp --epochs 20
+torchrun --nproc_per_node=4 -m pawnzero train models/AgentA --grad-accum-steps 4
+
+Under torchrun the processes, a GPU each, share the samples of each step: the result is that of one process.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from pawnzero.cli.options import add_amp, add_device, add_json, add_settings, na
 from pawnzero.cli.output import report
 from pawnzero.cli.stories import figure_lines
 from pawnzero.errors import UsageError
+
+TOGETHER = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,8 +51,12 @@ def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
     device = read_device(args)
     from pawnzero.pipeline import train_stage
+    from pawnzero.train.team import joined
 
-    with shown_progress() as progress:
-        figures = train_stage(agent, config, epochs=args.epochs, device=device, use_amp=args.use_amp, progress=progress)
-    report(args, figures, figure_lines(figures))
+    with joined(device) as team, shown_progress() as progress:
+        figures = train_stage(
+            agent, config, epochs=args.epochs, device=device, use_amp=args.use_amp, progress=progress, team=team
+        )
+        if team.leads:
+            report(args, figures, figure_lines(figures))
     return 0

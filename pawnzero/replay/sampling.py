@@ -176,12 +176,13 @@ def gather(
     held_out: int,
     seed: np.uint64,
     step: np.uint64,
+    first: int,
     rows: np.ndarray,
     history: np.ndarray,
     repeated: np.ndarray,
     length: np.ndarray,
 ) -> Tuple[int, int]:
-    """Draw rows with their history.
+    """Draw the rows of the step's samples from number `first` on, with their history.
 
     words [C, W] uint64 is the ring, window [2] int64 the first and last sequence number → rows [B, W] uint64,
     history [B, H, S] uint64, repeated [B, H] uint8, length [B] int16.
@@ -191,7 +192,7 @@ def gather(
     damaged = 0
     key = mix(mix(seed) ^ step)
     for b in range(len(rows)):
-        found, met = _draw(words, base, window, held_out, mix(key ^ np.uint64(b)), rows[b])
+        found, met = _draw(words, base, window, held_out, mix(key ^ np.uint64(first + b)), rows[b])
         damaged += met
         if not found:
             return b, damaged
@@ -215,11 +216,11 @@ def gather_next(words: np.ndarray, base: int, last: int, rows: np.ndarray, follo
 
 
 @kernel
-def draw_symmetries(seed: np.uint64, step: np.uint64, symmetries: np.uint64, which: np.ndarray) -> None:
-    """Fill which [B] uint8 with the samples' symmetries, each number below `symmetries` as likely as the others."""
+def draw_symmetries(seed: np.uint64, step: np.uint64, first: int, symmetries: np.uint64, which: np.ndarray) -> None:
+    """Fill which [B] uint8 with the symmetries of samples `first` and on, each below `symmetries` as likely as the others."""
     key = mix(mix(seed) ^ step)
     for b in range(len(which)):
-        which[b] = mix(mix(key ^ np.uint64(b)) ^ _SYMMETRY) % symmetries
+        which[b] = mix(mix(key ^ np.uint64(first + b)) ^ _SYMMETRY) % symmetries
 
 
 class Sampler:
@@ -251,8 +252,8 @@ class Sampler:
             )
         self.window: Tuple[int, int] = (first, last)
 
-    def batch(self, step: int, size: int) -> Batch:
-        """The `size` samples of training step `step` (0 or more).
+    def batch(self, step: int, size: int, first: int = 0) -> Batch:
+        """The samples number `first` to `first + size - 1` of training step `step` (all from 0).
 
         Raises PawnzeroError where the window holds no row that may be sampled.
         """
@@ -270,6 +271,7 @@ class Sampler:
                 self._held_out,
                 np.uint64(self._seed),
                 np.uint64(step),
+                first,
                 as_words(rows),
                 history,
                 repeated,
@@ -283,15 +285,15 @@ class Sampler:
         game.encode(history, repeated, length, bits, scalars)
         batch = self._assemble(rows, bits, scalars)
         if self._augment:
-            self._turn(batch, step)
+            self._turn(batch, step, first)
         return batch
 
-    def _turn(self, batch: Batch, step: int) -> None:
+    def _turn(self, batch: Batch, step: int, first: int) -> None:
         """Turn each sample's position by one of the game's symmetries, where it may be turned, and its reply with it."""
         game = self._ring.game
         which = np.zeros(len(batch), np.uint8)
         with np.errstate(over="ignore"):
-            draw_symmetries(np.uint64(self._seed), np.uint64(step), np.uint64(game.symmetries), which)
+            draw_symmetries(np.uint64(self._seed), np.uint64(step), first, np.uint64(game.symmetries), which)
         which[~game.symmetric(batch.scalars)] = 0
         turn(batch.bits, batch.legal, batch.count, which, game.cell_map, game.action_map)
         if batch.reply is not None:

@@ -53,8 +53,8 @@ class TrainLog:
     def write(self) -> None:
         """Replace the file by all records, old ones thinned."""
         self._written = time.monotonic()
+        self.records = thinned(self.records)
         if self._path is not None:
-            self.records = thinned(self.records)
             write_json(self._path, self.records)
 
     def close(self) -> None:

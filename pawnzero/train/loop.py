@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, Optional, Tuple
 
 import torch
 
 from pawnzero.alarms import Alarm, training_alarms
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.nets.device import resolve_device
 from pawnzero.nets.fitted import Fitted
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
@@ -28,6 +28,7 @@ from pawnzero.train.signals import StopRequest
 from pawnzero.train.stage import Positions, begin_stage, open_state
 from pawnzero.train.state import Stage, TrainState
 from pawnzero.train.step import Stepper, name_figures
+from pawnzero.train.team import ALONE, Team
 
 LOG_EVERY = 10
 """Steps a record of `train.json` is the mean of."""
@@ -50,6 +51,7 @@ def train(
     net: Optional[PolicyValueNet] = None,
     epoch_steps: Optional[int] = None,
     save_every: int = SAVE_EVERY,
+    team: Team = ALONE,
 ) -> TrainReport:
     """Train until the net has seen `until_step` steps in all, and save it into the directory `checkpoints`.
 
@@ -63,6 +65,7 @@ def train(
     log:         `train.json`, where a record a few steps is added; TensorBoard's files go beside it where that is installed.
     epoch_steps: steps counted as one epoch, by default `trainer_iters`.
     save_every:  steps between checkpoints; there is always one at the end.
+    team:        the processes that share each step's samples; all call this alike, and the one that leads writes and speaks.
 
     SIGINT and SIGTERM (on the main thread) finish the step in hand, save, and set `interrupted` in the report.
 
@@ -70,10 +73,11 @@ def train(
     is damaged or of another game or shape, the directory cannot be written, one sample does not fit in memory, or the loss is
     not finite (what was saved before then stays).
     """
-    progress = progress or Progress()
+    progress = (team.leads and progress) or Progress()
     effective = _positive(config.batch_size, "batch_size") * _positive(config.grad_accum_steps, "grad_accum_steps")
     epoch_steps = _positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
-    where = resolve_device(device)
+    where = team.device(device)
+    team.share(effective)
     _make_folder(checkpoints)
     state = patiently(lambda: open_state(checkpoints, config, buffer.game.name, net, where), f"the net; {SMALLER_NET}")
     precision = choose_precision(where, state.net.shape.channels, use_amp)
@@ -81,9 +85,12 @@ def train(
         progress.note(f"training on {where} in {precision.name}: {precision.reason}")
     unfinished = state.step < until_step
     positions = begin_stage(state, buffer, config, until_step, epoch_steps, progress) if unfinished else None
-    run = _Run(state, config, effective, where, precision, progress)
+    if team.tell(state.stage) != state.stage:
+        raise PawnzeroError("training: the processes would not train the same; start them again when nothing else writes here")
+    run = _Run(state, config, effective, where, precision, progress, team)
     if positions is not None:
-        run.go(positions, TrainLog(log, state.step), checkpoints, save_every)
+        run.go(positions, TrainLog(log if team.leads else None, state.step), checkpoints, save_every)
+    team.tell(None)  # what the leader has written is there when any of them returns
     return run.report()
 
 
@@ -118,6 +125,7 @@ class _Run:
         device: torch.device,
         precision: TrainPrecision,
         progress: Progress,
+        team: Team,
     ) -> None:
         self._state = state
         self._config = config
@@ -125,11 +133,14 @@ class _Run:
         self._device = device
         self._precision = precision
         self._progress = progress
+        self._team = team
+        self._share = team.share(effective)
         self._began_at = self._read_at = state.step
         self._tally = Tally(config.trainer)
         fitted = Fitted("training", state.net, device, precision.name, config.batch_size, progress)
-        self._micro = MicroBatch(_first_size(state.stage, fitted, config.batch_size), effective, progress, fitted)
-        self._stepper = Stepper(state, config.trainer, device, precision, self._micro)
+        size = _first_size(state.stage, fitted, config.batch_size) if team.size == 1 else fitted.recall()
+        self._micro = MicroBatch(size, self._share[1] - self._share[0], progress, fitted)
+        self._stepper = Stepper(state, config.trainer, device, precision, self._micro, team)
         self._seconds = 0.0
         self._interrupted = False
         self._last: Dict[str, float] = {}
@@ -161,13 +172,14 @@ class _Run:
         self, steps: range, positions: Positions, log: TrainLog, checkpoints: Path, save_every: int, stop: StopRequest
     ) -> None:
         def draw(step: int) -> Samples:
-            return self._draw(positions.train, step)
+            return self._draw(positions.train, step, *self._share)
 
         with closing(ahead(draw, steps)) as batches:
-            for samples in batches:
+            for own in batches:
+                samples, asked = self._of_all(own, stop.asked)
                 self._tally.add(self._stepper.step(samples), samples.age)
                 step = self._state.step
-                self._interrupted = stop.asked
+                self._interrupted = stop.asked if self._team.size == 1 else asked
                 if self._interrupted or step == steps.stop or step % save_every == 0:
                     self._save(positions, log, checkpoints)
                 elif step % LOG_EVERY == 0:
@@ -185,7 +197,8 @@ class _Run:
             log.add({**record, **self._held_out})
             log.write()
             self._look_for_alarms(log)
-        self._checkpoint = self._state.save(checkpoints, self._config.keep_checkpoints)
+        if self._team.leads:
+            self._checkpoint = self._state.save(checkpoints, self._config.keep_checkpoints)
         self._clock = time.perf_counter()
 
     def _read(self, positions: Positions) -> Record:
@@ -211,9 +224,9 @@ class _Run:
 
     def _measure(self, positions: Positions) -> Dict[str, float]:
         """The figures on held-out positions, where there are any."""
-        if positions.held_out is None:
+        if positions.held_out is None or not self._team.leads:
             return {}
-        samples = self._draw(positions.held_out, self._state.step)
+        samples = self._draw(positions.held_out, self._state.step, 0, self._effective)
         figures = name_figures(self._stepper.measure(samples).tolist(), self._config.trainer)
         return rounded({f"held_out_{name}": value for name, value in figures.items()})
 
@@ -224,11 +237,22 @@ class _Run:
                 self._progress.note(f"alarm: {alarm.text}")
             self._alarms[alarm.name] = alarm
 
-    def _draw(self, sampler: Sampler, step: int) -> Samples:
-        """The effective batch of a step."""
+    def _of_all(self, samples: Samples, stop: bool) -> Tuple[Samples, bool]:
+        """This process's samples with the totals of all processes', and whether any of these was asked to stop."""
+        if self._team.size == 1:
+            return samples, stop
+        own = (samples.policy_total, samples.reply_total, samples.age * len(samples), float(stop))
+        policy, reply, age, stops = self._team.totals(*own)
+        everybodys = replace(
+            samples, samples_total=self._effective, policy_total=policy, reply_total=reply, age=age / self._effective
+        )
+        return everybodys, stops > 0.0
+
+    def _draw(self, sampler: Sampler, step: int, first: int, stop: int) -> Samples:
+        """Samples number `first` up to `stop` of a step."""
         return patiently(
-            lambda: make_samples(sampler.batch(step, self._effective), self._device),
-            f"{self._effective} samples of a step; a smaller batch_size or grad_accum_steps is needed",
+            lambda: make_samples(sampler.batch(step, stop - first, first), self._device),
+            f"{stop - first} samples of a step; a smaller batch_size or grad_accum_steps is needed",
         )
 
     def _ill(self, step: int, sampler: Sampler) -> PawnzeroError:

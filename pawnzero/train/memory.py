@@ -26,13 +26,15 @@ class MicroBatch:
     def __init__(self, size: int, effective: int, progress: Progress, fitted: Fitted) -> None:
         self.size = min(size, effective)
         self.effective = effective
-        self._progress = progress
+        self.progress = progress
+        self._settled = False
         self.fitted = fitted
 
     def run(self, work: Callable[[int], T]) -> T:
         """The answer of ``work(size)``; where memory runs out it is called again with half the size.
 
-        `work` must leave nothing behind that a second call would count twice. Raises PawnzeroError when one sample is too many.
+        `work` must leave nothing behind that a second call would count twice. Raises PawnzeroError when one sample is too many,
+        or the size is settled.
         """
         while True:
             try:
@@ -40,8 +42,19 @@ class MicroBatch:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
+            if self._settled:
+                self.fitted.keep(max(1, self.size // 2))
+                raise PawnzeroError(
+                    f"training: out of memory in one of several processes; the same command goes on from the last checkpoint, "
+                    f"with a micro-batch of {max(1, self.size // 2)}"
+                )
             # Only here, after the except block, does nothing refer to the failed pass's tensors any longer.
             self._halve()
+
+    def settle(self, size: int) -> None:
+        """From now on it is `size`, and a pass that does not fit is an error: there are others that will not repeat it."""
+        self.size = size
+        self._settled = True
 
     def _halve(self) -> None:
         if self.size == 1:
@@ -49,7 +62,7 @@ class MicroBatch:
         free_memory()
         before, self.size = self.size, self.size // 2
         passes = -(-self.effective // self.size)
-        self._progress.note(
+        self.progress.note(
             f"out of memory: micro-batch {before} becomes {self.size}, {passes} passes a step; "
             f"the effective batch stays {self.effective}"
         )

@@ -17,7 +17,10 @@ from pawnzero.train.memory import pinned
 
 @dataclass(frozen=True)
 class Samples:
-    """An effective batch of B samples in the processor's memory. Tensors have `Batch`'s shapes and dtypes, bits as int64."""
+    """This process's B samples of an effective batch, in the processor's memory.
+
+    Tensors have `Batch`'s shapes and dtypes, bits as int64.
+    """
 
     bits: torch.Tensor
     scalars: torch.Tensor
@@ -30,6 +33,8 @@ class Samples:
     plies_left: torch.Tensor
     reply: Optional[Tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
     """Legal actions, policy and weight, as in `Reply`."""
+    samples_total: int
+    """Samples of the effective batch; this and what follows is of all of them, where several processes share it."""
     policy_total: float
     """Sum of the policy weights."""
     reply_total: float
@@ -87,6 +92,7 @@ def make_samples(batch: Batch, device: torch.device) -> Samples:
         tensor(batch.root_wdl),
         tensor(batch.plies_left),
         None if reply is None else (tensor(reply.legal), tensor(reply.policy), tensor(reply.weight)),
+        len(batch),
         float(batch.policy_weight.sum()),
         0.0 if reply is None else float(reply.weight.sum()),
         float(batch.age.mean()),

@@ -19,6 +19,7 @@ from pawnzero.train.precision import TrainPrecision
 from pawnzero.train.samples import Samples
 from pawnzero.train.schedule import learning_rate, set_rate
 from pawnzero.train.state import TrainState
+from pawnzero.train.team import Team
 
 LOSS_FIGURES = (*FIGURES, *AUXILIARY_FIGURES)
 """What `Stepper.measure` measures, in order."""
@@ -36,11 +37,18 @@ def name_figures(values: Sequence[float], config: TrainConfig) -> Dict[str, floa
 class Stepper:
     """Takes steps with one state on one device in one precision.
 
-    The gradient of a step is that of its whole effective batch, whatever the micro-batch: each pass adds its samples' share.
+    The gradient of a step is that of its whole effective batch, whatever the micro-batch: each pass adds its samples' share,
+    and so does each process of the team.
     """
 
     def __init__(
-        self, state: TrainState, config: TrainConfig, device: torch.device, precision: TrainPrecision, micro: MicroBatch
+        self,
+        state: TrainState,
+        config: TrainConfig,
+        device: torch.device,
+        precision: TrainPrecision,
+        micro: MicroBatch,
+        team: Team,
     ) -> None:
         self.state = state
         self.micro = micro
@@ -51,19 +59,34 @@ class Stepper:
         self._precision = precision
         self._board_shape = get_game(state.net.game_name).board_shape
         self._scaler = precision.make_scaler(device, state.scaler)
+        self._team = team
+        self._tried = team.size == 1
+        self._shared = team.wrap(state.module)
         patiently(lambda: allocate_moments(state.optimizer), f"the optimizer's moments; {SMALLER_NET}")
 
     def step(self, samples: Samples) -> torch.Tensor:
-        """Train on one effective batch. Returns STEP_FIGURES as a [K] float32 tensor on the device, before the update.
+        """Train on one effective batch. Returns its STEP_FIGURES as a [K] float32 tensor on the device, before the update.
 
-        Raises PawnzeroError when a single sample does not fit in memory.
+        Raises PawnzeroError when a single sample does not fit in memory, or another process of the team is gone.
         """
         stage = self.state.stage
         assert stage is not None
         set_rate(self.state.optimizer, learning_rate(self.state.step, self._config, stage.start_step, stage.until_step))
-        figures = self.micro.run(lambda size: self._train_on(samples, size))
+        if not self._tried:
+            self._try_out(samples)
+        with self._team.step():
+            figures = self.micro.run(lambda size: self._train_on(samples, size))
         self.state.adapt(self.micro.size, self.micro.fitted.key)
         return figures
+
+    def _try_out(self, samples: Samples) -> None:
+        """Find the micro-batch that fits into the memory of every process, in passes that need no other.
+
+        Once gradients go round, a process cannot repeat a step without the others: from then on it ends where memory runs out.
+        """
+        self.micro.run(lambda size: self._gradients(samples, size, alone=True))
+        self.micro.settle(self._team.least(self.micro.size))
+        self._tried = True
 
     @torch.no_grad()
     def measure(self, samples: Samples) -> torch.Tensor:
@@ -73,7 +96,7 @@ class Stepper:
             parts = [self._loss(samples, start, size)[1] for start in range(0, len(samples), size)]
             return torch.stack(parts).sum(0)
 
-        return self.micro.run(work)
+        return MicroBatch(self.micro.size, len(samples), self.micro.progress, self.micro.fitted).run(work)
 
     def _train_on(self, samples: Samples, size: int) -> torch.Tensor:
         """One whole step with passes of `size` samples. Where memory runs out nothing has changed, and it can be repeated.
@@ -95,15 +118,22 @@ class Stepper:
             self.updating = False
             self._scaler = self._precision.make_scaler(self._device, self.state.scaler)  # it may have unscaled already
             raise
-        return torch.cat([figures, norm.reshape(1)])
+        return torch.cat([self._team.total(figures), norm.reshape(1)])
 
-    def _gradients(self, samples: Samples, size: int) -> torch.Tensor:
-        """Leave the batch's gradient in the net; returns the figures. Starts over each time it is called."""
+    def _gradients(self, samples: Samples, size: int, alone: bool = False) -> torch.Tensor:
+        """Leave the batch's gradient in the net; returns the figures of this process's share. Starts over at each call.
+
+        alone: the gradient is this process's part only.
+        """
         self.state.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros(len(LOSS_FIGURES), device=self._device)
         for start in range(0, len(samples), size):
-            loss, figures = self._loss(samples, start, size)
-            (loss if self._scaler is None else self._scaler.scale(loss)).backward()
+            last = start + size >= len(samples)
+            with self._team.passes(self._shared, last and not alone):
+                loss, figures = self._loss(samples, start, size)
+                if self._team.size > 1:
+                    loss = loss * self._team.size  # what goes round is the mean of the processes' gradients, not their sum
+                (loss if self._scaler is None else self._scaler.scale(loss)).backward()
             total += figures
         return total
 
@@ -111,7 +141,7 @@ class Stepper:
         stop = min(start + size, len(samples))
         planes = samples.planes(start, stop, self._board_shape, self._device)
         with self._precision.autocast(self._device):
-            outputs: Outputs = self.state.module(planes)
+            outputs: Outputs = (self._shared if torch.is_grad_enabled() else self.state.module)(planes)
         loss, figures = losses(
             outputs.policy,
             outputs.wdl,
@@ -119,7 +149,7 @@ class Stepper:
             value_mix=self._config.value_mix,
             value_weight=self._config.value_weight,
             policy_total=samples.policy_total,
-            samples_total=len(samples),
+            samples_total=samples.samples_total,
         )
         if not self.state.module.heads:
             return loss, torch.cat([figures, figures.new_zeros(len(AUXILIARY_FIGURES))])
@@ -128,7 +158,7 @@ class Stepper:
             samples.auxiliary_targets(start, stop, self._device),
             self._config,
             reply_total=samples.reply_total,
-            samples_total=len(samples),
+            samples_total=samples.samples_total,
         )
         return loss + extra, torch.cat([figures, figures_of_heads])
 

@@ -10,6 +10,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from pawnzero.config import SETTINGS, load_config
 from pawnzero.errors import UsageError
+from pawnzero.launch import refuse_several
 from pawnzero.locks import locked
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.prechecks import precheck
@@ -43,8 +44,10 @@ def train_loop(
     cfg: ckpt_dir (needed); batch_size, grad_accum_steps, iters, lr, wd, keep_checkpoints, seed and the other settings of
     `trainer` with the configuration's defaults; epochs (1), device (the one `model` is on), use_amp (False).
 
-    Raises UsageError for an unknown key (it names the nearest) or a wrong value, else as `pawnzero.train.train`.
+    Raises UsageError for an unknown key (it names the nearest) or a wrong value, and under torchrun; else as
+    `pawnzero.train.train`.
     """
+    refuse_several("train_loop")
     _check_keys(cfg)
     options = {**_OTHERS, **{key: cfg[key] for key in _OTHERS if key in cfg}}
     epochs, use_amp = options["epochs"], options["use_amp"]

@@ -1,0 +1,32 @@
+"""How many processes were started together by torchrun, and which of them is this? Known without torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from pawnzero.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Launch:
+    """rank: of this process, from 0; size: how many there are; local_rank: among those of this machine."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+
+def this_launch() -> Launch:
+    """What torchrun wrote into the environment; one process alone where it did not."""
+    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ):
+        return Launch()
+    rank = int(os.environ["RANK"])
+    return Launch(rank, int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", rank)))
+
+
+def refuse_several(what: str) -> None:
+    """Raises UsageError where torchrun started several processes, which would each do all of `what`."""
+    size = this_launch().size
+    if size > 1:
+        raise UsageError(f"{what}: torchrun started {size} processes, but only training alone divides its work; start one")

@@ -1,0 +1,138 @@
+"""How several processes train one net as one: each takes its share of every step's samples, and gradients are added up.
+
+torchrun starts them, one a GPU. Process 0 leads: it alone locks the agent, logs, saves and speaks. The net is wrapped in
+torch's DistributedDataParallel; beside its gradients a few numbers a step go round on the processors (gloo).
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+from typing import Any, ContextManager, Iterator, List, Tuple
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.launch import Launch, this_launch
+from pawnzero.nets.device import resolve_device
+
+_PATIENCE = timedelta(hours=1)
+"""How long the others wait for process 0, which measures and saves while they stand still."""
+
+
+class Team:
+    """The processes that train together. The methods that need the others must be called by all of them, in the same order."""
+
+    def __init__(self, launch: Launch, numbers: Any = None) -> None:
+        """numbers: the process group for numbers on the processors."""
+        self.rank, self.size = launch.rank, launch.size
+        self._local_rank = launch.local_rank
+        self._numbers = numbers
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that logs, saves and speaks."""
+        return self.rank == 0
+
+    def share(self, samples: int) -> Tuple[int, int]:
+        """Which of a step's samples are this process's: from the first number up to the second.
+
+        Raises UsageError where there are fewer samples than processes.
+        """
+        if samples < self.size:
+            raise UsageError(f"{samples} samples a step for {self.size} processes: expected at least one each")
+        return samples * self.rank // self.size, samples * (self.rank + 1) // self.size
+
+    def device(self, asked: str) -> torch.device:
+        """This process's device. Raises UsageError where one GPU is asked for by its number, or there are too few."""
+        if self.size == 1 or asked == "cpu":
+            return resolve_device(asked)
+        if ":" in asked:
+            raise UsageError(f"device {asked!r} for {self.size} processes: expected auto, cpu or cuda, one GPU each")
+        device = resolve_device(asked)
+        return device if device.type == "cpu" else resolve_device(f"cuda:{self._local_rank}")
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """`module` as all processes train it: its gradient is the mean of theirs."""
+        if self.size == 1:
+            return module
+        where = next(module.parameters()).device
+        own = [where] if where.type == "cuda" else None
+        with self._together():  # the net's buffers are constants, so there is nothing in them to send round
+            try:
+                return DistributedDataParallel(module, device_ids=own, forward_sync_buffers=False)
+            except TypeError:  # the option's older name, before torch 2.13
+                return DistributedDataParallel(module, device_ids=own, broadcast_buffers=False)
+
+    def passes(self, module: nn.Module, last: bool) -> ContextManager[Any]:
+        """Where a pass through `wrap`'s module runs; gradients go round in the step's `last` one."""
+        return nullcontext() if last or not isinstance(module, DistributedDataParallel) else module.no_sync()
+
+    def tell(self, value: Any) -> Any:
+        """What process 0 calls this with; the others wait for it."""
+        if self.size == 1:
+            return value
+        box = [value]
+        with self._together():
+            dist.broadcast_object_list(box, src=0, group=self._numbers)
+        return box[0]
+
+    def totals(self, *values: float) -> List[float]:
+        """The sums of each value over all processes."""
+        return self._reduced(values, dist.ReduceOp.SUM) if self.size > 1 else list(values)
+
+    def least(self, value: int) -> int:
+        """The smallest of all processes' values."""
+        return int(self._reduced((value,), dist.ReduceOp.MIN)[0]) if self.size > 1 else value
+
+    def total(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum of all processes' tensors, on this one's device."""
+        if self.size > 1:
+            with self._together():
+                dist.all_reduce(tensor)
+        return tensor
+
+    def _reduced(self, values: Any, how: Any) -> List[float]:
+        tensor = torch.tensor(values, dtype=torch.float64)
+        with self._together():
+            dist.all_reduce(tensor, how, group=self._numbers)
+        return [float(value) for value in tensor]
+
+    def step(self) -> ContextManager[Any]:
+        """Where a step that needs the others runs."""
+        return self._together() if self.size > 1 else nullcontext()
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Raises PawnzeroError where another process is gone."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not any(word in str(error) for word in ("peer", "NCCL", "gloo", "Broken pipe", "Timed out")):
+                raise
+            raise PawnzeroError("training: another of the processes has ended; the reason is what that one said") from None
+
+
+ALONE = Team(Launch())
+
+
+@contextmanager
+def joined(device: str) -> Iterator[Team]:
+    """The processes that torchrun started together, or this one alone.
+
+    device: as the user named it. Raises UsageError for a device that this team cannot use.
+    """
+    launch = this_launch()
+    team = Team(launch)
+    if launch.size == 1:
+        yield team
+        return
+    where = team.device(device)
+    if where.type == "cuda":
+        torch.cuda.set_device(where)
+    dist.init_process_group("gloo" if where.type == "cpu" else "nccl", timeout=_PATIENCE)
+    yield Team(launch, None if where.type == "cpu" else dist.new_group(backend="gloo", timeout=_PATIENCE))
+    dist.destroy_process_group()  # after an error the others may wait for ever to hear of it
