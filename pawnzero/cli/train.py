@@ -2,9 +2,9 @@
 
 pawnzero train models/AgentA --epochs 10 --iters-per-epoch 100
 pawnzero train models/AgentA --device cuda --batch-size 128 --use-amp --epochs 20
-torchrun --nproc_per_node=4 -m pawnzero train models/AgentA --grad-accum-steps 4
 
-Under torchrun the processes, a GPU each, share the samples of each step: the result is that of one process.
+With several GPUs torchrun starts a process for each, and they share each step's samples with the result of one process:
+`torchrun --nproc_per_node=4 -m pawnzero train models/AgentA --grad-accum-steps 4`.
 """
 
 from __future__ import annotations

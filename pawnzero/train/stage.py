@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Tuple
 
 import torch
 
@@ -55,7 +55,12 @@ def begin_stage(
     before = state.stage
     if before is not None and before.until_step != until_step:
         before = None
-    positions = _positions(buffer, config.seed if before is None else before.seed, config.trainer)
+    seed = config.seed if before is None else before.seed
+    window = _window(buffer, seed, config.trainer)
+    oldest = window[1] - len(buffer) + 1
+    if before is not None and oldest <= before.window[0] and before.window[1] <= window[1]:
+        window = before.window  # all of it still stands, and what came since is for the next stage
+    positions = _positions(buffer, seed, window, config.trainer)
     if before is None:
         state.stage = Stage(
             start_step=state.step,
@@ -63,26 +68,25 @@ def begin_stage(
             start_epoch=state.epoch,
             epoch_steps=epoch_steps,
             seed=config.seed,
-            window=positions.train.window,
+            window=window,
             batch_size=config.batch_size,
             micro_batch=config.batch_size,
         )
-    elif before.window != positions.train.window or before.batch_size != config.batch_size:
+    elif before.window != window or before.batch_size != config.batch_size:
         progress.note("training goes on with other positions or another batch size than before it was interrupted")
-        state.stage = replace(
-            before, window=positions.train.window, batch_size=config.batch_size, micro_batch=config.batch_size
-        )
+        state.stage = replace(before, window=window, batch_size=config.batch_size, micro_batch=config.batch_size)
     return positions
 
 
-def _positions(buffer: ReplayBuffer, seed: int, config: TrainConfig) -> Positions:
-    """One game in twenty is held out, and measured as it was played; where that leaves nothing to train on, none is.
-
-    The window ends with the newest row and is as long as the settings say, where so many are stored.
-    """
-    reply = config.reply_weight > 0.0
+def _window(buffer: ReplayBuffer, seed: int, config: TrainConfig) -> Tuple[int, int]:
+    """A new stage's rows: up to the newest, as many as the settings say, where so many are stored."""
     newest = buffer.sampler(seed).window[1]
-    window = (newest - min(len(buffer), window_rows(buffer.total, config)) + 1, newest)
+    return newest - min(len(buffer), window_rows(buffer.total, config)) + 1, newest
+
+
+def _positions(buffer: ReplayBuffer, seed: int, window: Tuple[int, int], config: TrainConfig) -> Positions:
+    """One game in twenty is held out, and measured as it was played; where that leaves nothing to train on, none is."""
+    reply = config.reply_weight > 0.0
     train = buffer.sampler(seed, window, held_out=False, augment=config.augment, reply=reply)
     if not _has_samples(train):
         return Positions(buffer.sampler(seed, window, augment=config.augment, reply=reply), None)

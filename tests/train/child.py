@@ -1,14 +1,19 @@
-"""Trains in a process of its own, `child.py FOLDER UNTIL_STEP PAUSE`: says "here" after PAUSE steps and waits to be killed."""
+"""Trains in a process of its own, `child.py FOLDER UNTIL_STEP PAUSE`: says "here" after PAUSE steps and waits.
+
+It is killed then, or gets a signal and goes on when its standard input is closed.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from random_games import CONFIG, fill
+from random_games import configure, fill
 
 from pawnzero.progress import Figure, Progress
 from pawnzero.train import train
+
+CONFIG_OF_CHILD = configure(schedule="cosine", grad_clip=0.5, reply_weight=0.15)
 
 
 class Pausing(Progress):
@@ -26,7 +31,7 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     train(
         fill(folder / "replay.pt"),
-        CONFIG,
+        CONFIG_OF_CHILD,
         checkpoints=folder,
         until_step=int(sys.argv[2]),
         device="cpu",

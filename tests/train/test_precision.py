@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, NamedTuple
 
 import pytest
 import torch
 from random_games import CONFIG, fill
 
+from pawnzero.nets import precision as inference_precision
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.train import TrainReport, loop, train
 from pawnzero.train.precision import TrainPrecision, choose_precision
+from pawnzero.train.schedule import averaging_decay
 from pawnzero.train.state import TrainState
 
 pytestmark = pytest.mark.skipif(not hasattr(torch.amp, "GradScaler"), reason="this torch scales losses on CUDA only")
@@ -55,7 +57,55 @@ def test_an_overflowing_step_moves_nothing(tmp_path: Path, monkeypatch: pytest.M
     after = load_checkpoint(tmp_path / "c" / "latest.pt")
     assert (report.steps_done, report.overflows) == (1, 1)
     assert all(torch.equal(tensor, after.net[name]) for name, tensor in before.net.items())
+    # It counts as a step all the same: the schedule moves on, and the average takes the weights as they stand.
+    assert after.step == 4
+    decay = averaging_decay(4, CONFIG.trainer)
+    for name, tensor in before.averaged.items():
+        assert torch.allclose(after.averaged[name], decay * tensor + (1 - decay) * after.net[name], atol=1e-7)
+    assert [group["lr"] for group in saved(tmp_path)["optimizer"]["param_groups"]] == pytest.approx(
+        [CONFIG.trainer.lr * 4 / 5] * 2
+    )
+    assert {float(moments["step"]) for moments in saved(tmp_path)["optimizer"]["state"].values()} == {3.0}
     assert saved(tmp_path)["scaler"]["scale"] == 2.0**39
+
+
+class _Card(NamedTuple):
+    """What torch says of a card."""
+
+    gcnArchName: str
+    name: str = "card"
+    total_memory: int = 8 << 30
+
+
+HALF_IS = {torch.float32: 4.0, torch.bfloat16: 2.0, torch.float16: 1.0}
+"""Seconds of a convolution on a card that gains by half precision."""
+
+
+@pytest.mark.parametrize(
+    ("hip", "architecture", "capability", "seconds", "taken", "scales", "said"),
+    [
+        (None, "", (9, 0), HALF_IS, "bfloat16", False, "2.0 times as fast"),
+        (None, "", (8, 0), {**HALF_IS, torch.bfloat16: 3.9}, "float32", False, "bfloat16 convolves only 1.03 times as fast"),
+        (None, "", (7, 5), HALF_IS, "float16", True, "4.0 times as fast"),
+        (None, "", (6, 1), HALF_IS, "float32", False, "gains nothing"),
+        ("5.4", "gfx803", (8, 0), HALF_IS, "float32", False, "gains nothing"),
+        ("6.1", "gfx906:sramecc+:xnack-", (9, 0), HALF_IS, "float32", False, "gains nothing"),
+        ("6.1", "gfx942:sramecc+", (9, 4), HALF_IS, "float16", True, "4.0 times as fast"),
+        ("6.1", "gfx1100", (11, 0), {**HALF_IS, torch.float16: 2.5}, "bfloat16", False, "2.0 times as fast"),
+    ],
+)
+def test_each_kind_of_card_gets_the_format_it_gains_by(  # type: ignore[no-untyped-def]
+    monkeypatch, hip, architecture, capability, seconds, taken, scales, said
+) -> None:
+    monkeypatch.setattr(torch.version, "hip", hip)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: _Card(architecture))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(inference_precision, "_convolution_seconds", lambda device, channels, dtype: seconds[dtype])
+    inference_precision.fastest_format.cache_clear()
+    chosen = choose_precision(torch.device("cuda", 0), 64, use_amp=True)
+    inference_precision.fastest_format.cache_clear()
+    assert (chosen.name, chosen.scales) == (taken, scales)
+    assert said in chosen.reason
 
 
 def test_float32_unless_half_precision_is_asked_for() -> None:
