@@ -23,10 +23,10 @@ from pawnzero.train.state import saved_step
 _TOP_LEVEL = ("batch_size", "grad_accum_steps", "keep_checkpoints", "seed")
 _SETTINGS = {
     **{name: name for name in _TOP_LEVEL},
-    **{key.split(".")[1]: key for key in SETTINGS if key.startswith("trainer.")},
+    **{key.split(".")[1]: key for key in SETTINGS if key.startswith("trainer.") and key != "trainer.replay_ratio"},
     "iters": "trainer_iters",
 }
-"""Keys of the dictionary that are settings, by their full names."""
+"""Keys of the dictionary that are settings, by their full names; the replay ratio is for iterations, which know what is new."""
 
 _OTHERS: Dict[str, Any] = {"ckpt_dir": None, "epochs": 1, "device": None, "use_amp": False}
 

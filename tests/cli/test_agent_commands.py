@@ -87,6 +87,14 @@ def test_stages_alone(cli: Any, tmp_path: Path, tiny_config: Path) -> None:
     assert "the best net stays" in again.out
 
 
+def test_the_learning_rates_schedule_is_a_flag(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    command = ("train", agent_dir, "--config", tiny_config, "--schedule", "drop")
+    assert "expected trainer.schedule_steps" in cli(*command).error()
+    assert cli(*command, "--schedule-steps", "6", "--lr", "0.5").code == 0
+    last = json.loads((agent_dir / "experiments" / "train.json").read_text())[-1]
+    assert (last["step"], last["lr"]) == (8, pytest.approx(0.5 * 0.1 * 8 / 100))
+
+
 def test_arena_between_agents_checkpoints_and_random(cli: Any, agent_dir: Path, tiny_config: Path, tmp_path: Path) -> None:
     latest = agent_dir / "checkpoints" / "latest.pt"
     for first, second in ((agent_dir, latest), (latest, "random"), ("random", agent_dir)):

@@ -200,7 +200,13 @@ class OffTheBoard(TicTacToe):
     action_map = TicTacToe.action_map[[0, 4]].copy()
 
 
-FAULTS = [NotTheFirst, OneForgotten, ActionsOfAnother, TheSameTwice, NoPermutation, OffTheBoard]
+class AnotherUpsideDown(TicTacToe):
+    """symmetry 1 is another one for the other player"""
+
+    flips_board = True
+
+
+FAULTS = [NotTheFirst, OneForgotten, ActionsOfAnother, TheSameTwice, NoPermutation, OffTheBoard, AnotherUpsideDown]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)

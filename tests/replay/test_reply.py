@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Set
+from typing import Dict, Sequence, Set
 
 import chess
 import numpy as np
@@ -18,6 +19,12 @@ from pawnzero.replay import Batch, ReplayBuffer
 
 SPARSE_FROM = 97
 """More legal actions than a row has room for."""
+
+
+def record_of(game_id: int, length: int, counts: Sequence[int] = (3, 7, 100, 5)) -> GameRecord:
+    """A game whose every third position was searched cheaply, never its first."""
+    record = make_record(game_id, length, counts=counts)
+    return replace(record, full_search=(np.arange(length) % 3 != 1).astype(np.uint8))
 
 
 def check_replies(batch: Batch, records: Dict[int, GameRecord], last: int) -> Set[bool]:
@@ -47,7 +54,7 @@ def check_replies(batch: Batch, records: Dict[int, GameRecord], last: int) -> Se
 
 def test_the_reply_is_the_next_position_of_the_same_game(tmp_path: Path) -> None:
     buffer = ReplayBuffer(tmp_path / "replay.pt", 120, "walk")  # wraps, and its oldest game is cut
-    records = {number: make_record(number, 10 + number % 3, counts=(3, 7, 100, 5)) for number in range(1, 30)}
+    records = {number: record_of(number, 10 + number % 3) for number in range(1, 30)}
     for record in records.values():
         buffer.append(record)
     batch = buffer.sampler(2, reply=True).batch(0, 2000)
@@ -58,7 +65,7 @@ def test_the_reply_is_the_next_position_of_the_same_game(tmp_path: Path) -> None
 
 def test_a_window_that_ends_in_a_game_ends_there(tmp_path: Path) -> None:
     buffer = ReplayBuffer(tmp_path / "replay.pt", 100, "walk")
-    records = {1: make_record(1, 20, cheap_every=50)}
+    records = {1: record_of(1, 20)}
     buffer.append(records[1])
     batch = buffer.sampler(0, window=(1, 8), reply=True).batch(0, 100)
     assert check_replies(batch, records, last=1007) == {True, False}
@@ -67,7 +74,7 @@ def test_a_window_that_ends_in_a_game_ends_there(tmp_path: Path) -> None:
 def test_a_game_stored_twice_in_a_row_does_not_follow_itself(tmp_path: Path) -> None:
     buffer = ReplayBuffer(tmp_path / "replay.pt", 100, "walk")
     for _ in range(2):
-        buffer.append(make_record(1, 1, cheap_every=50))
+        buffer.append(record_of(1, 1))
     batch = buffer.sampler(0, reply=True).batch(0, 50)
     assert batch.reply is not None
     assert not batch.reply.weight.any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Dict
 
@@ -44,6 +45,17 @@ def test_the_net_holds_the_trained_weights_and_the_next_call_goes_on(tmp_path: P
     assert max(distance) < 0.05  # two steps apart, not two nets
 
 
+def test_the_trainers_settings_count(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    (tmp_path / "experiments").mkdir()
+    asked = {"reply_weight": 0.1, "plies_left_weight": 0.1, "window_start": 50, "schedule": "cosine", "warmup_steps": 0}
+    train_loop(make_net(), buffer, settings(tmp_path, **asked))
+    (record,) = json.loads((tmp_path / "experiments" / "train.json").read_text())
+    assert {"reply_loss", "plies_left_loss"} <= set(record)
+    assert record["lr"] == pytest.approx(1e-3 * (0.1 + 0.9 / 2))  # half-way in the second of two steps
+    stage = load_checkpoint(tmp_path / "checkpoints" / "latest.pt").training["stage"]  # type: ignore[index]
+    assert stage["window"][0] > 1
+
+
 def test_the_log_goes_to_the_agents_experiments(tmp_path: Path, buffer: ReplayBuffer) -> None:
     (tmp_path / "experiments").mkdir()
     train_loop(make_net(), buffer, settings(tmp_path))
@@ -56,6 +68,8 @@ def test_the_log_goes_to_the_agents_experiments(tmp_path: Path, buffer: ReplayBu
         ({"batchsize": 3}, "unknown key 'batchsize'; the nearest valid one is 'batch_size'"),
         ({"batch_size": 0}, "batch_size is 0, expected an integer of at least 1"),
         ({"lr": "fast"}, "lr is 'fast', expected a number"),
+        ({"schedule": "drop"}, "schedule is 'drop', expected trainer.schedule_steps"),
+        ({"replay_ratio": 4.0}, "unknown key 'replay_ratio'"),
         ({"epochs": 0}, "epochs is 0"),
         ({"use_amp": 1}, "use_amp is 1"),
         ({"ckpt_dir": None}, "ckpt_dir"),
