@@ -20,9 +20,12 @@ from pawnzero.export import export_games, export_net, format_of
 from pawnzero.formats.agreement import disagreement, net_answers
 from pawnzero.formats.load import load_net
 from pawnzero.games import get_game
+from pawnzero.games.line import Line
 from pawnzero.nets.checkpoint import load_checkpoint, save_checkpoint
 from pawnzero.openings import openings
+from pawnzero.pgn import RESULTS
 from pawnzero.players import NetPlayer, RandomPlayer, game_of, parse_player
+from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import UniformEvaluator
 from tests.formats.known_net import STEP, known_checkpoint, known_net
@@ -139,6 +142,57 @@ def test_selfplay_games_read_back_by_python_chess(agent_dir: Path, tmp_path: Pat
             assert board.result() == game.headers["Result"]
 
 
+def record_of(line: Line, game_id: int, context: int = 0) -> GameRecord:
+    """A finished game as self-play leaves it, with policies that know nothing."""
+    counts = [int(line.game.look(state).count[0]) for state in line.states[:-1]]
+    counts[:context] = [0] * context
+    return GameRecord(
+        game=line.game.name,
+        game_id=game_id,
+        context=context,
+        states=np.stack(line.states[:-1]),
+        actions=np.array(line.actions, np.int16),
+        repeated=np.array(line.repeated[:-1], np.uint8),
+        policy_start=np.cumsum([0, *counts]),
+        policy=np.concatenate([np.full(count, 1 / max(1, count), np.float32) for count in counts]),
+        root_wdl=np.full((len(counts), 3), 1 / 3, np.float32),
+        full_search=np.ones(len(counts), np.uint8),
+        simulations=np.ones(len(counts), np.int32),
+        final_state=line.state,
+        ending=line.ending,
+        result=line.result,
+    )
+
+
+def test_every_ending_is_told_as_it_was(tmp_path: Path) -> None:
+    castled = "4k2r/7p/8/8/8/8/8/R3K3 b Qk - 0 30"
+    games = [
+        ("f2f3 e7e5 g2g4 d8h4", "", False, "0-1", "checkmate", "normal"),
+        ("e2e4 e7e5 d1h5 b8c6 f1c4 g8f6 h5f7", "", False, "1-0", "checkmate", "normal"),
+        ("e8g8 e1c1", castled, True, "1-0", "resignation", "normal"),
+        ("e8g8 e1c1 g8g7", castled, True, "0-1", "resignation", "normal"),
+        ("e2e4 e7e5", "", False, "1/2-1/2", "max plies", "adjudication"),
+        ("g1f3 g8f6 f3g1 f6g8 g1f3 g8f6 f3g1 f6g8", "", False, "1/2-1/2", "repetition", "normal"),
+    ]
+    agent = Agent.create(tmp_path / "A", Config())
+    with ReplayBuffer(agent.replay, game="chess") as buffer:
+        for number, (moves, start, resigned, _, ending, _) in enumerate(games):
+            line = Line(CHESS, CHESS.parse(start) if start else None, max_plies=2 if ending == "max plies" else 0)
+            for move in moves.split():
+                line.push(CHESS.parse_action(line.state, move))
+            if resigned:
+                line.resign()
+            buffer.append(record_of(line, number, context=1 if start else 0))
+    export_games(agent, tmp_path / "games.pgn", 10)
+    found = read_games(tmp_path / "games.pgn")
+    assert len(found) == len(games)
+    for game, (moves, start, _, result, ending, termination) in zip(found, games):
+        assert [move.uci() for move in game.mainline_moves()] == moves.split()
+        told = [game.headers[name] for name in ("Result", "Ending", "Termination", "Opening")]
+        assert told == [result, ending, termination, f"{1 if start else 0} plies given"]
+        assert game.headers.get("FEN", "") == start
+
+
 def test_other_games_have_their_own_notation(tmp_path: Path) -> None:
     from tests.train.random_games import CONFIG, random_record
 
@@ -149,6 +203,7 @@ def test_other_games_have_their_own_notation(tmp_path: Path) -> None:
     text = (tmp_path / "games.pgn").read_text()
     record = random_record((2 << 32) + 1)
     assert '[Round "2.1"]' in text
+    assert f'[Result "{RESULTS[record.result]}"]' in text
     assert f'[Ending "{get_game("tic_tac_toe").endings[record.ending]}"]' in text
     assert len(text.split("\n\n")[1].split()) == len(record) + 1
 
