@@ -31,7 +31,8 @@ def test_an_answer_that_is_wrong_once_in_a_while_is_seen(monkeypatch: pytest.Mon
 
     def sometimes_wrong(net: Any, planes: torch.Tensor) -> Any:
         policy, wdl = right(net, planes)
-        calls.append(1)
+        if bool(planes.any()):  # not those that measure speed, on empty boards
+            calls.append(1)
         return (policy + 1.0, wdl) if len(calls) == 12 else (policy, wdl)
 
     monkeypatch.setattr(probes, "CALLS", 12)
