@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pawnzero import stats
-from pawnzero.ratings import PRIOR_GAMES, Rating, Result, rate
+from pawnzero.ratings import Rating, Result, rate
 
 
 def test_two_players_have_the_elo_of_their_score():
@@ -27,9 +27,10 @@ def test_the_prior_is_one_drawn_game():
     (found,) = (one for name, one in rate([Result("a", "b", counts)], "b", 100.0).items() if name == "a")
     assert found.elo == pytest.approx(100.0, abs=1e-3)
     won = rate([Result("a", "b", (0, 0, 0, 0, 10))], "b")["a"]
+    assert [round(value) for value in (won.elo, won.low, won.high)] == [582, 233, 1425]  # as docs/arena.md says
     mean, variance = stats.moments((0, 0, 0, 0, 10))
     games = 20 * mean * (1 - mean) / 2 / variance
-    assert won.elo == pytest.approx(stats.elo_from_score((games + PRIOR_GAMES / 2) / (games + PRIOR_GAMES)), abs=0.1)
+    assert won.elo == pytest.approx(stats.elo_from_score((games + 0.5) / (games + 1)), abs=0.1)
 
 
 def test_perfect_scores_end_somewhere():

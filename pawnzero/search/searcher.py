@@ -81,17 +81,16 @@ class Searcher:
             place_line(search, g, line, self.simulations)
         while search.working().any():
             search.wave()
+        self._searches[part] = search  # only now: one that was broken off is not used again
         return read_roots(search, range(len(lines)))
 
     def _resting(self, part: int, trees: int, leaves: int) -> BatchedSearch:
         """A search with room for `trees`, all of them at rest; the last one of this part where it fits."""
-        search = self._searches.get(part)
+        search = self._searches.pop(part, None)
         if search is None or len(search.trees.budget) < trees or search.leaves != leaves:
             search = BatchedSearch(
                 self.game, self.evaluator, self.config, trees=trees, simulations=self.simulations, leaves=leaves
             )
-            self._searches[part] = search
-        search.trees.budget[:] = 0
         return search
 
 

@@ -188,6 +188,26 @@ def test_a_searcher_forgets_what_it_searched_before(algorithm: str) -> None:
             assert np.array_equal(getattr(again, name), getattr(fresh, name), equal_nan=name == "q"), (name, start)
 
 
+def test_a_search_that_was_broken_off_is_not_gone_on_with() -> None:
+    sizes: List[int] = []
+
+    class Failing(HashEvaluator):
+        def evaluate(self, *arrays: np.ndarray) -> None:
+            sizes.append(len(arrays[0]))
+            if len(sizes) == 5:
+                raise RuntimeError("out of order")
+            super().evaluate(*arrays)
+
+    game = get_game("connect_four")
+    lines = random_lines("connect_four", 12, seed=5, most_plies=30)
+    config = dataclasses.replace(CONFIG, leaves_per_tree=1)
+    used = Searcher(game, Failing(), config, 30)
+    with pytest.raises(RuntimeError, match="out of order"):
+        used.run(lines)
+    assert np.array_equal(used.run(lines[:3]).visits, Searcher(game, HashEvaluator(), config, 30).run(lines[:3]).visits)
+    assert max(sizes[5:]) == 3
+
+
 def test_root_noise_is_a_share_of_the_prior() -> None:
     line = Line(get_game("chess"))
     plain = single_tree("chess", line, 1)
