@@ -53,8 +53,6 @@ def newest_games(ring: Ring, limit: int) -> List[StoredGame]:
 
 def _rows(ring: Ring, first: int, last: int) -> Optional[np.ndarray]:
     """The rows with sequence numbers from `first` to `last`; None where one of them is not there or damaged."""
-    if first < ring.oldest:
-        return None
     numbers = np.arange(first, last + 1)
     words = ring.words[(numbers - ring.base) % ring.capacity].copy()
     rows = words.view(ring.row_type)[:, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import List
 
@@ -76,6 +77,18 @@ def test_a_game_that_lost_its_beginning_or_a_row_is_left_out(tmp_path: Path) -> 
         stream.seek(HEADER_BYTES + sequence % buffer.capacity * row + 24)
         stream.write(b"\xff\xff")
     assert [game.game_id for game in ReplayBuffer(path).newest_games(100)] == [ids[4], ids[2]]
+
+
+def test_a_game_that_began_with_the_second_side_to_move(tmp_path: Path) -> None:
+    whole = next(record for record in play("connect_four", 8) if record.result and not record.context)
+    start = int(whole.policy_start[1])
+    cut = {
+        name: getattr(whole, name)[1:] for name in ("states", "actions", "repeated", "root_wdl", "full_search", "simulations")
+    }
+    record = replace(whole, **cut, policy_start=whole.policy_start[1:] - start, policy=whole.policy[start:])
+    (game,) = filled(tmp_path / "replay.pt", [record]).newest_games(9)
+    assert game.line.game.player(game.line.states[0]) == 1
+    assert game.result == game.line.result == whole.result
 
 
 def test_an_empty_buffer_has_no_games(tmp_path: Path) -> None:
