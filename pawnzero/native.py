@@ -23,6 +23,7 @@ from typing import Any, Callable, Dict, Optional, TypeVar
 
 import numba
 from numba.core import event
+from numba.core.registry import CPUDispatcher
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,12 +88,34 @@ def kernel(function: F) -> F:
     Kernels are bare loops over arrays. They never raise: the Python function around them validates and allocates.
     With ``NUMBA_DISABLE_JIT=1`` the function comes back as it is. Where no cache can be written it is compiled each time.
     """
+    return _compiled(function)
+
+
+def inner_kernel(function: F) -> F:
+    """A `kernel` that only kernels call. It has no way in from Python, which takes longer to compile than all else in it where
+    the arguments are a tree's many arrays. Calling it from Python raises TypeError."""
+    compiled: Any = _compiled(function, no_cpython_wrapper=True)
+    if isinstance(compiled, CPUDispatcher):  # not where compiling is switched off
+        compiled.__class__ = _Inner
+    return compiled
+
+
+class _Inner(CPUDispatcher):  # type: ignore[misc] # numba is not typed
+    """What numba made of an inner kernel. Without this, a call from Python would end the process."""
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"{self.py_func.__qualname__} is called by kernels only")
+
+
+def _compiled(function: F, **options: bool) -> F:
     folder = cache_folder(Path(function.__code__.co_filename))
     settings: Any = numba.config
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(folder or "")
     try:
-        compiled: F = numba.njit(nogil=True, cache=folder is not None, error_model="numpy")(function)
+        # Nothing calls kernels from C, so that the way in for C, which njit would make, is left out.
+        jit = numba.njit(nogil=True, cache=folder is not None, error_model="numpy", no_cfunc_wrapper=True, **options)
+        compiled: F = jit(function)
         return compiled
     finally:
         settings.CACHE_DIR = before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numba
@@ -100,3 +101,12 @@ def test_old_folders_go_and_other_packages_stay(tmp_path: Path, monkeypatch: pyt
     setting = numba.config.CACHE_DIR
     native.kernel(lambda x: x + 1)
     assert setting == numba.config.CACHE_DIR
+
+
+def test_an_inner_kernel_is_for_kernels_alone() -> None:
+    from pawnzero.search.backup import lost
+
+    if isinstance(lost, types.FunctionType):
+        pytest.skip("compiling is switched off: NUMBA_DISABLE_JIT")
+    with pytest.raises(TypeError, match="lost is called by kernels only"):
+        lost(None, 0, 0)

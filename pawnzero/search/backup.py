@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNPROVEN
 
 
@@ -16,7 +16,7 @@ def proven_value(proof):
     return -1.0 if proof == PROVEN_LOSS else 0.0
 
 
-@kernel
+@inner_kernel
 def lost(t, g, edge):
     """Whether the edge is proven to lose. (Each visit of a proven edge counts exactly, so that others are seen at a glance.)"""
     if t.visits[g, edge] == 0 or t.value_sum[g, edge] > -t.visits[g, edge]:
@@ -24,7 +24,7 @@ def lost(t, g, edge):
     return t.proven[g, t.child[g, edge]] == PROVEN_WIN
 
 
-@kernel
+@inner_kernel
 def back_up(t, g, node, value, draw, pending):
     """Count a visit of `node` with its value for its player to move, there and in every ancestor.
 
@@ -59,7 +59,7 @@ def proof_of(value):
     return PROVEN_LOSS if value < 0 else PROVEN_DRAW
 
 
-@kernel
+@inner_kernel
 def prove(t, g, node):
     """Carry the proof of `node` up as far as it decides (Winands, Björnsson and Saito, "Monte-Carlo Tree Search Solver", 2008).
 
@@ -90,7 +90,7 @@ def prove(t, g, node):
         node = parent
 
 
-@kernel
+@inner_kernel
 def _correct(t, g, node, value):
     """Let every visit of the edge that leads to `node` count `value` for its chooser, and tell the nodes above.
 

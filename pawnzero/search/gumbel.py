@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 from pawnzero.search.backup import lost
 from pawnzero.search.random import uniform
 from pawnzero.search.tree import PROVEN_LOSS
@@ -42,7 +42,7 @@ def considered_visits(count, simulations, done):
         going_on = max(2, going_on // 2)
 
 
-@kernel
+@inner_kernel
 def bonuses(t, g, node, p, out):
     """σ(completed Q) of each edge of `node`, what the search adds to the logits → out[:edges] float64.
 
@@ -81,7 +81,7 @@ def bonuses(t, g, node, p, out):
     return unvisited
 
 
-@kernel
+@inner_kernel
 def gumbel_edge(t, g, node, p, bonus):
     """The edge that keeps visits in step with the improved policy (equation 14 there), where the root has no say of its own.
 
@@ -118,7 +118,7 @@ def gumbel_edge(t, g, node, p, bonus):
     return chosen
 
 
-@kernel
+@inner_kernel
 def draw_gumbels(t, g):
     """Fresh Gumbel noise for each root edge, scaled by the tree's exploration (0: none)."""
     for i in range(t.edge_count[g, 0]):
@@ -128,7 +128,7 @@ def draw_gumbels(t, g):
         t.gumbel[g, i] = noise
 
 
-@kernel
+@inner_kernel
 def root_edge(t, g, wanted, p, bonus):
     """Of the root edges with `wanted` visits (those under way included) the one with the largest Gumbel + logit + σ(Q), or -1.
 
@@ -147,7 +147,7 @@ def root_edge(t, g, wanted, p, bonus):
     return chosen
 
 
-@kernel
+@inner_kernel
 def improved_policy(t, g, p, bonus, out):
     """Softmax of logits + σ(completed Q) at the root (equation 11 there) → out[:edges] float32. bonus [M]: scratch.
 

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from pawnzero.games.base import ONGOING, REPETITION
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 from pawnzero.search.backup import back_up, lost, proof_of, prove
 from pawnzero.search.gumbel import considered_visits, draw_gumbels, gumbel_edge, root_edge
 from pawnzero.search.parameters import PUCT
@@ -24,7 +24,7 @@ from pawnzero.search.tree import NO_NODE, UNEXPANDED, UNPROVEN
 _NO_LEAF = -1
 
 
-@kernel
+@inner_kernel
 def puct_edge(t, g, node, p):
     """The edge with the largest Q + U (Silver et al., Science 2018), unvisited ones valued a reduction under their parent.
 
@@ -49,7 +49,7 @@ def puct_edge(t, g, node, p):
     return chosen
 
 
-@kernel
+@inner_kernel
 def _edge_to_take(t, g, node, p, scratch):
     if p.algorithm == PUCT:
         return puct_edge(t, g, node, p)
@@ -61,7 +61,7 @@ def _edge_to_take(t, g, node, p, scratch):
     return gumbel_edge(t, g, node, p, scratch)
 
 
-@kernel
+@inner_kernel
 def _mark_pending(t, g, node, edge):
     while node != NO_NODE:
         t.pending[g, edge] += 1
@@ -110,14 +110,14 @@ def select(t, leaves, p, leaf_tree, leaf_parent, leaf_edge, parent_state, leaf_a
     return found
 
 
-@kernel
+@inner_kernel
 def _visit_known(t, g, node):
     """A simulation that ends at a node which is ended, proven or kept as a leaf."""
     t.started[g] += 1
     back_up(t, g, node, t.leaf_value[g, node], t.leaf_draw[g, node], 0)
 
 
-@kernel
+@inner_kernel
 def _earlier(t, g, node):
     """How often the position at `node` stood before: (2 or more on the search path, else how often before the root)."""
     key = t.key[g, node]
@@ -228,7 +228,7 @@ def gather(t, need, need_tree, need_node, need_leaf, leaf_legal, leaf_count, his
                 legal[b, i] = leaf_legal[w, i]
 
 
-@kernel
+@inner_kernel
 def _add_noise(t, g, alpha, epsilon):
     """Mix Dirichlet noise into the root's prior (Silver et al. 2018)."""
     count = t.edge_count[g, 0]

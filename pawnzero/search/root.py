@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pawnzero.games.base import MAX_PLIES, ONGOING, REPETITION
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 from pawnzero.search.backup import lost
 from pawnzero.search.gumbel import improved_policy, root_edge
 from pawnzero.search.parameters import PUCT
@@ -35,7 +35,7 @@ def root_wdl(t, trees, out):
         out[i, 2] = 1.0 - draw - win
 
 
-@kernel
+@inner_kernel
 def _decides(t, g, edge):
     """Whether a root edge reaches what the root is proven to be worth (win or draw)."""
     child = t.child[g, edge]
@@ -71,7 +71,7 @@ def root_policies(t, p, trees, start, policy):
             _shares(t, g, out)
 
 
-@kernel
+@inner_kernel
 def _shares(t, g, out):
     """The share of visits of each root edge; where no visit counts, all goes to the best."""
     total = 0
@@ -85,7 +85,7 @@ def _shares(t, g, out):
         out[edge] = np.float32(_counted(t, g, edge) / total)
 
 
-@kernel
+@inner_kernel
 def _counted(t, g, edge):
     """Visits of a root edge; none where it is proven to lose, unless all of them are."""
     if t.proven[g, 0] != PROVEN_LOSS and lost(t, g, edge):
@@ -93,7 +93,7 @@ def _counted(t, g, edge):
     return t.visits[g, edge]
 
 
-@kernel
+@inner_kernel
 def _better(t, g, edge, other):
     """Whether a root edge is the better one: not proven to lose, else more visits, else a higher value, else a larger prior."""
     if lost(t, g, edge) != lost(t, g, other):
@@ -105,7 +105,7 @@ def _better(t, g, edge, other):
     return t.prior[g, edge] > t.prior[g, other]
 
 
-@kernel
+@inner_kernel
 def most_visited(t, g):
     """The root edge with the most visits among those that are not proven to lose."""
     best = 0
@@ -115,7 +115,7 @@ def most_visited(t, g):
     return best
 
 
-@kernel
+@inner_kernel
 def best_edge(t, g, p, scratch):
     """The root edge to play without chance: one that decides the game, else the most visited.
 
