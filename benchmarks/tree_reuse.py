@@ -136,7 +136,7 @@ def measure(evaluator: Evaluator, algorithm: str, options: argparse.Namespace) -
         evaluator,
         itertools.count(),
         simulations=options.simulations,
-        search=SearchConfig(algorithm=algorithm),
+        search=SearchConfig(algorithm=algorithm, keep_answers=False),
         settings=SelfplayConfig(games_in_flight=options.games),
         seed=0,
         threads=1,

@@ -44,6 +44,9 @@ class SearchConfig:
     dirichlet_epsilon: float = field(
         default=0.25, metadata={"help": "share of noise in the root prior", "min": 0.0, "max": 1.0}
     )
+    keep_answers: bool = field(
+        default=True, metadata={"help": "the net's answers are kept and used again where a position comes again"}
+    )
     leaves_per_tree: int = field(
         default=0, metadata={"help": "leaves a tree and wave; 0: one with many games, more when games are few", "min": 0}
     )

@@ -9,11 +9,12 @@ import numpy as np
 
 from pawnzero.config import SearchConfig
 from pawnzero.games.base import Game
-from pawnzero.search.evaluator import Collect, Evaluator, OverlappingEvaluator
+from pawnzero.search.answers import Answers
+from pawnzero.search.evaluator import Collect, Evaluator, OverlappingEvaluator, UniformEvaluator
 from pawnzero.search.kernels import attach, expand, gather, select
 from pawnzero.search.parameters import parameters
 from pawnzero.search.root import choose, root_policies, root_wdl
-from pawnzero.search.tree import allocate_trees
+from pawnzero.search.tree import allocate_trees, bytes_a_tree
 
 PHASES = ("select", "step", "attach", "encode", "net", "backup")
 """What a wave spends its time on; `BatchedSearch.seconds` has each."""
@@ -44,7 +45,7 @@ class BatchedSearch:
         self.evaluator = evaluator
         self._submit = evaluator.submit if isinstance(evaluator, OverlappingEvaluator) else None
         self._collect: Optional[Collect] = None
-        self._asked = 0
+        self._need = 0
         self.config = config
         self._parameters = parameters(config)
         self.leaves = leaves
@@ -66,9 +67,11 @@ class BatchedSearch:
         self._count = np.zeros(most, np.int16)
         self._logits = np.zeros((most, game.max_legal), np.float32)
         self._wdl = np.zeros((most, 3), np.float32)
+        dear = not isinstance(evaluator, UniformEvaluator)  # its answers cost less than finding them again
+        self._answers = Answers(game, most, trees * bytes_a_tree(game, simulations)) if config.keep_answers and dear else None
 
     def wave(self) -> int:
-        """One step of every working tree. Returns how many positions the evaluator was asked about."""
+        """One step of every working tree. Returns how many leaves got an answer of the net, new or kept."""
         self.ask()
         return self.take()
 
@@ -104,9 +107,9 @@ class BatchedSearch:
             self._need_leaf,
         )
         started = self._spent("attach", started)
-        self._asked = int(need)
+        self._need = int(need)
         if need:
-            self._question(need, started)
+            self._question(self._need, started)
 
     def _question(self, need: int, started: float) -> None:
         gather(
@@ -125,25 +128,32 @@ class BatchedSearch:
         )
         bits, scalars = self._bits[:need], self._scalars[:need]
         self.game.encode(self._history[:need], self._repeated[:need], self._length[:need], bits, scalars)
+        legal, count, asked = self._legal, self._count, need
+        if self._answers is not None:
+            asked = self._answers.seek(bits, scalars, legal[:need], count[:need])
+            legal, count = self._answers.legal, self._answers.count
         started = self._spent("encode", started)
-        question = (bits, scalars, self._legal[:need], self._count[:need], self._logits[:need], self._wdl[:need])
-        if self._submit is not None:
-            self._collect = self._submit(*question)
-        else:
-            self.evaluator.evaluate(*question)
+        if asked:
+            question = (bits[:asked], scalars[:asked], legal[:asked], count[:asked], self._logits[:asked], self._wdl[:asked])
+            if self._submit is not None:
+                self._collect = self._submit(*question)
+            else:
+                self.evaluator.evaluate(*question)
+        self.evaluated += asked
         self._spent("net", started)
 
     def take(self) -> int:
-        """The second half: the answers into the trees. Returns how many positions the evaluator was asked about."""
-        need, started = self._asked, perf_counter()
-        self._asked = 0
+        """The second half: the answers into the trees. Returns how many leaves got one."""
+        need, started = self._need, perf_counter()
+        self._need = 0
         if not need:
             return 0
         if self._collect is not None:
             self._collect()
             self._collect = None
-        self.evaluated += need
         started = self._spent("net", started)
+        if self._answers is not None:
+            self._answers.keep(self._count[:need], self._logits[:need], self._wdl[:need])
         expand(
             self.trees,
             self._parameters,

@@ -1,0 +1,115 @@
+"""Answers that are kept: they save questions and change nothing else."""
+
+from __future__ import annotations
+
+from typing import Dict, Tuple
+
+import numpy as np
+import pytest
+
+from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.games import GAME_NAMES, get_game
+from pawnzero.records import GameRecord
+from pawnzero.search.answers import Answers
+from pawnzero.selfplay import Workload, play_games
+from tests.search.naive import HashEvaluator
+from tests.test_selfplay import assert_same
+
+
+def play(game_name: str, kept: bool, leaves: int = 1) -> Tuple[Dict[int, GameRecord], Workload]:
+    workload = Workload()
+    records = play_games(
+        get_game(game_name),
+        HashEvaluator(),
+        range(12),
+        simulations=24,
+        search=SearchConfig(keep_answers=kept),
+        settings=SelfplayConfig(max_plies=24),
+        seed=3,
+        leaves=leaves,
+        threads=1,
+        workload=workload,
+    )
+    return {record.game_id: record for record in records}, workload
+
+
+@pytest.mark.parametrize("leaves", [1, 4])
+@pytest.mark.parametrize("game_name", GAME_NAMES)
+def test_games_are_the_same_and_cost_fewer_questions(game_name: str, leaves: int) -> None:
+    with_answers, cheaper = play(game_name, True, leaves)
+    without, dearer = play(game_name, False, leaves)
+    assert sorted(with_answers) == sorted(without)
+    for number, record in without.items():
+        assert_same(with_answers[number], record)
+    assert cheaper.simulations == dearer.simulations
+    assert cheaper.evaluated < dearer.evaluated
+
+
+def questions(rows: int, kinds: int, moves: int, seed: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Chess questions of which at most `kinds` differ: bits, scalars, legal, count."""
+    game = get_game("chess")
+    random = np.random.default_rng(seed)
+    which = random.integers(kinds, size=rows)
+    bits = random.integers(0, 1 << 63, (kinds, game.bit_planes), dtype=np.uint64)
+    scalars = random.random((kinds, game.scalar_planes), np.float32)
+    legal = random.integers(0, game.num_actions, (kinds, game.max_legal)).astype(np.int16)
+    return bits[which], scalars[which], legal[which], np.full(rows, moves, np.int16)
+
+
+def reply(bits: np.ndarray, legal: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Made-up answers that depend on all of a question."""
+    seed = (bits[:, :1] % np.uint64(9973)).astype(np.float32)
+    return seed + legal.astype(np.float32), np.concatenate([seed, seed + 1, seed + 2], axis=1)
+
+
+@pytest.mark.parametrize("moves", [1, 64, 65])
+def test_every_row_gets_its_own_answer(moves: int) -> None:
+    """Whether it is asked about, equals another row of the batch, was answered earlier, or is too wide to be kept."""
+    answers = Answers(get_game("chess"), 50, 0)
+    met: set = set()
+    for seed in (1, 2, 1, 3, 2):
+        bits, scalars, legal, count = questions(50, 20, moves, seed)
+        wanted_logits, wanted_wdl = reply(bits, legal)
+        new = {row.tobytes() for row in bits} - met
+        asked = answers.seek(bits, scalars, legal, count)
+        assert asked == (len(new) if moves <= 64 else 50)
+        met |= new
+        logits, wdl = np.full(legal.shape, np.nan, np.float32), np.full((50, 3), np.nan, np.float32)
+        logits[:asked], wdl[:asked] = reply(bits[:asked], answers.legal[:asked])
+        assert (answers.count[:asked] == moves).all()
+        answers.keep(count, logits, wdl)
+        assert np.array_equal(logits[:, :moves], wanted_logits[:, :moves])
+        assert np.array_equal(wdl, wanted_wdl)
+
+
+@pytest.mark.parametrize("part", ["bits", "scalars", "legal", "count"])
+def test_what_differs_in_anything_is_another_question(part: str) -> None:
+    answers = Answers(get_game("chess"), 1, 0)
+    question = dict(zip(("bits", "scalars", "legal", "count"), questions(1, 1, 5, 0)))
+    assert ask(answers, question) == 1
+    assert ask(answers, question) == 0
+    changed = {name: array.copy() for name, array in question.items()}
+    changed[part][0, ...] += 1 if part == "count" else changed[part].dtype.type(1)
+    assert ask(answers, changed) == 1
+
+
+def ask(answers: Answers, question: Dict[str, np.ndarray]) -> int:
+    asked = answers.seek(**{name: array.copy() for name, array in question.items()})
+    answers.keep(question["count"], np.zeros(question["legal"].shape, np.float32), np.zeros((1, 3), np.float32))
+    return asked
+
+
+def test_a_full_table_forgets_and_asks_again() -> None:
+    """More positions than slots: the newest are known, the answers stay right."""
+    answers = Answers(get_game("chess"), 200, 0)
+    slots = len(answers._keys)
+    for seed in range(-(-slots // 200) + 5):
+        bits, scalars, legal, count = questions(200, 200, 3, seed)
+        wanted, _ = reply(bits, legal)
+        asked = answers.seek(bits, scalars, legal, count)
+        logits, wdl = np.zeros(legal.shape, np.float32), np.zeros((200, 3), np.float32)
+        logits[:asked], wdl[:asked] = reply(bits[:asked], answers.legal[:asked])
+        answers.keep(count, logits, wdl)
+        assert np.array_equal(logits[:, :3], wanted[:, :3])
+    bits, scalars, legal, count = questions(200, 200, 3, 0)
+    assert answers.seek(bits, scalars, legal, count) > 0
