@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 "$1" -m venv "$work/build"
 "$work/build/bin/python" -m pip install -q build
 git ls-files -z | xargs -0 cp --parents -t "$(mkdir "$work/source" && echo "$work/source")"
-"$work/build/bin/python" -m build --outdir "$work/dist" "$work/source" >"$work/build.log" || { cat "$work/build.log"; exit 1; }
+"$work/build/bin/python" -m build --outdir "$work/dist" "$work/source" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 wheel=$(ls "$work"/dist/*.whl)
 echo "built: $(basename "$(ls "$work"/dist/*.tar.gz)"), $(basename "$wheel")"
 
