@@ -16,8 +16,9 @@ import pytest
 
 from pawnzero.agent import Agent
 from pawnzero.games import GAME_NAMES, get_game
+from pawnzero.games.drawing import drawing
 from pawnzero.replay import ReplayBuffer
-from pawnzero.report.boards import board_svg, drawing, look_of
+from pawnzero.report.boards import board_svg, look_of
 from pawnzero.report.games import shown_games
 from pawnzero.report.write import write_report
 from tests.games.shuttle import GAME as SHUTTLE
