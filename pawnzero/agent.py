@@ -14,7 +14,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
@@ -29,6 +30,10 @@ from pawnzero.progress import Progress
 FORMAT = 1
 """Version of metadata.json; one that is newer is not read."""
 
+_BESIDE = ".*.new"
+"""Files that `pawnzero.files.replacing` has not finished."""
+_ABANDONED = 60.0
+"""Seconds after which nobody goes on with one of them."""
 _NUMBERED = re.compile(r"ckpt_(\d{6,})\.pt")
 
 
@@ -147,9 +152,7 @@ class Agent:
             return
         with locked(self.directory / ".lock", str(self.directory)):
             self._locks_held = 1
-            for folder in (self.directory, self.checkpoints, self.experiments):
-                for left in folder.glob(".*.new"):  # of a write that was killed; nobody else writes here now
-                    left.unlink()
+            self._clear()
             try:
                 yield
             finally:
@@ -161,6 +164,15 @@ class Agent:
             return []
         matches = ((_NUMBERED.fullmatch(path.name), path) for path in self.checkpoints.iterdir())
         return sorted((int(match.group(1)), path) for match, path in matches if match)
+
+    def _clear(self) -> None:
+        """Remove what killed writes have left. Ladders and reports write into `experiments` without the lock, so what was
+        written to there a moment ago is left to its writer."""
+        left = [*self.directory.glob(_BESIDE), *self.checkpoints.glob(_BESIDE)]
+        for path in [*left, *self.experiments.rglob(_BESIDE)]:
+            with suppress(OSError):  # it has just got its name, or its writer has it open on Windows
+                if path in left or time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
 
     def _make_directories(self) -> None:
         """The agent's folders. Raises PawnzeroError where they cannot be made or something else lies there."""

@@ -15,6 +15,7 @@ import pytest
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import replacing
 from pawnzero.progress import Progress
 
 SMALL = Config(model=ModelConfig(channels=8, blocks=1), game="tic_tac_toe", seed=5)
@@ -168,10 +169,22 @@ def test_numbered_checkpoints_in_order_of_steps(tmp_path: Path) -> None:
 
 def test_what_a_killed_write_left_is_cleared_by_the_next_holder(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", SMALL)
-    left = agent.checkpoints / ".latest.pt.99999.new"
-    left.touch()
+    (agent.experiments / "report").mkdir()
+    left = [agent.checkpoints / ".latest.pt.99999.new", agent.experiments / "report" / ".arena.png.99999.new"]
+    for path in left:
+        path.touch()
+    os.utime(str(left[1]), (0, 0))
     with agent.lock():
-        assert not left.exists()
+        assert not any(path.exists() for path in left)
+
+
+def test_a_report_that_is_being_written_beside_is_left_to_its_writer(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    with replacing(agent.experiments / "report.html") as stream:
+        stream.write(b"half of")
+        with agent.lock():
+            stream.write(b" it")
+    assert (agent.experiments / "report.html").read_bytes() == b"half of it"
 
 
 def test_game_and_shape_stay_the_agents_own(tmp_path: Path) -> None:
