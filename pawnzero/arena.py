@@ -204,7 +204,7 @@ def play_match(
         played.sort(key=lambda one: one.number)
         counted = 2 * test.pairs if test is not None and test.decided else games
         if pgn is not None:
-            append_games(pgn, (_format(one, first, second, one.number < counted) for one in played))
+            append_games(pgn, (format_played(one, first, second, one.number < counted) for one in played))
     progress.finish()
     return _summarize(played, counted, test, game, first, second, max_plies, seed)
 
@@ -292,7 +292,7 @@ def _tally(played: List[PlayedGame]) -> Dict[str, int]:
     return {"wins": points[1.0], "draws": points[0.5], "losses": points[0.0]}
 
 
-def _format(one: PlayedGame, first: Player, second: Player, counted: bool) -> str:
+def format_played(one: PlayedGame, first: Player, second: Player, counted: bool = True) -> str:
     """A game as PGN whose headers say who played, with which net and how long, from which opening, and how it ended.
 
     One that is not `counted` says that as well.

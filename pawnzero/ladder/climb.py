@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from pawnzero.agent import Agent
-from pawnzero.arena import play_match
+from pawnzero.arena import format_played, play_match
 from pawnzero.config import Config
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
@@ -26,6 +26,7 @@ from pawnzero.ladder.book import LADDER_FILE, Book, terms_of
 from pawnzero.ladder.contestants import CHECKPOINT, Contestant, engines, keep_nets, random_mover
 from pawnzero.locks import locked
 from pawnzero.openings import openings, shortened
+from pawnzero.pgn import append_games
 from pawnzero.players import Player, net_player, parse_player
 from pawnzero.progress import Progress
 
@@ -111,8 +112,9 @@ def _play(agent: Agent, book: Book, pairing: Pairing, starts: List[Line], device
             max_plies=book.terms.max_plies,
             seed=book.terms.seed,
             progress=progress,
-            pgn=agent.experiments / "ladder" / "games.pgn",
         )
+    games = (format_played(one, first, second) for one in match.played)
+    append_games(agent.experiments / "ladder" / "games.pgn", games)  # not those of a match that is broken off and played again
     book.add(pairing[0].name, pairing[1].name, match)
     book.write()
 

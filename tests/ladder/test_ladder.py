@@ -13,8 +13,10 @@ from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.ladder import climb, play_ladder
+from pawnzero.ladder.book import Book, terms_of
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
+from pawnzero.progress import Progress
 
 SHAPE = ModelConfig(channels=4, blocks=1)
 CONFIG = Config(game="tic_tac_toe", model=SHAPE, mcts_sims=2)
@@ -113,21 +115,22 @@ def test_results_of_nets_that_are_gone_stay(agent):
     ]
 
 
-def test_a_ladder_goes_on_after_an_interruption(agent, matches, monkeypatch):
-    play, calls = climb.play_match, []
+def test_a_ladder_goes_on_after_an_interruption(agent, matches):
+    class Stopping(Progress):
+        finished = 0
 
-    def stopping(*players, **options):
-        calls.append(players)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return play(*players, **options)
+        def advance(self, games=1, **figures):
+            self.finished += games
+            if self.finished == 15:  # in the middle of the third pairing
+                raise KeyboardInterrupt
 
-    monkeypatch.setattr(climb, "play_match", stopping)
     with pytest.raises(KeyboardInterrupt):
-        ladder(agent)
+        ladder(agent, progress=Stopping())
     assert len(json.loads((agent.experiments / "ladder.json").read_text())["pairings"]) == 2
     ladder(agent)
-    assert len(matches) == 5
+    assert [match[:2] for match in matches[2:4]] == [("AgentT step 100", "random")] * 2
+    assert len(matches) == 6
+    assert (agent.experiments / "ladder" / "games.pgn").read_text().count("[Result ") == 30
 
 
 def test_a_net_stops_at_the_first_player_that_is_far_too_strong(agent, monkeypatch):
@@ -151,6 +154,18 @@ def test_a_net_that_another_run_made_at_the_same_step_is_another_player(agent):
     (other,) = (name for name in names if name.startswith("step 100 ("))
     assert names["step 100"]["digest"] != names[other]["digest"]
     assert set(names) == {player["name"] for player in ladder(agent)["players"]}
+
+
+def test_a_net_is_known_by_its_step_and_its_weights(tmp_path):
+    book = Book(tmp_path / "ladder.json", "tic_tac_toe", terms_of(CONFIG, None, None))
+
+    def enter(step, digest):
+        return book.enter(climb.Contestant(f"step {step}", "a file", climb.CHECKPOINT, step, digest=digest)).name
+
+    entered = [("step 100", 100, "aa"), ("step 100 (bb)", 100, "bb"), ("step 100 (cc)", 100, "cc"), ("step 200", 200, "aa")]
+    for _ in range(2):
+        assert [enter(step, digest) for _, step, digest in entered] == [name for name, _, _ in entered]
+        assert list(book.names()) == [name for name, _, _ in entered]
 
 
 def test_other_terms_are_refused(agent, tmp_path):
