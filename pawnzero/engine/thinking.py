@@ -52,7 +52,8 @@ class Thinking:
         self.search = PositionSearch(
             line,
             mind.evaluator,
-            dataclasses.replace(search, algorithm=options["Algorithm"], cpuct=options["CPuct"]),
+            # Within one tree of chess next to nothing comes again, and Hash is to hold the tree alone.
+            dataclasses.replace(search, algorithm=options["Algorithm"], cpuct=options["CPuct"], keep_answers=False),
             room=room_in(mind.game, options["Hash"]),
             simulations=min(allowed) if allowed else None,
             leaves=options["MinibatchSize"] or mind.leaves,

@@ -27,26 +27,28 @@ _UNKEPT = -1
 
 
 @inner_kernel
-def _stirred(word: np.uint64, new: np.uint64, factor: np.uint64) -> np.uint64:
+def _stirred(word: np.uint64, new: np.uint64, factor: np.uint64, shift: np.uint64) -> np.uint64:
     """A hash that takes in one more word: a bijection of `word` for each `new`."""
     word = (word ^ new) * factor
-    return word ^ (word >> _S29)
+    return word ^ (word >> shift)
 
 
 @inner_kernel
 def _hash(bits: np.ndarray, scalars: np.ndarray, legal: np.ndarray, count: int, out: np.ndarray) -> None:
     """128 bits, out [2] uint64, of one encoded position [P], [Q] (as uint32 words) and its `count` legal actions.
 
-    The two halves differ in start and factor; that two of the positions met in a run agree in both is not to be expected.
+    The two halves differ in start, factor and shift; that two of the positions met in a run agree in both is not to be
+    expected. The shifts matter: a difference in a word's last bit is one in two bits after a step, whatever the factor, and a
+    difference in the same two bits of the next word would undo it in both halves.
     """
     first, second = _FIRST, _SECOND
     for word in bits:
-        first, second = _stirred(first, word, _MIX_1), _stirred(second, word, _MIX_2)
+        first, second = _stirred(first, word, _MIX_1, _S29), _stirred(second, word, _MIX_2, _S32)
     for scalar in scalars:
-        first, second = _stirred(first, np.uint64(scalar), _MIX_1), _stirred(second, np.uint64(scalar), _MIX_2)
+        first, second = _stirred(first, np.uint64(scalar), _MIX_1, _S29), _stirred(second, np.uint64(scalar), _MIX_2, _S32)
     for i in range(count):
         action = np.uint64(legal[i])
-        first, second = _stirred(first, action, _MIX_1), _stirred(second, action, _MIX_2)
+        first, second = _stirred(first, action, _MIX_1, _S29), _stirred(second, action, _MIX_2, _S32)
     out[0] = first ^ (first >> _S32)
     out[1] = (second ^ (second >> _S32)) | np.uint64(1)  # an empty slot holds zeros
 

@@ -93,6 +93,18 @@ def test_what_differs_in_anything_is_another_question(part: str) -> None:
     assert ask(answers, changed) == 1
 
 
+def test_boards_that_differ_in_few_squares_are_all_told_apart() -> None:
+    """None to two squares, occupied in two neighbouring planes or both in one of them."""
+    game, square = get_game("chess"), np.uint64(1) << np.arange(64, dtype=np.uint64)
+    in_two = [(first, second) for first in (np.uint64(0), *square) for second in (np.uint64(0), *square)]
+    in_one = [(np.uint64(0), first | second) for i, first in enumerate(square) for second in square[:i]]
+    rows = len(in_two) + len(in_one)
+    bits = np.zeros((rows, game.bit_planes), np.uint64)
+    bits[:, :2] = in_two + in_one
+    scalars, legal = np.zeros((rows, game.scalar_planes), np.float32), np.zeros((rows, game.max_legal), np.int16)
+    assert Answers(game, rows, 0).seek(bits, scalars, legal, np.ones(rows, np.int16)) == rows
+
+
 def ask(answers: Answers, question: Dict[str, np.ndarray]) -> int:
     asked = answers.seek(**{name: array.copy() for name, array in question.items()})
     answers.keep(question["count"], np.zeros(question["legal"].shape, np.float32), np.zeros((1, 3), np.float32))
