@@ -12,6 +12,9 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, get_type_hints
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json
 
+MOST_ELO = 4000.0
+"""Largest Elo difference of a sequential test: a score of 1 − 10⁻¹⁰."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -168,8 +171,13 @@ class Config:
             "choices": ("threshold", "sprt"),
         },
     )
-    eval_elo0: float = field(default=0.0, metadata={"help": "Elo difference at which the SPRT keeps the best net"})
-    eval_elo1: float = field(default=35.0, metadata={"help": "Elo difference at which the SPRT promotes the latest net"})
+    eval_elo0: float = field(
+        default=0.0, metadata={"help": "Elo difference at which the SPRT keeps the best net", "min": -MOST_ELO, "max": MOST_ELO}
+    )
+    eval_elo1: float = field(
+        default=35.0,
+        metadata={"help": "Elo difference at which the SPRT promotes the latest net", "min": -MOST_ELO, "max": MOST_ELO},
+    )
     keep_checkpoints: int = field(default=5, metadata={"help": "numbered checkpoints kept", "min": 1})
     seed: int = field(default=0, metadata={"help": "seed of everything random", "min": 0})
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -311,8 +319,8 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
 
     `overrides` go by dotted key ("trainer.lr"); a value of None counts as not given.
 
-    Raises UsageError for a file that cannot be read or is not JSON, an unknown key (with the nearest valid one), and a value of
-    the wrong type or out of range, each with its place.
+    Raises UsageError for a file that cannot be read or is not JSON, an unknown key (with the nearest valid one), a value of the
+    wrong type or out of range, each with its place, and an SPRT for promotion that is none.
     """
     found: Dict[str, Any] = {}
     if path is not None:
@@ -326,6 +334,8 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
     given = ((key, value) for key, value in (overrides or {}).items() if value is not None)
     found.update(_collect(given, "given settings"))
     config: Config = _build(Config, "", found)
+    if config.eval_promotion == "sprt" and not config.eval_elo0 < config.eval_elo1:
+        raise UsageError(f"eval_elo1 is {config.eval_elo1:g}, expected more than eval_elo0, which is {config.eval_elo0:g}")
     return config
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Dict
 
 from pawnzero import stats
+from pawnzero.config import MOST_ELO
 from pawnzero.errors import UsageError
 
 
@@ -32,6 +33,8 @@ class Hypotheses:
     def __post_init__(self) -> None:
         if not self.elo0 < self.elo1:
             raise UsageError(f"SPRT of Elo {self.elo0:g} against {self.elo1:g}: expected the second to be the larger one")
+        if max(-self.elo0, self.elo1) > MOST_ELO:
+            raise UsageError(f"SPRT of Elo {self.elo0:g} against {self.elo1:g}: expected differences of at most {MOST_ELO:g}")
         for name, rate in (("alpha", self.alpha), ("beta", self.beta)):
             if not 0.0 < rate < 0.5:
                 raise UsageError(f"SPRT: {name} is {rate:g}, expected an error rate above 0 and below 0.5")

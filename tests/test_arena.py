@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 from collections import Counter
@@ -192,7 +193,9 @@ def test_an_undecided_test_leaves_the_whole_match():
     assert match(RandomPlayer(1), RandomPlayer(2), 2).sprt is None
 
 
-@pytest.mark.parametrize("values", [(10.0, 0.0), (5.0, 5.0), (0.0, 10.0, 0.5), (0.0, 10.0, 0.05, 0.0)])
+@pytest.mark.parametrize(
+    "values", [(10.0, 0.0), (5.0, 5.0), (0.0, math.inf), (-200000.0, 0.0), (0.0, 10.0, 0.5), (0.0, 10.0, 0.05, 0.0)]
+)
 def test_hypotheses_that_make_no_test(values):
     with pytest.raises(UsageError, match=r"^SPRT.*expected"):
         Hypotheses(*values)

@@ -100,6 +100,7 @@ def test_the_nearest_key_is_looked_for_in_the_same_section_first(write: Any) -> 
         ({"batch_size": "64"}, "batch_size is '64', expected an integer"),
         ({"batch_size": None}, "batch_size is None, expected an integer"),
         ({"seed": 1 << 70}, f"seed is {1 << 70}, expected an integer"),
+        ({"eval_elo1": 1e6}, "eval_elo1 is 1000000.0, expected a number from -4000 to 4000"),
         ({"eval_threshold": 1.5}, "eval_threshold is 1.5, expected a number from 0 to 1"),
         ({"trainer": {"lr": "fast"}}, "trainer.lr is 'fast', expected a number of at least 0"),
         ({"trainer": {"lr": False}}, "trainer.lr is False, expected a number"),
@@ -130,6 +131,13 @@ def test_a_file_that_is_not_json_is_one_line_with_the_place(write: Any) -> None:
 def test_a_file_that_is_missing_is_a_mistake_of_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.json: cannot be read"):
         load_config(tmp_path / "none.json")
+
+
+def test_a_promotion_test_that_is_none_is_found_before_anything_is_played() -> None:
+    turned = {"eval_elo0": 50.0, "eval_elo1": 10.0}
+    assert load_config(None, turned).eval_elo1 == 10.0  # promotion is by threshold
+    with pytest.raises(UsageError, match="eval_elo1 is 10, expected more than eval_elo0, which is 50"):
+        load_config(None, {**turned, "eval_promotion": "sprt"})
 
 
 def test_given_settings_are_checked_too() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, List, Mapping, Optional
 
 from pawnzero.cli.display import shown_progress
-from pawnzero.cli.options import add_agent, add_device, add_json, add_settings, natural, read_device, read_settings
+from pawnzero.cli.options import add_agent, add_device, add_json, add_settings, finite, natural, read_device, read_settings
 from pawnzero.cli.output import figure, report
 
 RESUMES = True
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--openings", type=Path, metavar="FILE", help="EPD or PGN in place of the built-in openings")
     parser.add_argument("--anchor", metavar="NAME", help="the player whose rating is given (default: the ladder's own, random)")
-    parser.add_argument("--anchor-elo", type=float, metavar="ELO", help="its rating (default: 0)")
+    parser.add_argument("--anchor-elo", type=finite, metavar="ELO", help="its rating (default: 0)")
     add_settings(parser)
     add_device(parser)
     add_json(parser)

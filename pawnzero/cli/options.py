@@ -115,6 +115,11 @@ def natural(low: int) -> Callable[[str], int]:
     return _checked(Setting("", int, low, "", low, None, ()))
 
 
+def finite(text: str) -> float:
+    """An argument type: finite numbers."""
+    return float(_checked(Setting("", float, 0.0, "", None, None, ()))(text))
+
+
 def positive(text: str) -> float:
     """An argument type: finite numbers above 0."""
     value = _checked(Setting("", float, 1.0, "", 0.0, None, ()))(text)
