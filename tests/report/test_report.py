@@ -222,7 +222,7 @@ def test_without_matplotlib_the_page_has_no_charts_and_says_why(cli: Any, tmp_pa
     agent = invent(tmp_path, 2)
     shown = cli("report", agent.directory)
     assert shown.code == 0
-    assert [line for line in shown.out.splitlines() if line.endswith("-m pip install matplotlib`")]
+    assert len([line for line in shown.out.splitlines() if line.endswith("-m pip install matplotlib`")]) == 1
     source, text = read(agent.experiments / "report.html")
     assert "matplotlib is not installed" in text
     assert "<figure" not in source
@@ -233,10 +233,21 @@ def test_no_agent_is_one_line(cli: Any, tmp_path: Path) -> None:
     assert "no agent here" in cli("report", tmp_path / "None").error()
 
 
-def test_names_from_files_are_text_and_nothing_else(tmp_path: Path, no_charts: None) -> None:
-    agent = invent(tmp_path, 1)
-    path = agent.experiments / "last_arena.pgn"
-    path.write_text(re.sub(r'\[White "[^"]*"\]', '[White "</script><b>A</b> & co"]', path.read_text()))
+def test_whatever_stands_in_files_is_text_and_nothing_else(tmp_path: Path, no_charts: None) -> None:
+    mark = "<u>x</u> & `y`"
+    agent = invent(tmp_path / "<u>a", 1)
+    with agent.lock():
+        iterations = [{**agent.metadata["iterations"][0], "alarms": [{"text": f"alarm {mark}"}]}]
+        agent.update(iterations=iterations, config={"game": f"game {mark}"}, stage={"name": f"stage {mark}"})
+    table = agent.experiments / "arena.csv"
+    table.write_text(table.read_text().replace("untrained net", f"opponent {mark}"))
+    write_json(agent.experiments / "ladder.json", {"format": f"format {mark}"})
+    games = agent.experiments / "last_arena.pgn"
+    text = re.sub(r'\[White "[^"]*"\]', f'[White "</script>white {mark}"]', games.read_text())
+    games.write_text(re.sub(r'\[Ending "[^"]*"\]', f'[Ending "ending {mark}"]', text))
     source, shown = read(write_report(agent)["html"])
-    assert "</script><b>A</b> & co against" in unescape(shown)
-    assert "<b>A</b>" not in source
+    assert "<u>" not in source
+    for place in ("</script>white", "alarm", "game", "stage", "opponent", "ending"):
+        assert f"{place} {mark}" in unescape(shown), place
+    assert "'format <u>x</u> & y'" in unescape(shown)
+    assert f"from {agent.directory}" in shown
