@@ -156,6 +156,16 @@ def best_or_latest(spec: str) -> Tuple[str, str]:
     return (spec, "") if path == agent.best else (str(path), f"{spec}: no best net yet, the latest one plays")
 
 
+def check_player(spec: str) -> None:
+    """Raises as `parse_player` does where `spec` is no player at all. Nothing is loaded or compiled for it."""
+    if spec.startswith(UCI_PREFIX):
+        from pawnzero.uci_player import parse_uci  # here, since python-chess's engine part takes a while to load
+
+        parse_uci(spec)
+    elif spec != RANDOM:
+        locate_net(spec)
+
+
 def parse_player(
     spec: str,
     *,

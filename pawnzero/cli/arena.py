@@ -49,8 +49,10 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.arena import play_match
     from pawnzero.games import get_game
     from pawnzero.openings import openings
-    from pawnzero.players import game_of, parse_player
+    from pawnzero.players import check_player, game_of, parse_player
 
+    for spec in args.players:
+        check_player(spec)
     game = get_game(args.game or next(filter(None, map(game_of, args.players)), "chess"))
     starts = openings(game, (args.games + 1) // 2, config.seed, args.openings)
     simulations = config.mcts_sims if args.sims is None else args.sims

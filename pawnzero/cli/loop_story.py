@@ -49,7 +49,8 @@ class LoopStory:
 
     def budget(self) -> str:
         """What is gone of the budget, what is left, and what that is worth."""
-        gone = time.monotonic() - self._began
+        now = time.monotonic()
+        gone = now - self._began
         each = sum(self._lengths[-5:]) / len(self._lengths[-5:]) if self._lengths else None
         done = len(self._lengths)
         if self._hours is not None:
@@ -57,8 +58,8 @@ class LoopStory:
             worth = "" if each is None else f"; about {left / each:.0f} more iterations of {duration(each)}"
             return f"{duration(gone)} of {duration(3600 * self._hours)} gone, {duration(left)} left{worth}"
         assert self._iterations is not None
-        left = self._iterations - done
-        worth = "" if each is None else f", about {duration(left * each - (time.monotonic() - self._lately))} left"
+        still = (self._iterations - done) * (each or 0.0) - (now - self._lately)
+        worth = f", about {duration(still)} left" if done < self._iterations and still > 0 else ""
         return f"{done} of {self._iterations} iterations in {duration(gone)}{worth}"
 
     def share(self) -> float:
@@ -118,7 +119,7 @@ class LoopStory:
 
     def _strength(self) -> str:
         promoted = [match for match in self._stages("arena") if match["promoted"]]
-        told = f"promoted {len(promoted)} times in {len(self._stages('arena'))}" if self._stages("arena") else ""
+        told = f"promoted in {len(promoted)} of {len(self._stages('arena'))} matches" if self._stages("arena") else ""
         if promoted:
             told += f", last at step {figure(promoted[-1]['step'])}"
         return "; ".join(part for part in (told, self._ladder()) if part)

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Iterator, NoReturn, Optional, Sequence, TextIO
+from typing import Any, Iterator, NoReturn, Optional, Sequence, TextIO
 
 from pawnzero import __version__
 from pawnzero.cli.manual import read_texts
@@ -50,7 +50,14 @@ _FIRST_STEPS = """first steps:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Says what is wrong in one line, under the name of the command that it is wrong for."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # A parser of commands takes what a command does not know back, and would complain under its own name.
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")

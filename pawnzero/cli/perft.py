@@ -21,8 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from pawnzero.games import get_game
-    from pawnzero.games.chess.perft import perft
+    from pawnzero.games.chess.perft import check_depth, perft
 
+    check_depth(args.depth)
     game = get_game("chess")
     fen = " ".join(args.position)
     state = game.initial() if fen == "startpos" else game.parse(fen)

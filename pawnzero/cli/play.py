@@ -23,7 +23,9 @@ _COLORS = {"white": 0, "first": 0, "black": 1, "second": 1, "random": None}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "player", metavar="PLAYER", help="an agent's directory, a checkpoint file, random or uci:COMMAND;OPTION=VALUE;…"
+        "player",
+        metavar="PLAYER",
+        help="an agent's directory, a checkpoint file, lc0's weights (.pb.gz), random or uci:COMMAND;OPTION=VALUE;…",
     )
     parser.add_argument("--game", metavar="NAME", help="which game (default: the one the player's net plays, else chess)")
     parser.add_argument(
@@ -49,8 +51,9 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.play.screen import screen_for
     from pawnzero.play.table import Table
     from pawnzero.play.thinker import Thinker
-    from pawnzero.players import NetPlayer, best_or_latest, game_of, parse_player
+    from pawnzero.players import NetPlayer, best_or_latest, check_player, game_of, parse_player
 
+    check_player(best_or_latest(args.player)[0])
     game = get_game(args.game or game_of(args.player) or "chess")
     start = game.parse(args.position)
     side = _COLORS[args.color]

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("net", metavar="CHECKPOINT_OR_AGENT", help="a checkpoint file or an agent's directory")
+    parser.add_argument(
+        "net", metavar="CHECKPOINT_OR_AGENT", help="a checkpoint file, an agent's directory or lc0's weights (.pb.gz)"
+    )
     add_settings(parser)
     add_device(parser)
 
@@ -58,7 +60,9 @@ def _name(net: str) -> str:
 
     path = Path(net)
     if not path.exists():
-        raise UsageError(f"net {net!r}: no such file or directory; expected a checkpoint file or an agent's directory")
+        raise UsageError(
+            f"net {net!r}: no such file or directory; expected a checkpoint file, an agent's directory or lc0's weights"
+        )
     if path.is_dir():
         agent = Agent.open(path)
         if agent.game != "chess":

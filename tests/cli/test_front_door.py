@@ -85,6 +85,28 @@ def test_bad_usage_is_one_line_and_exit_2(cli: Any, argv: list) -> None:
     assert not Path("x").exists()
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["perft", "startpos", "99"],
+        ["arena", "random", "x"],
+        ["arena", "uci:no-such-engine", "random"],
+        ["play", "x"],
+        ["play", "random", "--position", "x"],
+    ],
+)
+def test_bad_usage_compiles_nothing(tmp_path: Path, argv: list) -> None:
+    environment = {**os.environ, "PAWNZERO_CACHE": str(tmp_path)}
+    command = [sys.executable, "-m", "pawnzero", *argv]
+    refused = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+    assert refused.returncode == 2
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()], "kernels"
+
+
+def test_what_a_command_does_not_know_is_refused_under_its_name(cli: Any) -> None:
+    assert cli("train", "x", "--game", "chess").error().endswith("--game chess (see pawnzero train --help)")
+
+
 def test_perft_json_is_one_object(cli: Any) -> None:
     found = cli("perft", "startpos", "3", "--json").json()
     assert found["nodes"] == 8902

@@ -78,6 +78,11 @@ def test_a_budget_of_iterations(clock: Clock) -> None:
     clock(20)
     assert story.budget() == "1 of 4 iterations in 1 min 20 s, about 2 min 40 s left"
     assert story.share() == 0.25
+    clock(170)
+    assert story.budget() == "1 of 4 iterations in 4 min 10 s", "longer than it was expected to take"
+    for number in (8, 9, 10):
+        story.iteration_done(found(number))
+    assert story.budget() == "4 of 4 iterations in 4 min 10 s"
 
 
 def test_nothing_is_told_of_what_was_not_done_yet() -> None:
@@ -92,7 +97,7 @@ def test_how_the_run_stands() -> None:
     assert told["self-play"] == "50 games, 7,500 positions so far; last 40% drawn, 20,000 simulations/s"
     assert "policy 3.300 → 2.800 → 2.700 → 2.650" in told["losses"]
     assert told["arena"] == "12 won, 5 drawn, 3 lost: score 0.725, Elo +168 (+40 to ?); not promoted"
-    assert told["strength"] == "promoted 1 times in 5, last at step 200"
+    assert told["strength"] == "promoted in 1 of 5 matches, last at step 200"
     assert "alarm" not in told
     story.iteration_done(found(5, alarm="nearly all games are drawn", promoted=True))
     told = rows(story)

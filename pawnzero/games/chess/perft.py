@@ -42,9 +42,14 @@ def _children(state: np.ndarray, depth: int) -> Iterator[Tuple[int, int]]:
         yield int(action), int(_count_leaves(stack, legal, depth - 1)) if depth > 1 else 1
 
 
-def _arguments(position: Union[str, np.ndarray], depth: int) -> np.ndarray:
+def check_depth(depth: int) -> None:
+    """Raises UsageError for a depth that no count would ever finish. Nothing is compiled for it."""
     if not 0 <= depth <= _MAX_DEPTH:
         raise UsageError(f"perft depth {depth}: expected 0 to {_MAX_DEPTH}")
+
+
+def _arguments(position: Union[str, np.ndarray], depth: int) -> np.ndarray:
+    check_depth(depth)
     return parse_position(position) if isinstance(position, str) else position
 
 
