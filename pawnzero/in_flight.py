@@ -68,11 +68,11 @@ def _dealt(count: int, hands: int) -> List[int]:
 
 
 def _fitting(game: Game, simulations: int, enough: int) -> int:
-    """`enough` games, or as many as fit into an eighth of this machine's memory."""
+    """`enough` games, or as many as fit into an eighth of this machine's memory, with as much again for the net's answers."""
     memory = _memory()
     if memory is None:
         return enough
-    return max(1, min(enough, memory // _MEMORY_SHARE // bytes_a_tree(game, simulations)))
+    return max(1, min(enough, memory // _MEMORY_SHARE // (2 * bytes_a_tree(game, simulations))))
 
 
 def _memory() -> Optional[int]:

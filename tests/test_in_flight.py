@@ -16,6 +16,7 @@ CARD = Appetite(batch=1024, questions=2)
 
 def test_batches_are_full_where_there_are_games_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight, "_cores", lambda: 16)
+    monkeypatch.setattr(in_flight, "_memory", lambda: None)
     assert crew(CHESS, 64, Appetite()).seats == [[256]] * 16
     assert crew(CHESS, 64, CARD).seats == [[1024, 1024]] * 16
     assert crew(CHESS, 64, CARD).tables == 32
@@ -34,6 +35,7 @@ def test_every_game_has_a_seat_and_every_table_a_game(appetite: Appetite) -> Non
 
 def test_few_games_are_not_spread_thin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight, "_cores", lambda: 16)
+    monkeypatch.setattr(in_flight, "_memory", lambda: None)
     assert crew(CHESS, 64, Appetite(), games=10).seats == [[10]]
     assert crew(CHESS, 64, Appetite(), games=200).seats == [[66], [67], [67]]
     assert crew(CHESS, 64, CARD, games=400).seats == [[400]]
@@ -41,8 +43,8 @@ def test_few_games_are_not_spread_thin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert crew(CHESS, 64, CARD, games=4096).seats == [[256]] * 16
 
 
-def test_trees_fit_into_a_share_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_flight, "_memory", lambda: 8 * 100 * bytes_a_tree(CHESS, 800) + 7)
+def test_trees_and_answers_fit_into_a_share_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_flight, "_memory", lambda: 8 * 200 * bytes_a_tree(CHESS, 800) + 7)
     assert crew(CHESS, 800, Appetite(), threads=2).games == 100
     assert crew(CHESS, 800, Appetite(), in_flight=300, threads=2).games == 300  # as asked
     monkeypatch.setattr(in_flight, "_memory", lambda: 1)
