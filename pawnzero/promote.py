@@ -198,7 +198,7 @@ def _record(agent: Agent, report: Mapping[str, Any], *, again: bool = False) -> 
     table = agent.experiments / "arena.csv"
     if not again:
         write_json(agent.experiments / "last_arena.json", report)
-    if not (again and table.exists() and f"{report['time']},{report['iteration']}," in table.read_text()):
+    if not (again and table.exists() and f"{report['time']},{report['iteration']},".encode() in table.read_bytes()):
         append_row(table, {**report, **_more_cells(report)})
     if report["promoted"]:
         best = {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")}
@@ -227,7 +227,7 @@ def append_row(path: Path, values: Mapping[str, Any]) -> None:
             whole = before[: before.rfind(b"\n") + 1]
             if len(whole) < len(before):
                 handle.truncate(len(whole))
-            header = next(csv.reader([whole.decode().splitlines()[0]])) if whole else list(COLUMNS)
+            header = next(csv.reader([whole.decode("utf-8-sig", "replace").splitlines()[0]])) if whole else list(COLUMNS)
             text = io.StringIO()
             writer = csv.DictWriter(text, header, restval="", extrasaction="ignore", lineterminator="\n")
             if not whole:

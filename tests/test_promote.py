@@ -179,6 +179,14 @@ def test_a_torn_header_is_written_again_and_another_header_kept(tmp_path):
     assert path.read_text() == "score,step\n0.25,1\n0.5,2\n"
 
 
+def test_a_table_that_a_spreadsheet_has_saved_is_added_to(tmp_path):
+    path = tmp_path / "arena.csv"
+    before = b"\xef\xbb\xbfstep,opponent\r\n1,caf\xe9\r\n"
+    path.write_bytes(before)
+    append_row(path, {"step": 2, "opponent": "é"})
+    assert path.read_bytes() == before + "2,é\n".encode()
+
+
 def test_agents_and_checkpoints_are_players(agent):
     game = get_game("tic_tac_toe")
     with pytest.raises(PawnzeroError, match=r"no best net yet; `pawnzero promote .*` makes one, or name .*latest\.pt"):
