@@ -8,12 +8,14 @@ loop on ready random tensors.
 
 from __future__ import annotations
 
+import collections
 import itertools
 import os
 import platform
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
 
@@ -118,18 +120,18 @@ def selfplay_speed(
         workload=workload,
         stop=stop,
     )
-    player = threading.Thread(target=lambda: [None for _ in played], daemon=True)
-    player.start()
-    try:
-        while player.is_alive() and workload.rounds < _WARM_ROUNDS:
-            time.sleep(0.01)
-        time.sleep(seconds / 4)
-        before = _snapshot(workload)
-        time.sleep(seconds)
-        after = _snapshot(workload)
-    finally:
-        stop.set()
-        player.join()
+    with ThreadPoolExecutor(1) as pool:
+        player = pool.submit(collections.deque, played, 0)
+        try:
+            while not player.done() and workload.rounds < _WARM_ROUNDS:
+                time.sleep(0.01)
+            wait([player], seconds / 4)
+            before = _snapshot(workload)
+            wait([player], seconds)
+            after = _snapshot(workload)
+        finally:
+            stop.set()
+        player.result()  # raises here what was raised there
     passed = after[0] - before[0]
     spent = {phase: after[3][phase] - before[3][phase] for phase in after[3]}
     total = sum(spent.values()) or 1.0

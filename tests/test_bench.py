@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, List
 
+import numpy as np
 import pytest
 
 from pawnzero import bench
 from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.search import UniformEvaluator
 from pawnzero.selfplay import Workload, play_games
@@ -39,3 +41,12 @@ def test_rounds_are_those_of_the_table_furthest_behind() -> None:
         if threads == 1:  # of several threads a fast one may take a slow one's games
             assert seen[-1] == (6.0, 54)
     assert Workload().rounds == 0.0
+
+
+def test_what_breaks_selfplay_is_not_reported_as_a_speed() -> None:
+    class Broken(UniformEvaluator):
+        def evaluate(self, *question: np.ndarray) -> None:
+            raise PawnzeroError("out of memory")
+
+    with pytest.raises(PawnzeroError, match="out of memory"):
+        bench.selfplay_speed(Broken(), SearchConfig(), games=2, threads=1, simulations=2, seconds=0.1)
