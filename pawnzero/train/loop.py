@@ -198,7 +198,10 @@ class _Run:
             log.write()
             self._look_for_alarms(log)
         if self._team.leads:
-            self._checkpoint = self._state.save(checkpoints, self._config.keep_checkpoints)
+            self._checkpoint = patiently(
+                lambda: self._state.save(checkpoints, self._config.keep_checkpoints),
+                "writing a checkpoint; the same command goes on from the last one",
+            )
         self._clock = time.perf_counter()
 
     def _read(self, positions: Positions) -> Record:

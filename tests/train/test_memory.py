@@ -181,6 +181,19 @@ def test_in_measuring_held_out_games(tmp_path: Path, buffer: ReplayBuffer) -> No
     assert_same_state(tmp_path / "plain", tmp_path / "b")
 
 
+def test_in_writing_a_checkpoint(tmp_path: Path, buffer: ReplayBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(buffer, tmp_path / "plain", until_step=2)
+    real = torch.save
+    monkeypatch.setattr(torch, "save", failing(real, 2, error=MemoryError()))  # the numbered one is written, latest.pt is not
+    run(buffer, tmp_path / "tight", until_step=2)
+    assert_same_state(tmp_path / "plain", tmp_path / "tight")
+    monkeypatch.setattr(torch, "save", failing(real, 3, 4, error=MemoryError()))
+    with pytest.raises(PawnzeroError, match="out of memory for writing a checkpoint; the same command goes on"):
+        run(buffer, tmp_path / "short", until_step=3, save_every=2)
+    assert load_checkpoint(tmp_path / "short" / "latest.pt").step == 2
+    assert not list((tmp_path / "short").glob(".*"))
+
+
 def test_a_net_too_large_for_one_sample_and_other_errors_are_raised(tmp_path: Path, buffer: ReplayBuffer) -> None:
     for error, message in (("out of memory", "micro-batch of 1"), ("shapes differ", "shapes differ")):
         net = make_net()
