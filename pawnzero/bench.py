@@ -3,13 +3,15 @@
 Every figure is measured over at least `SECONDS` after a warm-up, with the default 64×6 chess net and 64 simulations where a net
 or a search is meant. `selfplay_efficiency` is positions really sent to the net a second in self-play
 ÷ what the bare net does at its best batch; `train_efficiency` is samples a second of real training ÷ those of a bare
-loop on ready random tensors.
+loop on ready random tensors. Training is measured over whole intervals between checkpoints, so that writing one and measuring
+held-out games weigh what they weigh in a long run.
 """
 
 from __future__ import annotations
 
 import collections
 import itertools
+import math
 import os
 import platform
 import tempfile
@@ -34,6 +36,7 @@ from pawnzero.replay import ReplayBuffer
 from pawnzero.search import Evaluator, UniformEvaluator
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.train import train
+from pawnzero.train.loop import SAVE_EVERY
 from pawnzero.train.losses import Targets, losses
 
 SECONDS = 4.0
@@ -185,14 +188,18 @@ def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[floa
         )
         for record in games:
             buffer.append(record)
-        checkpoints = Path(folder) / "checkpoints"
         bare = bare_training_speed(config, device)
-        report = train(buffer, config, checkpoints=checkpoints, until_step=5, device=device)
-        steps = max(20, int(SECONDS * bare / config.batch_size))
-        report = train(buffer, config, checkpoints=checkpoints, until_step=5 + steps, device=device)
+        train(buffer, config, checkpoints=Path(folder) / "warm-up", until_step=5, device=device)
+        steps = training_steps(bare / config.batch_size)
+        report = train(buffer, config, checkpoints=Path(folder) / "checkpoints", until_step=steps, device=device)
         buffer.close()
     assert report.samples_per_second is not None, "steps were made"
     return report.samples_per_second, max(bare, bare_training_speed(config, device))
+
+
+def training_steps(steps_per_second: float) -> int:
+    """Steps that take at least `SECONDS` at no more than this speed, in whole intervals between checkpoints."""
+    return SAVE_EVERY * max(1, math.ceil(SECONDS * steps_per_second / SAVE_EVERY))
 
 
 def bare_training_speed(config: Config, device: str, seconds: float = SECONDS) -> float:

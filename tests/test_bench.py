@@ -13,6 +13,7 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.search import UniformEvaluator
 from pawnzero.selfplay import Workload, play_games
+from pawnzero.train.loop import SAVE_EVERY
 
 
 def test_every_game_has_moved_before_selfplay_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +51,11 @@ def test_what_breaks_selfplay_is_not_reported_as_a_speed() -> None:
 
     with pytest.raises(PawnzeroError, match="out of memory"):
         bench.selfplay_speed(Broken(), SearchConfig(), games=2, threads=1, simulations=2, seconds=0.1)
+
+
+def test_training_is_measured_over_whole_save_intervals() -> None:
+    for speed in (0.5, 24.0, 25.0, 26.0, 1000.0):
+        steps = bench.training_steps(speed)
+        assert steps % SAVE_EVERY == 0
+        assert steps >= speed * bench.SECONDS
+    assert bench.training_steps(0.5) == SAVE_EVERY
