@@ -38,6 +38,7 @@ class RunScreen(ShownProgress):
 
     def _drawn(self) -> Any:
         from rich import box
+        from rich.console import Group
         from rich.panel import Panel
         from rich.table import Table
         from rich.text import Text
@@ -50,13 +51,15 @@ class RunScreen(ShownProgress):
         grid.add_row("budget", _with_bar(self._story.share(), self._story.budget()))
         for name, text in self._story.rows():
             grid.add_row(name, Text(text, style="bold red" if name == "alarm" else ""))
-        return Panel(
+        frame = Panel(
             grid,
             title=Text(self._title),
             title_align="left",
             box=box.ROUNDED,
             subtitle="Ctrl-C stops; the same command goes on",
         )
+        # The terminal writes ^C where the cursor is. Behind a frame of full width that would begin a line unknown to `Live`.
+        return Group(frame, "")
 
     def _stage_rows(self) -> Any:
         from rich.text import Text

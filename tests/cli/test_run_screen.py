@@ -151,6 +151,7 @@ def test_the_screen_shows_stage_budget_and_standing(clock: Clock, monkeypatch: p
         "[bold] is no markup here",
     ):
         assert words in drawn, words
+    assert re.findall("╯(.?)", drawn, re.DOTALL) == ["\n"] * drawn.count("╯"), "a terminal's ^C would break the line"
     assert screen.getvalue().count("\x1b[?25l") == screen.getvalue().count("\x1b[?25h")  # the cursor is back
 
 
