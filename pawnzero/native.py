@@ -88,26 +88,36 @@ def kernel(function: F) -> F:
     Kernels are bare loops over arrays. They never raise: the Python function around them validates and allocates.
     With ``NUMBA_DISABLE_JIT=1`` the function comes back as it is. Where no cache can be written it is compiled each time.
     """
-    return _compiled(function)
+    return _compiled(function, _Kernel)
 
 
 def inner_kernel(function: F) -> F:
     """A `kernel` that only kernels call. It has no way in from Python, which takes longer to compile than all else in it where
     the arguments are a tree's many arrays. Calling it from Python raises TypeError."""
-    compiled: Any = _compiled(function, no_cpython_wrapper=True)
-    if isinstance(compiled, CPUDispatcher):  # not where compiling is switched off
-        compiled.__class__ = _Inner
-    return compiled
+    return _compiled(function, _Inner, no_cpython_wrapper=True)
 
 
-class _Inner(CPUDispatcher):  # type: ignore[misc] # numba is not typed
+class _Kernel(CPUDispatcher):  # type: ignore[misc] # numba is not typed
+    """What numba made of a kernel. Kernels that call it with integers of other kinds share what was compiled for int64."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Whom a kernel calls that has arguments of these types, and the types to convert them to first."""
+        return super().get_call_template(tuple(map(_widened, args)), {name: _widened(kind) for name, kind in kws.items()})
+
+
+def _widened(kind: Any) -> Any:
+    kind = numba.types.unliteral(kind)
+    return numba.types.int64 if isinstance(kind, numba.types.Integer) and kind.signed else kind
+
+
+class _Inner(_Kernel):
     """What numba made of an inner kernel. Without this, a call from Python would end the process."""
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         raise TypeError(f"{self.py_func.__qualname__} is called by kernels only")
 
 
-def _compiled(function: F, **options: bool) -> F:
+def _compiled(function: F, kind: type, **options: bool) -> F:
     folder = cache_folder(Path(function.__code__.co_filename))
     settings: Any = numba.config
     before = settings.CACHE_DIR
@@ -115,7 +125,9 @@ def _compiled(function: F, **options: bool) -> F:
     try:
         # Nothing calls kernels from C, so that the way in for C, which njit would make, is left out.
         jit = numba.njit(nogil=True, cache=folder is not None, error_model="numpy", no_cfunc_wrapper=True, **options)
-        compiled: F = jit(function)
+        compiled: Any = jit(function)
+        if isinstance(compiled, CPUDispatcher):  # not where compiling is switched off
+            compiled.__class__ = kind
         return compiled
     finally:
         settings.CACHE_DIR = before

@@ -9,6 +9,7 @@ import types
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 
 from pawnzero import native
@@ -101,6 +102,21 @@ def test_old_folders_go_and_other_packages_stay(tmp_path: Path, monkeypatch: pyt
     setting = numba.config.CACHE_DIR
     native.kernel(lambda x: x + 1)
     assert setting == numba.config.CACHE_DIR
+
+
+def test_callers_with_other_integers_share_what_was_compiled() -> None:
+    @native.inner_kernel
+    def second(values, i):  # type: ignore[no-untyped-def]
+        return values[i] * 2
+
+    @native.kernel
+    def both(values, places):  # type: ignore[no-untyped-def]
+        return second(values, 0) + second(values, places[0]) + second(values, i=np.int64(places[0]))
+
+    assert both(np.array([1.5, 2.5]), np.array([1], np.int32)) == 3.0 + 5.0 + 5.0
+    if isinstance(second, types.FunctionType):
+        pytest.skip("compiling is switched off: NUMBA_DISABLE_JIT")
+    assert [str(one) for _, one in second.signatures] == ["int64"]
 
 
 def test_an_inner_kernel_is_for_kernels_alone() -> None:

@@ -118,16 +118,19 @@ def excite_and_add(
     shift = np.empty(channels, np.float32)
     line = np.empty(channels, np.float32)  # a buffer between reading and writing lets the compiler use wide registers
     for b in range(size):
-        total[:] = nothing
+        for c in range(channels):
+            total[c] = nothing
         for s in range(squares):
             for c in range(channels):
                 total[c] += widen(x[b, s, c])
-        middle[:] = squeeze_bias
+        for h in range(hidden):
+            middle[h] = squeeze_bias[h]
         for c in range(channels):
             mean = total[c] * share
             for h in range(hidden):
                 middle[h] += mean * squeeze[c, h]
-        gates[:] = excite_bias
+        for c in range(2 * channels):
+            gates[c] = excite_bias[c]
         for h in range(hidden):
             value = middle[h]
             if value > nothing:

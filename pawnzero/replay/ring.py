@@ -21,7 +21,7 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import replacing
 from pawnzero.games import get_game
 from pawnzero.games.base import Game
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 from pawnzero.replay.rows import GAME_WORD, LAST, SEQUENCE_WORD, flags_of, intact, ply_of, row_type, seal_rows
 
 HEADER_BYTES = 4096
@@ -37,7 +37,7 @@ _PROBE = 512
 _COPY_BYTES = 1 << 24
 
 
-@kernel
+@inner_kernel
 def _sequence_at(words: np.ndarray, base: int, slot: int) -> int:
     """Sequence number of an intact row that belongs in `slot` [of words [C, W] uint64], else 0."""
     if not intact(words[slot]):
@@ -48,7 +48,7 @@ def _sequence_at(words: np.ndarray, base: int, slot: int) -> int:
     return sequence
 
 
-@kernel
+@inner_kernel
 def _in_newest_lap(words: np.ndarray, base: int, slot: int, expected: int) -> bool:
     """Whether slot `slot`, or the first undamaged one after it, holds the row that the lap from slot 0 would put there."""
     for ahead in range(min(_PROBE, len(words) - slot)):
@@ -58,7 +58,7 @@ def _in_newest_lap(words: np.ndarray, base: int, slot: int, expected: int) -> bo
     return False
 
 
-@kernel
+@inner_kernel
 def _oldest_after_damage(words: np.ndarray, base: int, end: int) -> int:
     """The oldest row that a write which went on past row `end`, and of which only damage is left, has not overwritten."""
     for _ in range(min(_PROBE, len(words))):
@@ -70,7 +70,7 @@ def _oldest_after_damage(words: np.ndarray, base: int, end: int) -> int:
     return max(base, end + 1 - len(words))
 
 
-@kernel
+@inner_kernel
 def _whole_game_ends_at(words: np.ndarray, base: int, oldest: int, newest: int) -> bool:
     """Whether row `newest` is the last of a game whose rows, as far as they are not older than `oldest`, are all there."""
     capacity = len(words)

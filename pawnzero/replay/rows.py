@@ -22,7 +22,7 @@ import numpy as np
 
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 from pawnzero.records import GameRecord
 
 POLICY_ROOM = 96
@@ -82,7 +82,7 @@ def as_words(rows: np.ndarray) -> np.ndarray:
     return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
 
 
-@kernel
+@inner_kernel
 def checksum(words: np.ndarray) -> np.uint64:
     """Checksum of a row [W] uint64 over everything but itself: each step is a bijection, so no single word can differ unseen
     before the last folding to 32 bits."""
@@ -102,12 +102,12 @@ def intact(words: np.ndarray) -> bool:
     return words[SEQUENCE_WORD] != np.uint64(0) and (words[CHECK_WORD] >> _HALF) == checksum(words)
 
 
-@kernel
+@inner_kernel
 def flags_of(words: np.ndarray) -> int:
     return int(np.int64((words[PLY_WORD] >> _HALF) & _FLAGS_MASK))
 
 
-@kernel
+@inner_kernel
 def ply_of(words: np.ndarray) -> int:
     return int(np.int64(words[PLY_WORD] & _LOW_HALF))
 
@@ -126,10 +126,11 @@ def seal_rows(rows: np.ndarray, first_sequence: int) -> None:
         seal(as_words(rows))
 
 
-@kernel
+@inner_kernel
 def _keep_largest(policy: np.ndarray, keep: int, kept: np.ndarray) -> None:
     """Mark in `kept` the `keep` largest entries of `policy`; of equal ones the first."""
-    kept[:] = False
+    for i in range(len(kept)):
+        kept[i] = False
     for _ in range(keep):
         best = -1
         for i in range(len(policy)):
@@ -146,7 +147,10 @@ def pack_policies(policy: np.ndarray, start: np.ndarray, count: np.ndarray, out:
     Returns the first ply whose policy has another length than `count` or is no distribution, or -1.
     """
     room = out.shape[1]
-    kept = np.zeros(np.max(count), np.bool_)
+    most = 0
+    for t in range(len(count)):
+        most = max(most, count[t])
+    kept = np.zeros(most, np.bool_)
     for t in range(len(count)):
         length = start[t + 1] - start[t]
         if length == 0:
@@ -194,7 +198,8 @@ def unpack_policies(packed: np.ndarray, sparse: np.ndarray, count: np.ndarray, o
     """
     room = packed.shape[1]
     for b in range(len(count)):
-        out[b] = 0.0
+        for i in range(out.shape[1]):
+            out[b, i] = 0.0
         total = np.int64(0)
         first = room // 2 if sparse[b] else 0
         stop = room if sparse[b] else count[b]

@@ -14,7 +14,7 @@ import numpy as np
 
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.symmetry import turn
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 from pawnzero.replay.ring import Ring
 from pawnzero.replay.rows import (
     CONTEXT,
@@ -98,7 +98,7 @@ class Batch:
         return len(self.bits)
 
 
-@kernel
+@inner_kernel
 def mix(word: np.uint64) -> np.uint64:
     """A hash of a 64-bit word: the output function of SplitMix64 (Steele, Lea and Flood, 2014)."""
     word = word + _GOLDEN
@@ -107,7 +107,7 @@ def mix(word: np.uint64) -> np.uint64:
     return word ^ (word >> np.uint64(31))
 
 
-@kernel
+@inner_kernel
 def _wanted(row: np.ndarray, held_out: int) -> bool:
     """Whether an intact row [W] may be sampled."""
     if flags_of(row) & CONTEXT:
@@ -115,16 +115,23 @@ def _wanted(row: np.ndarray, held_out: int) -> bool:
     return held_out == ANY_GAME or (mix(row[GAME_WORD]) % _GAMES == np.uint64(0)) == (held_out == 1)
 
 
-@kernel
+@inner_kernel
+def _copy(row: np.ndarray, out: np.ndarray) -> None:
+    """A row [W] → out [W]. A loop, as slices that are assigned to bring along all that an error about their shapes needs."""
+    for i in range(len(out)):
+        out[i] = row[i]
+
+
+@inner_kernel
 def _fetch(words: np.ndarray, base: int, sequence: int, out: np.ndarray) -> int:
     """Copy the row of that number to `out` [W] and judge the copy: 1 it is that row, 0 another's number, -1 damaged."""
-    out[:] = words[(sequence - base) % len(words)]
+    _copy(words[(sequence - base) % len(words)], out)
     if not intact(out):
         return -1
     return 1 if out[SEQUENCE_WORD] == np.uint64(sequence) else 0
 
 
-@kernel
+@inner_kernel
 def _draw(words: np.ndarray, base: int, window: np.ndarray, held_out: int, key: np.uint64, out: np.ndarray) -> Tuple[bool, int]:
     """Copy a random row that may be sampled to `out` [W].
 
@@ -146,7 +153,7 @@ def _draw(words: np.ndarray, base: int, window: np.ndarray, held_out: int, key: 
     return False, damaged
 
 
-@kernel
+@inner_kernel
 def _gather_history(
     words: np.ndarray, base: int, row: np.ndarray, spare: np.ndarray, history: np.ndarray, repeated: np.ndarray
 ) -> int:
@@ -156,7 +163,7 @@ def _gather_history(
     ply = ply_of(row)
     for back in range(min(len(history), sequence - base + 1)):
         if back == 0:
-            spare[:] = row
+            _copy(row, spare)
         elif _fetch(words, base, sequence - back, spare) <= 0:
             break
         if spare[GAME_WORD] != row[GAME_WORD] or ply_of(spare) != ply - back:
@@ -212,7 +219,7 @@ def gather_next(words: np.ndarray, base: int, last: int, rows: np.ndarray, follo
             and ply_of(following[b]) == ply_of(rows[b]) + 1
         )
         if not follows:
-            following[b] = rows[b]
+            _copy(rows[b], following[b])
 
 
 @kernel

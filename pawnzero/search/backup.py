@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pawnzero.native import inner_kernel, kernel
+from pawnzero.native import inner_kernel
 from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNPROVEN
 
 
-@kernel
+@inner_kernel
 def proven_value(proof):
     """Value for its player to move of a node of which `proof` is known (not UNPROVEN)."""
     if proof == PROVEN_WIN:
@@ -48,7 +48,7 @@ def back_up(t, g, node, value, draw, pending):
         t.node_pending[g, node] -= pending
 
 
-@kernel
+@inner_kernel
 def proof_of(value):
     """What a game's own ending with this value for the player to move proves.
 

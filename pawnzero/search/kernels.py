@@ -103,7 +103,8 @@ def select(t, leaves, p, leaf_tree, leaf_parent, leaf_edge, parent_state, leaf_a
             leaf_parent[found] = node
             leaf_edge[found] = edge
             leaf_action[found] = t.action[g, edge]
-            parent_state[found] = t.state[g, node]
+            for i in range(parent_state.shape[1]):
+                parent_state[found, i] = t.state[g, node, i]
             found += 1
             taken += 1
             node = 0
@@ -160,7 +161,8 @@ def attach(t, p, found, leaf_tree, leaf_parent, leaf_edge, positions, ending_val
         t.nodes[g] += 1
         t.child[g, edge] = node
         t.visited_prior[g, parent] += t.prior[g, edge]
-        t.state[g, node] = state[w]
+        for i in range(state.shape[1]):
+            t.state[g, node, i] = state[w, i]
         t.key[g, node] = key[w]
         t.reversible[g, node] = reversible[w]
         t.parent[g, node] = parent
@@ -200,21 +202,23 @@ def gather(t, need, need_tree, need_node, need_leaf, leaf_legal, leaf_count, his
 
     Fills history [B, H, S] uint64, repeated [B, H] uint8, length [B] int16, legal [B, M] int16, count [B] int16.
     """
-    most = history.shape[1]
+    most, words = history.shape[1], history.shape[2]
     for b in range(need):
         g = need_tree[b]
         node = need_node[b]
         n = 0
         while node != NO_NODE and n < most:
-            history[b, n] = t.state[g, node]
+            for i in range(words):
+                history[b, n, i] = t.state[g, node, i]
             repeated[b, n] = t.repeated[g, node]
             node = t.parent[g, node]
             n += 1
-        i = 0
-        while i < t.past_length[g] and n < most:
-            history[b, n] = t.past_state[g, i]
-            repeated[b, n] = t.past_repeated[g, i]
-            i += 1
+        past = 0
+        while past < t.past_length[g] and n < most:
+            for i in range(words):
+                history[b, n, i] = t.past_state[g, past, i]
+            repeated[b, n] = t.past_repeated[g, past]
+            past += 1
             n += 1
         length[b] = n
         w = need_leaf[b]

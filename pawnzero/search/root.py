@@ -78,7 +78,8 @@ def _shares(t, g, out):
     for edge in range(len(out)):
         total += _counted(t, g, edge)
     if total == 0:
-        out[:] = 0.0
+        for edge in range(len(out)):
+            out[edge] = 0.0
         out[most_visited(t, g)] = 1.0
         return
     for edge in range(len(out)):
@@ -157,7 +158,6 @@ def choose(t, p, trees, temperature, actions):
         actions[i] = t.action[g, chosen]
 
 
-@kernel
 def _place(t, g, budget, exploration):
     """Make node 0 a fresh, unevaluated root; its state, key and the past are set by the caller."""
     t.parent[g, 0] = NO_NODE
@@ -174,6 +174,9 @@ def _place(t, g, budget, exploration):
     t.proven[g, 0] = UNPROVEN
 
 
+_place_in_kernel = inner_kernel(_place)
+
+
 @kernel
 def move_on(t, trees, positions, plies_left, budget, exploration, endings):
     """Make the position after the move played the root of each tree.
@@ -183,15 +186,18 @@ def move_on(t, trees, positions, plies_left, budget, exploration, endings):
     float32: of that search. Fills endings [n] uint8. A position that stands for the third time in the game is a draw.
     """
     state, legal, count, ending, key, reversible = positions
+    words = state.shape[1]
     for i in range(len(trees)):
         g = trees[i]
         room = t.past_state.shape[1]
         if room > 0:
             kept = min(t.past_length[g], room - 1)
             for j in range(kept, 0, -1):
-                t.past_state[g, j] = t.past_state[g, j - 1]
+                for word in range(words):
+                    t.past_state[g, j, word] = t.past_state[g, j - 1, word]
                 t.past_repeated[g, j] = t.past_repeated[g, j - 1]
-            t.past_state[g, 0] = t.state[g, 0]
+            for word in range(words):
+                t.past_state[g, 0, word] = t.state[g, 0, word]
             t.past_repeated[g, 0] = t.repeated[g, 0]
             t.past_length[g] = kept + 1
         if reversible[i] == 0:
@@ -203,7 +209,8 @@ def move_on(t, trees, positions, plies_left, budget, exploration, endings):
         for j in range(t.past_keys[g]):
             if t.past_key[g, j] == key[i]:
                 earlier += 1
-        t.state[g, 0] = state[i]
+        for word in range(words):
+            t.state[g, 0, word] = state[i, word]
         t.key[g, 0] = key[i]
         t.reversible[g, 0] = reversible[i]
         t.repeated[g, 0] = 1 if earlier > 0 else 0
@@ -217,7 +224,7 @@ def move_on(t, trees, positions, plies_left, budget, exploration, endings):
             why = MAX_PLIES
         t.ending[g, 0] = why
         endings[i] = why
-        _place(t, g, budget[i] if why == ONGOING else 0, exploration[i])
+        _place_in_kernel(t, g, budget[i] if why == ONGOING else 0, exploration[i])
 
 
 def set_root(t, g, position, history, repeated, past_keys, budget, exploration):

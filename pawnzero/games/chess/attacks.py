@@ -12,7 +12,7 @@ from typing import Iterable, Tuple
 import numpy as np
 
 from pawnzero.bits import byteswap, lowest
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel
 
 ZERO = np.uint64(0)
 ONE = np.uint64(1)
@@ -89,7 +89,7 @@ _ANTIDIAGONAL = _lines(1, -1)
 _RANK = _rank_attacks()
 
 
-@kernel
+@inner_kernel
 def _slide(square: np.int64, occupied: np.uint64, line: np.uint64) -> np.uint64:
     """Attacks along a line that has at most one square on each rank (hyperbola quintessence, Aleks Peshkov and others)."""
     blockers = occupied & line
@@ -98,13 +98,13 @@ def _slide(square: np.int64, occupied: np.uint64, line: np.uint64) -> np.uint64:
     return (upward ^ downward) & line
 
 
-@kernel
+@inner_kernel
 def bishop_attacks(square: np.int64, occupied: np.uint64) -> np.uint64:
     """Squares a bishop on `square` attacks: int64, uint64 → uint64."""
     return _slide(square, occupied, _DIAGONAL[square]) | _slide(square, occupied, _ANTIDIAGONAL[square])
 
 
-@kernel
+@inner_kernel
 def rook_attacks(square: np.int64, occupied: np.uint64) -> np.uint64:
     """Squares a rook on `square` attacks: int64, uint64 → uint64."""
     first = np.uint64(square) & RANK_MASK
@@ -112,7 +112,7 @@ def rook_attacks(square: np.int64, occupied: np.uint64) -> np.uint64:
     return _slide(square, occupied, _FILE[square]) | (np.uint64(_RANK[square & 7, inner]) << first)
 
 
-@kernel
+@inner_kernel
 def knights_attack(knights: np.uint64) -> np.uint64:
     """Squares that any of `knights` attacks."""
     near = ((knights >> ONE) & ~FILE_H) | ((knights << ONE) & ~FILE_A)
@@ -120,13 +120,13 @@ def knights_attack(knights: np.uint64) -> np.uint64:
     return (near << SIXTEEN) | (near >> SIXTEEN) | (far << EIGHT) | (far >> EIGHT)
 
 
-@kernel
+@inner_kernel
 def opponent_pawns_attack(pawns: np.uint64) -> np.uint64:
     """Squares that any of the opponent's `pawns` attacks (they move down the board). Own pawns there attack them, too."""
     return ((pawns >> NINE) & ~FILE_H) | ((pawns >> SEVEN) & ~FILE_A)
 
 
-@kernel
+@inner_kernel
 def all_attacks(
     them: np.uint64,
     occupied: np.uint64,

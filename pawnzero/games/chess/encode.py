@@ -34,7 +34,7 @@ from __future__ import annotations
 import numpy as np
 
 from pawnzero.bits import byteswap
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 
 HISTORY = 8
 BIT_PLANES = 104
@@ -85,7 +85,7 @@ _RULE50_MASK = np.uint64(255)
 _SIDE_SHIFT = np.uint64(16)
 
 
-@kernel
+@inner_kernel
 def _is_usual_start(history: np.ndarray, row: int, entry: int) -> bool:
     """Whether this is the position every game of chess begins with, move counters aside."""
     difference = (history[row, entry, _META] & _RIGHTS_AND_SIDE) ^ _START_RIGHTS_AND_SIDE
@@ -94,7 +94,7 @@ def _is_usual_start(history: np.ndarray, row: int, entry: int) -> bool:
     return bool(difference == _NOTHING)
 
 
-@kernel
+@inner_kernel
 def _show_position(history: np.ndarray, repeated: np.ndarray, row: int, entry: int, bits: np.ndarray) -> None:
     """The 13 planes of one position; every second one was stored from the other player's side."""
     base = entry * _PLANES_A_POSITION
@@ -110,7 +110,7 @@ def _show_position(history: np.ndarray, repeated: np.ndarray, row: int, entry: i
     bits[row, base + 12] = _EVERYWHERE if repeated[row, entry] else _NOTHING
 
 
-@kernel
+@inner_kernel
 def _fill_before_start(history: np.ndarray, row: int, length: int, bits: np.ndarray) -> None:
     """The planes of the positions before the oldest one there is, from that one's planes."""
     first = length * _PLANES_A_POSITION
@@ -136,7 +136,7 @@ def _fill_before_start(history: np.ndarray, row: int, length: int, bits: np.ndar
         bits[row, base + pawns] = bits[row, oldest + pawns] ^ there_and_back
 
 
-@kernel
+@inner_kernel
 def _show_numbers(history: np.ndarray, row: int, scalars: np.ndarray) -> None:
     """Planes 104 to 111."""
     meta = history[row, 0, _META]

@@ -28,7 +28,7 @@ from pawnzero.games.chess.attacks import (
     opponent_pawns_attack,
     rook_attacks,
 )
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 
 PAWNS, KNIGHTS, BISHOPS, ROOKS, QUEENS, KINGS, US, META = range(8)
 """The words of a state."""
@@ -62,7 +62,7 @@ _FIRST_PROMOTION = actions.FIRST_PROMOTION
 _KINGSIDE_ACTION, _QUEENSIDE_ACTION = actions.KINGSIDE_CASTLING, actions.QUEENSIDE_CASTLING
 
 
-@kernel
+@inner_kernel
 def _list(legal: Optional[np.ndarray], row: int, n: np.int64, origin: np.int64, targets: np.uint64) -> np.int64:
     """Append the moves of the piece on `origin` to `targets`; returns the new number of actions. `legal` None: only count.
 
@@ -77,7 +77,7 @@ def _list(legal: Optional[np.ndarray], row: int, n: np.int64, origin: np.int64, 
     return n
 
 
-@kernel
+@inner_kernel
 def _list_shifted(legal: Optional[np.ndarray], row: int, n: np.int64, targets: np.uint64, shift: np.int64) -> np.int64:
     """Like `_list` for pawns that each came from ``target - shift``."""
     if legal is None:
@@ -90,7 +90,7 @@ def _list_shifted(legal: Optional[np.ndarray], row: int, n: np.int64, targets: n
     return n
 
 
-@kernel
+@inner_kernel
 def _list_promotions(legal: Optional[np.ndarray], row: int, n: np.int64, targets: np.uint64, shift: np.int64) -> np.int64:
     """Like `_list_shifted` for pawns that arrive on the last rank: to queen, rook, bishop and knight."""
     if legal is None:
@@ -107,7 +107,7 @@ def _list_promotions(legal: Optional[np.ndarray], row: int, n: np.int64, targets
     return n
 
 
-@kernel
+@inner_kernel
 def _list_pawns(
     legal: Optional[np.ndarray],
     row: int,
@@ -133,7 +133,7 @@ def _list_pawns(
     return _list_shifted(legal, row, n, right & ~_RANK_8, _RIGHT)
 
 
-@kernel
+@inner_kernel
 def _en_passant_pawns(states: np.ndarray, row: int, file: np.int64) -> np.uint64:
     """The mover's pawns that may legally take the pawn which has just gone two squares on `file`, as a bitboard.
 
@@ -236,7 +236,7 @@ def generate(states: np.ndarray, row: int, legal: Optional[np.ndarray], legal_ro
     return n, in_check
 
 
-@kernel
+@inner_kernel
 def _lost_rights(touched: np.uint64) -> np.uint64:
     """The castling rights (bits of `meta`, before the board is turned) that end when a piece leaves or enters `touched`."""
     lost = ZERO
@@ -251,7 +251,7 @@ def _lost_rights(touched: np.uint64) -> np.uint64:
     return lost
 
 
-@kernel
+@inner_kernel
 def _moved(board: np.uint64, origin: np.int64, source: np.uint64, destination: np.uint64, square: np.int64) -> np.uint64:
     """`board` after a move from `origin` (bit `source`) to `square` (bit `destination`), whatever piece moves or is taken."""
     return (board & ~(source | destination)) | (((board >> np.uint64(origin)) & ONE) << np.uint64(square))

@@ -38,7 +38,7 @@ def _children(state: np.ndarray, depth: int) -> Iterator[Tuple[int, int]]:
     stack[depth] = state
     count, _ = generate(stack, depth, legal, depth)
     for action in legal[depth, :count].copy():
-        play(stack, depth, action, stack, depth - 1)
+        play(stack, depth, int(action), stack, depth - 1)
         yield int(action), int(_count_leaves(stack, legal, depth - 1)) if depth > 1 else 1
 
 

@@ -22,7 +22,7 @@ from pawnzero.games.chess.moves import (
     generate,
     play,
 )
-from pawnzero.native import kernel
+from pawnzero.native import inner_kernel, kernel
 
 CHECKMATE = FIRST_OWN_ENDING
 STALEMATE = FIRST_OWN_ENDING + 1
@@ -57,7 +57,7 @@ _MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 _FOLD = np.uint64(32)
 
 
-@kernel
+@inner_kernel
 def _mix(word: np.uint64) -> np.uint64:
     """A bijection of 64-bit words in which every input bit reaches every output bit (the xor-multiply-shift of splitmix64)."""
     word = (word ^ (word >> _FOLD)) * _MULTIPLIER
@@ -65,7 +65,7 @@ def _mix(word: np.uint64) -> np.uint64:
     return word ^ (word >> _FOLD)
 
 
-@kernel
+@inner_kernel
 def _position_key(states: np.ndarray, row: int) -> np.uint64:
     """A hash of placement, side to move, castling rights and legal en-passant capture, but not of the counters."""
     total = _mix((states[row, META] & _SAME_POSITION) ^ _WORD_SEEDS[META])
@@ -74,7 +74,7 @@ def _position_key(states: np.ndarray, row: int) -> np.uint64:
     return _mix(total)
 
 
-@kernel
+@inner_kernel
 def _insufficient_material(states: np.ndarray, row: int) -> bool:
     """Whether neither side could ever mate: bare kings, one knight, or bishops that all stand on squares of one colour."""
     if states[row, PAWNS] | states[row, ROOKS] | states[row, QUEENS]:
@@ -85,7 +85,7 @@ def _insufficient_material(states: np.ndarray, row: int) -> bool:
     return bishops & _DARK == ZERO or bishops & ~_DARK == ZERO
 
 
-@kernel
+@inner_kernel
 def _inspect(
     states: np.ndarray,
     row: int,
