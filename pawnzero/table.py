@@ -212,7 +212,6 @@ class Table:
         after = self._after.part(0, n)
         self.game.step(moves.state, moves.action, after)
         self.plies[finished] += 1
-        self.moved += n
         budget, exploration = (np.array(column) for column in zip(*self._efforts(finished.tolist())))
         endings = np.zeros(n, np.uint8)
         move_on(
@@ -224,6 +223,7 @@ class Table:
             exploration.astype(np.float32),
             endings,
         )
+        self.moved += n  # only now: who waits for moves waits for all that a move needs compiled
         return after, endings
 
     def _efforts(self, trees: Sequence[int]) -> List[Tuple[int, float]]:
