@@ -1,8 +1,6 @@
 """`python -m pawnzero` is the `pawnzero` command."""
 
-import sys
-
-from pawnzero.cli.main import main
+from pawnzero.cli.main import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

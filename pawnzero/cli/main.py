@@ -15,7 +15,7 @@ from typing import Any, Iterator, NoReturn, Optional, Sequence, TextIO
 from pawnzero import __version__
 from pawnzero.cli.manual import read_texts
 from pawnzero.errors import PawnzeroError
-from pawnzero.launch import refuse_several, this_launch
+from pawnzero.launch import leave, refuse_several, this_launch
 
 COMMANDS = (
     "check",
@@ -119,7 +119,7 @@ def script(command: str, file: str, argv: Optional[Sequence[str]] = None) -> int
 
 def entry() -> None:
     """The installed `pawnzero` program."""
-    sys.exit(main())
+    leave(main())
 
 
 def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:

@@ -134,5 +134,5 @@ def joined(device: str) -> Iterator[Team]:
     if where.type == "cuda":
         torch.cuda.set_device(where)
     dist.init_process_group("gloo" if where.type == "cpu" else "nccl", timeout=_PATIENCE)
+    # The groups are left standing: after an error the others might wait for ever to hear of it, and see `launch.leave`.
     yield Team(launch, None if where.type == "cpu" else dist.new_group(backend="gloo", timeout=_PATIENCE))
-    dist.destroy_process_group()  # after an error the others may wait for ever to hear of it
