@@ -20,6 +20,7 @@ from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.progress import Progress
 from pawnzero.search import Evaluator, Searcher
+from pawnzero.shipped import PREFIX, net_file
 
 UCI_PREFIX = "uci:"
 RANDOM = "random"
@@ -137,8 +138,10 @@ def raw_answers(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -> Tupl
 
 def game_of(spec: str) -> Optional[str]:
     """The name of the game that an agent or a net's file plays; None for players of any game and for what is no player."""
-    path = Path(spec)
-    if spec == RANDOM or spec.startswith(UCI_PREFIX) or not path.exists():
+    if spec == RANDOM or spec.startswith(UCI_PREFIX):
+        return None
+    path = net_file(spec)
+    if not path.exists():
         return None
     if path.is_dir():
         return Agent.open(path).game
@@ -149,7 +152,7 @@ def game_of(spec: str) -> Optional[str]:
 
 def best_or_latest(spec: str) -> Tuple[str, str]:
     """`spec` and "", or for an agent without a best net its latest one and a line that says so. Raises as the agent does."""
-    if not Path(spec).is_dir():
+    if not net_file(spec).is_dir():
         return spec, ""
     agent = Agent.open(Path(spec))
     path = agent.best_or_latest()
@@ -176,8 +179,8 @@ def parse_player(
     seed: int = 0,
     progress: Optional[Progress] = None,
 ) -> Player:
-    """The player that `spec` names: an agent directory (its best net), a checkpoint file, lc0's weights, ``random`` or
-    ``uci:COMMAND;OPTION=VALUE;…``.
+    """The player that `spec` names: an agent directory (its best net), a checkpoint file, lc0's weights, ``shipped:GAME``,
+    ``random`` or ``uci:COMMAND;OPTION=VALUE;…``.
 
     device, simulations, search and progress are for nets, seed for whoever draws at random. Raises UsageError for what is no
     player or plays another game, PawnzeroError for a file or an engine that does not work.
@@ -224,7 +227,9 @@ def net_player(
 
 def locate_net(spec: str) -> Tuple[str, Path]:
     """A net's name and file: those of an agent directory's best net, or of the file itself. Raises as `parse_player` does."""
-    path = Path(spec)
+    path = net_file(spec)
+    if spec.startswith(PREFIX):
+        return spec, path
     if path.is_dir():
         agent = Agent.open(path)
         if agent.best.exists():
@@ -238,5 +243,5 @@ def locate_net(spec: str) -> Tuple[str, Path]:
         return f"{owner.name}/{path.stem}", path
     raise UsageError(
         f"player {spec!r}: no such file or directory; expected an agent directory, a checkpoint file, lc0's weights (.pb.gz), "
-        f"{RANDOM} or {UCI_PREFIX}COMMAND;OPTION=VALUE;…"
+        f"{PREFIX}GAME, {RANDOM} or {UCI_PREFIX}COMMAND;OPTION=VALUE;…"
     )

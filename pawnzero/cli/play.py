@@ -3,6 +3,7 @@
   pawnzero play models/AgentA
   pawnzero play models/Four --color second --sims 200
   pawnzero play random --game tic_tac_toe
+  pawnzero play shipped:chess
   pawnzero play models/AgentA --fen "8/8/8/4k3/8/8/4P3/4K3 w - - 0 1"
   pawnzero play models/AgentA --self
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "player",
         metavar="PLAYER",
-        help="an agent's directory, a checkpoint file, lc0's weights (.pb.gz), random or uci:COMMAND;OPTION=VALUE;…",
+        help="an agent's directory, a checkpoint file, lc0's weights, shipped:GAME, random or uci:COMMAND;OPTION=VALUE;…",
     )
     parser.add_argument("--game", metavar="NAME", help="which game (default: the one the player's net plays, else chess)")
     parser.add_argument(

@@ -2,6 +2,7 @@
 
   pawnzero uci models/AgentA
   pawnzero uci models/AgentA/checkpoints/ckpt_000100.pt --device cpu
+  pawnzero uci shipped:chess
 
 An agent plays with its best net, or with its latest where there is no best yet. Chess programs want the whole path of the
 command and of the agent; docs/engine.md shows what to enter where, the engine's options, and what a score means.
@@ -12,12 +13,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from pawnzero.cli.options import add_device, add_settings, read_settings
 from pawnzero.config import Config
 from pawnzero.errors import UsageError
+from pawnzero.shipped import net_file
 
 if TYPE_CHECKING:
     from pawnzero.engine.mind import Mind
@@ -58,7 +59,7 @@ def _name(net: str) -> str:
     """What the engine is called. Raises PawnzeroError where `net` is no player of chess, so far as is seen at once."""
     from pawnzero.agent import Agent
 
-    path = Path(net)
+    path = net_file(net)
     if not path.exists():
         raise UsageError(
             f"net {net!r}: no such file or directory; expected a checkpoint file, an agent's directory or lc0's weights"
