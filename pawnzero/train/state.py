@@ -68,6 +68,9 @@ class TrainState:
             net.load_state_dict(checkpoint.net)
             self.step, self.epoch = checkpoint.step, checkpoint.epoch
             training = checkpoint.training or {}
+        # Listed once: to look for them in the net's modules at every step takes longer than to average them.
+        self.parameters = list(self.module.parameters())
+        self._weights = [p.detach() for p in net.parameters()]
         self.averaged = {name: p.detach().clone() for name, p in net.named_parameters()}
         if checkpoint is not None:
             for name, tensor in self.averaged.items():
@@ -102,8 +105,7 @@ class TrainState:
     def advance(self, config: TrainConfig) -> None:
         """Count one finished step; its weights join the average."""
         self.step += 1
-        parameters = [p.detach() for p in self.net.parameters()]
-        average(list(self.averaged.values()), parameters, averaging_decay(self.step, config))
+        average(list(self.averaged.values()), self._weights, averaging_decay(self.step, config))
         assert self.stage is not None
         self.epoch = self.stage.epoch(self.step)
 
@@ -119,7 +121,7 @@ class TrainState:
 
     def weight_norm(self) -> float:
         """Euclidean norm of all weights."""
-        return float(torch.stack([p.detach().norm() for p in self.net.parameters()]).norm())
+        return float(torch.stack([weights.norm() for weights in self._weights]).norm())
 
     def save(self, folder: Path, keep: int) -> Path:
         """Write `latest.pt` and the numbered checkpoint of this step into `folder`; of numbered ones the `keep` newest stay.

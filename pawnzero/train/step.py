@@ -167,7 +167,7 @@ class Stepper:
         if self._scaler is not None:
             self._scaler.unscale_(self.state.optimizer)
         limit = self._config.grad_clip or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(self.state.module.parameters(), limit)
+        norm = torch.nn.utils.clip_grad_norm_(self.state.parameters, limit)
         if self._scaler is None:
             self.state.optimizer.step()
         else:
