@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Dict
 
+from pawnzero import remembered
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig, SelfplayConfig
 from pawnzero.progress import Figure, Progress
@@ -30,14 +32,23 @@ class _Telling(Progress):
             print("a game", flush=True)
 
 
-def play(folder: Path, progress: Progress) -> Dict[str, Any]:
-    agent = Agent.open(folder) if folder.exists() else Agent.create(folder, CONFIG)
-    return selfplay_stage(agent, CONFIG, games=GAMES, device="cpu", progress=progress)
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Play in a process of its own. All of them know of this machine what the first one found out, its number format too."""
+    command = [sys.executable, "-m", "tests.test_selfplay_killed", str(folder), str(folder.parent)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def play(folder: Path) -> Dict[str, Any]:
+    with start(folder) as process:
+        process.communicate()
+    assert process.returncode == 0
+    figures: Dict[str, Any] = json.loads(folder.with_suffix(".json").read_text())
+    return figures
 
 
 def play_and_be_killed(folder: Path, after: int) -> None:
-    """Play in a process of its own, which is killed wherever it may be when it has told of `after` games."""
-    with subprocess.Popen([sys.executable, "-m", "tests.test_selfplay_killed", str(folder)], stdout=subprocess.PIPE) as process:
+    """Kill the process, wherever it may be when it has told of `after` games."""
+    with start(folder) as process:
         assert process.stdout is not None
         told = [process.stdout.readline() for _ in range(after)]
         process.kill()
@@ -49,7 +60,7 @@ def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
     killed = tmp_path / "killed"
     play_and_be_killed(killed, 9)
     assert 9 <= ReplayBuffer(Agent.open(killed).replay).games_stored < GAMES
-    figures, whole = play(killed, Progress()), play(tmp_path / "whole", Progress())
+    figures, whole = play(killed), play(tmp_path / "whole")
     buffer = ReplayBuffer(Agent.open(killed).replay)
     assert buffer.games_stored == len(set(buffer.last_game_ids(20_000))) == figures["games"] == GAMES
     assert len(buffer) == len(ReplayBuffer(Agent.open(tmp_path / "whole").replay))
@@ -58,4 +69,8 @@ def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    play(Path(sys.argv[1]), _Telling())
+    place, cache = Path(sys.argv[1]), Path(sys.argv[2])
+    remembered.cache_home = lambda: cache
+    agent = Agent.open(place) if place.exists() else Agent.create(place, CONFIG)
+    found = selfplay_stage(agent, CONFIG, games=GAMES, device="cpu", progress=_Telling())
+    place.with_suffix(".json").write_text(json.dumps(found))
