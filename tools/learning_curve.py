@@ -81,21 +81,20 @@ def main() -> None:
             "points": [{"core_minutes": 0.0, "minutes": 0.0, "iteration": 0, "positions": 0, **critic.look(agent, config)}],
         }
     )
-    last = curve["points"][-1]
-    spent, wall, positions = 60.0 * last["core_minutes"], 60.0 * last["minutes"], last["positions"]
-    while spent < 60.0 * args.core_minutes:
+    so_far = curve.setdefault("so_far", {"seconds": 0.0, "wall": 0.0, "positions": 0})
+    while so_far["seconds"] < 60.0 * args.core_minutes:
         due = 60.0 * args.core_minutes * len(curve["points"]) / args.points
         began, began_wall = time.process_time(), time.perf_counter()
         found = run_iteration(args.agent, config, device="cpu", use_amp=True)
-        spent += time.process_time() - began
-        wall += time.perf_counter() - began_wall
-        positions += found["selfplay"]["positions"]
-        if spent >= min(due, 60.0 * args.core_minutes):
+        so_far["seconds"] += time.process_time() - began
+        so_far["wall"] += time.perf_counter() - began_wall
+        so_far["positions"] += found["selfplay"]["positions"]
+        if so_far["seconds"] >= min(due, 60.0 * args.core_minutes):
             point = {
-                "core_minutes": round(spent / 60.0, 2),
-                "minutes": round(wall / 60.0, 2),
+                "core_minutes": round(so_far["seconds"] / 60.0, 2),
+                "minutes": round(so_far["wall"] / 60.0, 2),
                 "iteration": found["iteration"],
-                "positions": positions,
+                "positions": so_far["positions"],
                 "train": {
                     name: found["train"][name]
                     for name in (
@@ -113,9 +112,9 @@ def main() -> None:
                 **critic.look(Agent.open(args.agent), config),
             }
             curve["points"].append(point)
-            write_json(args.out, curve)
             rates = ", ".join(f"{sims} sims {100 * point[str(sims)]['mistake_rate']:.2f} %" for sims in args.sims)
-            print(f"{point['core_minutes']:.1f} core-minutes, {positions:,} positions: mistakes {rates}", flush=True)
+            print(f"{point['core_minutes']:.1f} core-minutes, {so_far['positions']:,} positions: mistakes {rates}", flush=True)
+        write_json(args.out, curve)
 
 
 if __name__ == "__main__":
