@@ -60,10 +60,14 @@ _WORDS = (*_NUMBERS, *_SWITCHES, "searchmoves")
 
 
 def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
-    """What follows ``go``, and a complaint about each word that says nothing (which is passed over)."""
+    """What follows ``go``, and a complaint about each word that says nothing (which is passed over).
+
+    Where a limit was meant and none could be read, the search is as short as can be: nobody might ever say `stop`.
+    """
     found: Dict[str, Any] = {}
     complaints = []
     moves: List[str] = []
+    unread = False
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -78,6 +82,10 @@ def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
                 found[word] = int(number)
             else:
                 complaints.append(f"go: {word} is {number!r}, expected an integer")
+                unread = True
         else:
             complaints.append(f"go: {word!r} is not known")
+    if unread and not found:
+        complaints.append("go: no limit could be read, so that one node has to do")
+        found["nodes"] = 1
     return Limits(searchmoves=tuple(moves), **found), complaints

@@ -46,6 +46,7 @@ class Thinking:
         self._until: Optional[float] = None
         self._wave_seconds = 0.0
         self._waves = 0
+        self._told_of = 0
         if not limits.ponder:
             self._start_clock(began)
         allowed = [nodes for nodes in (limits.nodes, options["NodeLimit"]) if nodes]
@@ -98,8 +99,8 @@ class Thinking:
         return not self.over and self.search.done
 
     def last_words(self) -> List[str]:
-        """The final figures, and the move with the answer that is expected to it."""
-        lines = self._infos()
+        """The final figures, where they were not told yet, and the move with the answer that is expected to it."""
+        lines = self._infos() if self.search.simulations > self._told_of else []
         if self.search.full:
             lines.append(f"info string the tree is full ({self.search.room} positions in {self._options['Hash']} MB of Hash)")
         chosen = self.search.choose()
@@ -130,6 +131,7 @@ class Thinking:
         return self._limits.depth is not None and whole_depth(self.search.read()) >= self._limits.depth
 
     def _infos(self) -> List[str]:
+        self._told_of = self.search.simulations
         return info_lines(
             self._game,
             self.line.state,

@@ -211,6 +211,7 @@ def test_options_reach_the_search() -> None:
         ("position startpos moves 0000", "move 1 cannot be played"),
         ("go nodes many movetime 1", "nodes is 'many', expected an integer"),
         ("go movetime 1 wildly", "'wildly' is not known"),
+        ("go nodes abc", "no limit could be read, so that one node has to do"),
     ],
 )
 def test_what_is_wrong_is_told_and_survived(line: str, told: str) -> None:
@@ -218,6 +219,15 @@ def test_what_is_wrong_is_told_and_survived(line: str, told: str) -> None:
     assert any(told in answer for answer in only(said, "info string")), said
     assert "readyok" in said
     assert said[-1].startswith(BEST)
+
+
+def test_an_unreadable_limit_is_not_taken_for_none() -> None:
+    assert len(bests(talk("position startpos", "go nodes abc"))) == 1  # without a word of `stop`
+
+
+def test_nothing_is_told_twice() -> None:
+    figures = only(talk("position startpos", "go nodes 2"), "info depth")
+    assert len(figures) == len({line.split(" nodes ")[1].split()[0] for line in figures})
 
 
 def test_where_the_board_stands_after_a_bad_position() -> None:
