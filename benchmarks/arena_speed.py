@@ -2,57 +2,35 @@
 
     python benchmarks/arena_speed.py --games 100 --rounds 3
 
-Self-play is measured in full swing (as `pawnzero bench` does), the match from its first move to its last, so that the few long
-games at its end count against it. Both have 64 simulations a move and nets of 64×6 (fresh ones, so that games differ).
+Self-play is measured in full swing, its games spread over 100 plies (by `pawnzero bench`'s own measurement), the match from its
+first move to its last, so that the few long games at its end count against it. Both have 64 simulations a move and nets of 64×6
+(fresh ones, so that games differ).
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import statistics
 import sys
-import threading
 import time
 from typing import Any, Dict, List, Optional, Sequence
 
 from pawnzero.arena import play_match
-from pawnzero.config import Config, SelfplayConfig
+from pawnzero.bench import selfplay_speed
+from pawnzero.config import Config
 from pawnzero.games import get_game
 from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.openings import openings
 from pawnzero.players import NetPlayer
-from pawnzero.selfplay import Workload, play_games
 
 
-def selfplay_rate(evaluator: NetEvaluator, simulations: int, seconds: float) -> float:
-    """Simulations a second of self-play once its games are spread over all plies of their openings."""
-    workload, stop = Workload(), threading.Event()
-    played = play_games(
-        get_game("chess"),
-        evaluator,
-        itertools.count(),
-        simulations=simulations,
-        search=Config().search,
-        settings=SelfplayConfig(),
-        seed=0,
-        workload=workload,
-        stop=stop,
-    )
-    player = threading.Thread(target=lambda: [None for _ in played], daemon=True)
-    player.start()
-    try:
-        while player.is_alive() and not workload.positions:  # the first moves: everything is compiled and warm
-            time.sleep(0.01)
-        before, started = workload.simulations, time.perf_counter()
-        time.sleep(seconds)
-        return (workload.simulations - before) / (time.perf_counter() - started)
-    finally:
-        stop.set()
-        player.join()
+def selfplay_rate(evaluator: NetEvaluator, options: argparse.Namespace) -> float:
+    """Simulations a second of self-play."""
+    speed = selfplay_speed(evaluator, Config().search, simulations=options.simulations, seconds=options.seconds)
+    return float(speed["simulations"])
 
 
 def match_rate(evaluators: Sequence[NetEvaluator], games: int, simulations: int, max_plies: int) -> Dict[str, float]:
@@ -86,11 +64,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         NetEvaluator(make_model("cpu", options.channels, options.blocks, defaults.model.se_ratio, seed=seed), "cpu")
         for seed in (1, 2)
     ]
-    selfplay = [selfplay_rate(evaluators[0], options.simulations, options.seconds)]
+    selfplay = [selfplay_rate(evaluators[0], options)]
     matches: List[Dict[str, Any]] = []
     for _ in range(options.rounds):
         match = match_rate(evaluators, options.games, options.simulations, options.max_plies)
-        selfplay.append(selfplay_rate(evaluators[0], options.simulations, options.seconds))
+        selfplay.append(selfplay_rate(evaluators[0], options))
         match["ratio"] = match["rate"] / statistics.mean(selfplay[-2:])  # self-play right before and right after it
         matches.append(match)
         if not options.json:

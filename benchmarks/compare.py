@@ -28,7 +28,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 from sides import Absent, Failed, Peer
 
 from pawnzero.bench import perft_speed, selfplay_speed
-from pawnzero.config import Config, SearchConfig
+from pawnzero.config import Config, SearchConfig, SelfplayConfig
 from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.search import Evaluator, UniformEvaluator
@@ -128,6 +128,7 @@ def _ours(
         found = selfplay_speed(
             evaluator,
             SearchConfig(algorithm=algorithm),
+            settings=SelfplayConfig(),  # from the start, as the others do
             games=games,
             threads=threads,
             simulations=options.simulations,

@@ -73,7 +73,8 @@ def _quick_bench(device: str, progress: Progress) -> Dict[str, Any]:
     progress.start("benchmark", 5, "parts")
     figures: Dict[str, Any] = {"perft_nps": round(perft_speed(depth=5, seconds=1.0))}
     progress.advance(1, **figures)
-    figures["search_nps"] = round(selfplay_speed(UniformEvaluator(), config.search, seconds=2.0)["simulations"])
+    searched = selfplay_speed(UniformEvaluator(), config.search, settings=config.selfplay, seconds=2.0)
+    figures["search_nps"] = round(searched["simulations"])
     progress.advance(1, **figures)
     evaluator = NetEvaluator(make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio), device)
     figures["net_evals_per_second"] = round(net_speed(evaluator, seconds=1.0)[0])

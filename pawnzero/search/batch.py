@@ -20,26 +20,36 @@ PHASES = ("select", "step", "attach", "encode", "net", "backup")
 """What a wave spends its time on; `BatchedSearch.seconds` has each."""
 
 _FULL_BATCH = 64
-_MOST_LEAVES = 8
+MOST_LEAVES = 8
+"""Leaves of a tree in a wave where their number is not configured."""
 
 
 def leaves_a_tree(config: SearchConfig, games: int) -> int:
     """How many leaves a wave takes from each tree: as configured, else enough for a batch of 64 when games are few."""
     if config.leaves_per_tree > 0:
         return config.leaves_per_tree
-    return max(1, min(_MOST_LEAVES, _FULL_BATCH // max(1, games)))
+    return max(1, min(MOST_LEAVES, _FULL_BATCH // max(1, games)))
 
 
 class BatchedSearch:
     """`trees` searches of one game by one evaluator, in one thread.
 
     A tree works while its `budget` of simulations is not reached (see `tree.Trees`); `wave` lets each working tree do
-    a little. Trees are independent of each other: which ones share a batch changes nothing but the evaluator's rounding.
+    a little: at most `leaves` leaves, with `in_rounds` no more than a Gumbel search's round has left (see `kernels`).
+    Trees are independent of each other: which ones share a batch changes nothing but the evaluator's rounding.
     Between the halves of a wave, `ask` and `take`, an evaluator with a device of its own works alone.
     """
 
     def __init__(
-        self, game: Game, evaluator: Evaluator, config: SearchConfig, *, trees: int, simulations: int, leaves: int
+        self,
+        game: Game,
+        evaluator: Evaluator,
+        config: SearchConfig,
+        *,
+        trees: int,
+        simulations: int,
+        leaves: int,
+        in_rounds: bool = False,
     ) -> None:
         self.game = game
         self.evaluator = evaluator
@@ -49,6 +59,7 @@ class BatchedSearch:
         self.config = config
         self._parameters = parameters(config)
         self.leaves = leaves
+        self._in_rounds = int(in_rounds)
         self.trees = allocate_trees(game, trees, simulations)
         self.evaluated = 0
         self.seconds: Dict[str, float] = dict.fromkeys(PHASES, 0.0)
@@ -82,6 +93,7 @@ class BatchedSearch:
         found = select(
             trees,
             self.leaves,
+            self._in_rounds,
             self._parameters,
             self._leaf_tree,
             self._leaf_parent,

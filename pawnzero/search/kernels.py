@@ -2,7 +2,9 @@
 
 A wave takes at most `leaves` leaves from each tree. With one leaf a tree is exactly what a sequential search would build.
 With more, visits under way count in the exploration term only ("watch the unobserved": Liu et al., ICLR 2020), and a tree
-stops selecting for this wave as soon as it arrives at a leaf that is under way already.
+stops selecting for this wave as soon as it arrives at a leaf that is under way already. A Gumbel search can keep a wave within
+one round of sequential halving (`in_rounds`): its leaves then stand below different moves of the root, so that none misses what
+another finds.
 
 Letters as in `tree`; W leaves of a wave; B positions that need the net.
 """
@@ -50,12 +52,12 @@ def puct_edge(t, g, node, p):
 
 
 @inner_kernel
-def _edge_to_take(t, g, node, p, scratch):
+def _edge_to_take(t, g, node, p, wanted, scratch):
+    """`wanted`: the visits of the root edges whose turn it is (Gumbel only)."""
     if p.algorithm == PUCT:
         return puct_edge(t, g, node, p)
     if node == 0:
-        considered = min(p.considered, t.edge_count[g, 0])
-        edge = root_edge(t, g, considered_visits(considered, t.budget[g], t.started[g]), p, scratch)
+        edge = root_edge(t, g, wanted, p, scratch)
         if edge >= 0:
             return edge
     return gumbel_edge(t, g, node, p, scratch)
@@ -71,9 +73,10 @@ def _mark_pending(t, g, node, edge):
 
 
 @kernel
-def select(t, leaves, p, leaf_tree, leaf_parent, leaf_edge, parent_state, leaf_action):
+def select(t, leaves, in_rounds, p, leaf_tree, leaf_parent, leaf_edge, parent_state, leaf_action):
     """Walk down every tree to at most `leaves` new leaves; visits to nodes whose value is known are backed up on the way.
 
+    in_rounds: 1 where a Gumbel tree's leaves of one wave belong to one round, 0 where they need not.
     A tree whose root is proven rests. Fills leaf_tree, leaf_parent, leaf_edge [W] int32, parent_state [W, S] uint64 and
     leaf_action [W] int16; returns how many.
     """
@@ -85,18 +88,25 @@ def select(t, leaves, p, leaf_tree, leaf_parent, leaf_edge, parent_state, leaf_a
         if t.proven[g, 0] != UNPROVEN:
             t.budget[g] = t.started[g]
         taken = 0
+        wanted = 0
         node = 0
         while taken < leaves and t.started[g] < t.budget[g]:
             if t.edge_count[g, node] <= 0 or t.proven[g, node] != UNPROVEN:
                 _visit_known(t, g, node)
                 node = 0
                 continue
-            edge = _edge_to_take(t, g, node, p, scratch)
-            if t.child[g, edge] != NO_NODE:
+            if node == 0 and p.algorithm != PUCT:
+                turn = considered_visits(min(p.considered, t.edge_count[g, 0]), t.budget[g], t.started[g])
+                if in_rounds == 1 and taken > 0 and turn != wanted:
+                    break
+                wanted = turn
+            edge = _edge_to_take(t, g, node, p, wanted, scratch)
+            new = t.child[g, edge] == NO_NODE
+            if t.pending[g, edge] > 0 and (new or (in_rounds == 1 and node == 0)):
+                break
+            if not new:
                 node = t.child[g, edge]
                 continue
-            if t.pending[g, edge] > 0:
-                break
             t.started[g] += 1
             _mark_pending(t, g, node, edge)
             leaf_tree[found] = g

@@ -12,7 +12,7 @@ import numpy as np
 from pawnzero.config import SearchConfig
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.search.batch import BatchedSearch, leaves_a_tree
+from pawnzero.search.batch import MOST_LEAVES, BatchedSearch, leaves_a_tree
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.root import set_root
 
@@ -48,6 +48,10 @@ class Searcher:
 
     simulations: visits spent below each root, 1 or more
     threads:     at most so many search side by side when positions are many
+
+    Under Gumbel what is found of a position does not depend on those beside it, unless `leaves_per_tree` says so: the leaves of
+    a wave are as many as the round of sequential halving has, at most 8. PUCT takes one leaf of each of many positions and
+    more of few.
     """
 
     def __init__(self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1) -> None:
@@ -57,13 +61,14 @@ class Searcher:
         self.config = config
         self.simulations = simulations
         self.threads = threads
+        self._in_rounds = config.algorithm == "gumbel" and config.leaves_per_tree == 0
         self._searches: Dict[int, BatchedSearch] = {}
 
     def run(self, lines: Sequence[Line]) -> SearchResult:
         """Search the current position of each line; none of them may be over. One call at a time."""
         assert lines
         assert not any(line.over for line in lines)
-        leaves = leaves_a_tree(self.config, len(lines))
+        leaves = MOST_LEAVES if self._in_rounds else leaves_a_tree(self.config, len(lines))
         parts = max(1, min(self.threads, len(lines), len(lines) * leaves // _POSITIONS_A_THREAD))
         chunks = [lines[len(lines) * i // parts : len(lines) * (i + 1) // parts] for i in range(parts)]
         if parts == 1:
@@ -89,7 +94,13 @@ class Searcher:
         search = self._searches.pop(part, None)
         if search is None or len(search.trees.budget) < trees or search.leaves != leaves:
             search = BatchedSearch(
-                self.game, self.evaluator, self.config, trees=trees, simulations=self.simulations, leaves=leaves
+                self.game,
+                self.evaluator,
+                self.config,
+                trees=trees,
+                simulations=self.simulations,
+                leaves=leaves,
+                in_rounds=self._in_rounds,
             )
         return search
 

@@ -17,7 +17,10 @@ from tests.search.naive import NaiveSearch, Node
 
 
 class NaiveGumbel(NaiveSearch):
-    """Searches the current position of `line`; gumbel: noise of each legal action, in the rules' order (none: no noise)."""
+    """Searches the current position of `line`; gumbel: noise of each legal action, in the rules' order (none: no noise).
+
+    at_once: actions of a round that are chosen before the first of them is simulated
+    """
 
     def __init__(
         self,
@@ -27,7 +30,9 @@ class NaiveGumbel(NaiveSearch):
         line: Line,
         simulations: int,
         gumbel: Optional[Sequence[float]] = None,
+        at_once: int = 1,
     ) -> None:
+        self.at_once = at_once
         self.simulations = simulations
         noise = [0.0] * len(line.legal) if gumbel is None else gumbel
         self.gumbel = dict(zip(line.legal.tolist(), map(float, noise)))
@@ -54,9 +59,11 @@ class NaiveGumbel(NaiveSearch):
                 waiting = list(candidates)
                 candidates = []
                 while len(candidates) < going_on:
-                    candidates.append(max(waiting, key=lambda a: self._score()[a]))
-                    waiting.remove(candidates[-1])
-                    yield candidates[-1]
+                    score = self._score()
+                    chosen = sorted(waiting, key=lambda a: -score[a])[: min(self.at_once, going_on - len(candidates))]
+                    candidates += chosen
+                    waiting = [a for a in waiting if a not in chosen]
+                    yield from chosen
             going_on = min(going_on, max(2, going_on // 2))
 
     def _score(self) -> Dict[int, float]:

@@ -23,7 +23,7 @@ from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.gumbel import considered_visits
 from pawnzero.search.root import set_root
 from pawnzero.search.searcher import SearchResult
-from pawnzero.search.tree import UNEXPANDED
+from pawnzero.search.tree import UNEXPANDED, UNPROVEN
 from tests.oracles.mctx_trees import Setting
 from tests.search.naive import HashEvaluator, NaiveSearch, visits_of
 from tests.search.naive_gumbel import NaiveGumbel
@@ -43,10 +43,12 @@ def gumbel_search(
     simulations: int,
     gumbels: Optional[Sequence[np.ndarray]] = None,
     leaves: int = 1,
+    in_rounds: bool = False,
     room: Optional[int] = None,
 ) -> BatchedSearch:
     """A finished search of the lines' current positions; gumbels: the noise of each root's edges; room: for edges."""
-    search = BatchedSearch(game, evaluator, config, trees=len(lines), simulations=max(64, simulations), leaves=leaves)
+    most = max(64, simulations)
+    search = BatchedSearch(game, evaluator, config, trees=len(lines), simulations=most, leaves=leaves, in_rounds=in_rounds)
     if room is not None:
         search.trees = search.trees._replace(**{name: getattr(search.trees, name)[:, :room].copy() for name in EDGE_ARRAYS})
     for g, line in enumerate(lines):
@@ -124,12 +126,14 @@ def noise_for(lines: Sequence[Line], scale: float) -> List[np.ndarray]:
     return [(scale * rng.gumbel(size=len(line.legal))).astype(np.float32) for line in lines]
 
 
-def check_against_naive(game: Game, config: SearchConfig, lines: Sequence[Line], simulations: int, scale: float) -> None:
+def check_against_naive(
+    game: Game, config: SearchConfig, lines: Sequence[Line], simulations: int, scale: float, at_once: int = 1
+) -> None:
     gumbels = noise_for(lines, scale)
-    search = gumbel_search(game, HashEvaluator(), config, lines, simulations, gumbels)
+    search = gumbel_search(game, HashEvaluator(), config, lines, simulations, gumbels, leaves=at_once, in_rounds=at_once > 1)
     result = results_of(search)
     for row, line in enumerate(lines):
-        naive = NaiveGumbel(game, HashEvaluator(), config, line, simulations, gumbels[row])
+        naive = NaiveGumbel(game, HashEvaluator(), config, line, simulations, gumbels[row], at_once)
         count = int(result.count[row])
         assert result.visits[row, :count].tolist() == visits_of(naive), game.format(line.state)
         assert result.action[row] == naive.action
@@ -165,6 +169,26 @@ def test_equals_the_naive_search_visit_for_visit(game_name: str, scale: float) -
     for considered, simulations in ((16, 100), (4, 33)):
         config = dataclasses.replace(CONFIG, gumbel_considered=considered)
         check_against_naive(game, config, lines, simulations, scale)
+
+
+@pytest.mark.parametrize("at_once", [2, 3, 8])
+def test_leaves_of_one_round_equal_the_naive_search(at_once: int) -> None:
+    game, lines = get_game("chess"), random_lines("chess", 5, seed=6, most_plies=40)
+    for considered, simulations in ((16, 100), (5, 33)):
+        config = dataclasses.replace(CONFIG, gumbel_considered=considered)
+        check_against_naive(game, config, lines, simulations, 1.0, at_once)
+
+
+def test_leaves_of_one_round_spend_it_all_where_moves_are_proven_to_lose() -> None:
+    """Then fewer root moves are left than a round has turns, and its turns go to any of them: one leaf a wave at worst."""
+    game, config = get_game("connect_four"), dataclasses.replace(CONFIG, solver=True)
+    for line in random_lines("connect_four", 20, seed=4, most_plies=30):
+        search = gumbel_search(game, HashEvaluator(), config, [line], 200, leaves=8, in_rounds=True)
+        t = search.trees
+        assert t.started[0] == t.budget[0]
+        assert not t.pending[0, : int(t.edges[0])].any()
+        assert int(t.node_visits[0, 0]) == int(t.started[0]) + 1
+        assert t.started[0] == 200 or t.proven[0, 0] != UNPROVEN
 
 
 def test_equals_the_naive_search_where_positions_repeat() -> None:

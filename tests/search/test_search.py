@@ -155,10 +155,10 @@ def test_a_tree_without_room_for_edges_goes_on_with_leaves() -> None:
 EDGE_ARRAYS = ("action", "prior", "visits", "pending", "value_sum", "draw_sum", "child")
 
 
-def test_trees_do_not_feel_their_neighbours() -> None:
+@pytest.mark.parametrize("config", [dataclasses.replace(CONFIG, leaves_per_tree=2), SearchConfig()])
+def test_trees_do_not_feel_their_neighbours(config: SearchConfig) -> None:
     game = get_game("chess")
     lines = random_lines("chess", 12, seed=9, most_plies=60)
-    config = dataclasses.replace(CONFIG, leaves_per_tree=2)
     together = Searcher(game, HashEvaluator(), config, 50).run(lines)
     for row, line in enumerate(lines):
         alone = Searcher(game, HashEvaluator(), config, 50).run([line])
