@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import replacing
+from pawnzero.files import check_folder, replacing
 from pawnzero.formats.agreement import POSITIONS, Answers, disagreement, net_answers, onnx_answers
 from pawnzero.formats.lc0 import decode_lc0, encode_lc0
 from pawnzero.formats.load import load_net
@@ -45,6 +45,7 @@ def export_net(source: str, path: Path, format: str) -> Dict[str, Any]:
     figures of `pawnzero export --json`; the differences are None where nothing was there to read the file back. Raises
     UsageError or PawnzeroError where there is no such net or the format cannot hold it; nothing is written then.
     """
+    check_folder(path)
     _, file = locate_net(source)
     checkpoint = load_net(file)
     figures: Dict[str, Any] = {"path": str(path), "format": format, "game": checkpoint.game, "step": checkpoint.step}
@@ -73,6 +74,7 @@ def export_games(agent: Agent, path: Path, limit: int) -> Dict[str, Any]:
 
     Returns the figures of `pawnzero export --json`. Raises PawnzeroError where the buffer holds no whole game.
     """
+    check_folder(path)
     with ReplayBuffer(agent.replay, game=agent.game) as buffer:
         games = buffer.newest_games(limit)
     if not games:

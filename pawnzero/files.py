@@ -33,6 +33,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             beside.unlink()
 
 
+def check_folder(path: Path) -> None:
+    """Raises PawnzeroError where `path` cannot be written because its directory is not there: before work that takes long."""
+    if not path.absolute().parent.is_dir():
+        raise PawnzeroError(f"{path}: cannot be written ({path.parent}: no such directory)")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Replace `path` by `value` as indented JSON."""
     with replacing(path) as stream:

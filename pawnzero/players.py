@@ -24,6 +24,7 @@ from pawnzero.shipped import PREFIX, net_file
 
 UCI_PREFIX = "uci:"
 RANDOM = "random"
+_LC0 = ".pb.gz"
 
 _STREAM = 0x9A4D
 """Keeps the random mover's numbers apart from other uses of the same seed."""
@@ -240,7 +241,7 @@ def locate_net(spec: str) -> Tuple[str, Path]:
     if path.exists():
         folder = path.resolve().parent
         owner = folder.parent if folder.name == "checkpoints" else folder
-        return f"{owner.name}/{path.stem}", path
+        return f"{owner.name}/{path.name[: -len(_LC0)] if path.name.endswith(_LC0) else path.stem}", path
     raise UsageError(
         f"player {spec!r}: no such file or directory; expected an agent directory, a checkpoint file, lc0's weights (.pb.gz), "
         f"{PREFIX}GAME, {RANDOM} or {UCI_PREFIX}COMMAND;OPTION=VALUE;…"

@@ -50,6 +50,22 @@ def read_games(path: Path) -> List[chess.pgn.Game]:
         games.append(game)
 
 
+@pytest.mark.parametrize("name", ["net.onnx", "net.pb.gz", "net.pt"])
+def test_a_directory_that_is_not_there_is_told_before_anything_is_computed(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("pawnzero.export.load_net", lambda path: pytest.fail("the net was loaded"))
+    path = tmp_path / "missing" / name
+    with pytest.raises(PawnzeroError, match=f"{name}: cannot be written .*missing: no such directory"):
+        export_net(str(checkpoint), path, format_of(path))
+
+
+def test_an_lc0_net_plays_under_its_own_name(checkpoint: Path, tmp_path: Path) -> None:
+    export_net(str(checkpoint), tmp_path / "strong.pb.gz", "lc0")
+    with parse_player(str(tmp_path / "strong.pb.gz"), game=CHESS, device="cpu", simulations=1) as player:
+        assert player.name == f"{tmp_path.name}/strong"
+
+
 def test_formats_by_name() -> None:
     names = {"a.onnx": "onnx", "A.PB.GZ": "lc0", "x.y.pgn": "pgn", "net.pt": "checkpoint"}
     assert {name: format_of(Path("x.onnx") / name) for name in names} == names
