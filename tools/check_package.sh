@@ -33,7 +33,9 @@ for python in "$@"; do
         "$pawnzero" completion bash >/dev/null
         "$pawnzero" perft startpos 4 --quiet
         "$pawnzero" smoke --device cpu --quiet
-        "$pawnzero" arena random random --games 4 --max-plies 40 --quiet # opens the book that the wheel brings
+        # What the wheel brings beside its code: the opening book and the nets.
+        "$pawnzero" arena shipped:chess random --games 2 --max-plies 40 --sims 4 --device cpu --quiet
+        "$pawnzero" arena shipped:tic_tac_toe random --game tic_tac_toe --games 2 --sims 4 --device cpu --quiet
     )
     rm -rf "$work/venv" "$work/empty" "$work/cache"
 done
