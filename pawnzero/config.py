@@ -51,7 +51,11 @@ class SearchConfig:
         default=True, metadata={"help": "the net's answers are kept and used again where a position comes again"}
     )
     leaves_per_tree: int = field(
-        default=0, metadata={"help": "leaves a tree and wave; 0: one with many games, more when games are few", "min": 0}
+        default=0,
+        metadata={
+            "help": "leaves a tree and wave; 0: one of many games, more of few, a whole round in Gumbel matches",
+            "min": 0,
+        },
     )
 
 
