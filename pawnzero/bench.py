@@ -212,8 +212,8 @@ def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[floa
 
 
 def training_steps(steps_per_second: float) -> int:
-    """Steps that take at least `SECONDS` at no more than this speed, in whole intervals between checkpoints."""
-    return SAVE_EVERY * max(1, math.ceil(SECONDS * steps_per_second / SAVE_EVERY))
+    """Steps that take at least twice `SECONDS` at no more than this speed, in whole intervals between checkpoints."""
+    return SAVE_EVERY * max(1, math.ceil(2 * SECONDS * steps_per_second / SAVE_EVERY))
 
 
 def bare_training_speed(config: Config, device: str, seconds: float = SECONDS) -> float:

@@ -81,7 +81,10 @@ def main() -> None:
             "points": [{"core_minutes": 0.0, "minutes": 0.0, "iteration": 0, "positions": 0, **critic.look(agent, config)}],
         }
     )
-    so_far = curve.setdefault("so_far", {"seconds": 0.0, "wall": 0.0, "positions": 0})
+    last = curve["points"][-1]
+    so_far = curve.setdefault(
+        "so_far", {"seconds": 60.0 * last["core_minutes"], "wall": 60.0 * last["minutes"], "positions": last["positions"]}
+    )
     while so_far["seconds"] < 60.0 * args.core_minutes:
         due = 60.0 * args.core_minutes * len(curve["points"]) / args.points
         began, began_wall = time.process_time(), time.perf_counter()

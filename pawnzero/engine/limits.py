@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -56,6 +57,8 @@ class Limits:
 
 
 _NUMBERS = tuple(field.name for field in dataclasses.fields(Limits) if field.default is None)
+_ENDS = {"nodes", "depth", "movetime", "wtime", "btime", "infinite"}
+"""What says by itself when a search is over."""
 _WORDS = (*_NUMBERS, *_SWITCHES, "searchmoves")
 
 
@@ -78,14 +81,14 @@ def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
                 moves.append(rest.pop(0))
         elif word in _NUMBERS:
             number = rest.pop(0) if rest and rest[0] not in _WORDS else ""
-            if number.lstrip("-").isdigit():
-                found[word] = int(number)
+            if re.fullmatch(r"-?[0-9]+", number):
+                found[word] = max(1, int(number)) if word == "nodes" else int(number)
             else:
                 complaints.append(f"go: {word} is {number!r}, expected an integer")
                 unread = True
         else:
             complaints.append(f"go: {word!r} is not known")
-    if unread and not found:
+    if unread and not _ENDS.intersection(found):
         complaints.append("go: no limit could be read, so that one node has to do")
         found["nodes"] = 1
     return Limits(searchmoves=tuple(moves), **found), complaints

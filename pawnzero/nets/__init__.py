@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# Search kernels and torch's OpenMP threads share the cores. After a parallel operator OpenMP's threads spin for some
-# milliseconds, and a kernel that runs right then takes twice its time. Where they sleep at once instead, each operator of a
-# small net's training step waits to be woken, which doubles the step. GNU's OpenMP, which torch's own wheels have, can spin for
-# some ten microseconds: until the next operator of the same step. OpenMP reads the variables once, when torch is first loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-
 import numpy  # noqa: F401  # before torch, which would only warn where it is missing
 
 from pawnzero.config import ModelConfig

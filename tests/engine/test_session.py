@@ -221,13 +221,17 @@ def test_what_is_wrong_is_told_and_survived(line: str, told: str) -> None:
     assert said[-1].startswith(BEST)
 
 
-def test_an_unreadable_limit_is_not_taken_for_none() -> None:
-    assert len(bests(talk("position startpos", "go nodes abc"))) == 1  # without a word of `stop`
+@pytest.mark.parametrize(
+    "limits", ["nodes abc", "nodes --5", "nodes ²", "nodes -5", "wtime abc winc 1000", "movestogo 5 movetime x"]
+)
+def test_an_unreadable_limit_is_not_taken_for_none(limits: str) -> None:
+    said = talk("position startpos", f"go {limits}")
+    assert len(bests(said)) == 1
+    assert all(" nodes 1 " in line for line in only(said, "info depth"))
 
 
 def test_nothing_is_told_twice() -> None:
-    figures = only(talk("position startpos", "go nodes 2"), "info depth")
-    assert len(figures) == len({line.split(" nodes ")[1].split()[0] for line in figures})
+    assert len(only(talk("position startpos", "go nodes 1"), "info depth")) == 1
 
 
 def test_where_the_board_stands_after_a_bad_position() -> None:
