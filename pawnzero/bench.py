@@ -1,9 +1,9 @@
 """How fast this machine runs each part, all in one run, so that the figures can be set against each other.
 
 Every figure is measured over at least `SECONDS` after a warm-up, with the default 64×6 chess net and 64 simulations where a net
-or a search is meant. `selfplay_efficiency` is positions really sent to the net a second in self-play
-÷ what the bare net does at its best batch; `train_efficiency` is samples a second of real training ÷ those of a bare
-loop on ready random tensors. Training is measured over whole intervals between checkpoints, so that writing one and measuring
+or a search is meant. Self-play with a net begins its games anywhere in 100 plies. `selfplay_efficiency` is positions really
+sent to the net a second in self-play ÷ what the bare net does at its best batch; `train_efficiency` is samples a second of
+real training ÷ those of a bare loop on ready random tensors. Training is measured over whole intervals between checkpoints, so that writing one and measuring
 held-out games weigh what they weigh in a long run.
 """
 
@@ -48,6 +48,7 @@ _SPREAD = SelfplayConfig(random_opening_share=1.0, random_opening_plies=100)
 """Games begin anywhere in their first 100 plies: side by side at the start they would meet the same positions, whose answers
 are kept, and self-play would seem faster than it is once games have gone different ways."""
 _TRAIN_TURNS = 2
+_TURN_SECONDS = 2 * SECONDS
 _BATCHES = (64, 128, 256, 512, 1024)
 _BIG_BATCHES = (2048, 4096, 8192, 16384)
 
@@ -202,7 +203,7 @@ def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[floa
         train(buffer, config, checkpoints=Path(folder) / "warm-up", until_step=5, device=device)
         trained, bare = 0.0, 0.0
         for turn in range(_TRAIN_TURNS):
-            bare = max(bare, bare_training_speed(config, device, 2 * SECONDS))
+            bare = max(bare, bare_training_speed(config, device, _TURN_SECONDS))
             steps = training_steps(bare / config.batch_size)
             report = train(buffer, config, checkpoints=Path(folder) / f"turn {turn}", until_step=steps, device=device)
             assert report.samples_per_second is not None, "steps were made"
@@ -212,8 +213,8 @@ def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[floa
 
 
 def training_steps(steps_per_second: float) -> int:
-    """Steps that take at least twice `SECONDS` at no more than this speed, in whole intervals between checkpoints."""
-    return SAVE_EVERY * max(1, math.ceil(2 * SECONDS * steps_per_second / SAVE_EVERY))
+    """Steps that take at least `_TURN_SECONDS` at no more than this speed, in whole intervals between checkpoints."""
+    return SAVE_EVERY * max(1, math.ceil(_TURN_SECONDS * steps_per_second / SAVE_EVERY))
 
 
 def bare_training_speed(config: Config, device: str, seconds: float = SECONDS) -> float:

@@ -53,7 +53,7 @@ class SearchConfig:
     leaves_per_tree: int = field(
         default=0,
         metadata={
-            "help": "leaves a tree and wave; 0: one of many games, more of few, a whole round in Gumbel matches",
+            "help": "leaves a tree and wave; 0: in Gumbel matches a round's, at most 8; else 1, or up to 8 where games are few",
             "min": 0,
         },
     )

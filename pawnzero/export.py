@@ -9,6 +9,7 @@ from typing import Any, Dict, Mapping, Optional
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import check_folder, replacing
+from pawnzero.formats import LC0_SUFFIX
 from pawnzero.formats.agreement import POSITIONS, Answers, disagreement, net_answers, onnx_answers
 from pawnzero.formats.lc0 import decode_lc0, encode_lc0
 from pawnzero.formats.load import load_net
@@ -21,7 +22,7 @@ from pawnzero.players import locate_net
 from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.stored import StoredGame
 
-SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "lc0": ".pb.gz", "checkpoint": ".pt", "pgn": ".pgn"}
+SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "lc0": LC0_SUFFIX, "checkpoint": ".pt", "pgn": ".pgn"}
 """The formats by name, with the end of a file's name that means it."""
 
 _LIMITS: Mapping[str, float] = {"onnx": 1e-3, "lc0": 0.05}

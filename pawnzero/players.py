@@ -16,6 +16,7 @@ import numpy as np
 from pawnzero.agent import Agent
 from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.formats import LC0_SUFFIX
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.progress import Progress
@@ -24,7 +25,6 @@ from pawnzero.shipped import PREFIX, net_file
 
 UCI_PREFIX = "uci:"
 RANDOM = "random"
-_LC0 = ".pb.gz"
 
 _STREAM = 0x9A4D
 """Keeps the random mover's numbers apart from other uses of the same seed."""
@@ -241,7 +241,7 @@ def locate_net(spec: str) -> Tuple[str, Path]:
     if path.exists():
         folder = path.resolve().parent
         owner = folder.parent if folder.name == "checkpoints" else folder
-        return f"{owner.name}/{path.name[: -len(_LC0)] if path.name.endswith(_LC0) else path.stem}", path
+        return f"{owner.name}/{path.name[: -len(LC0_SUFFIX)] if path.name.lower().endswith(LC0_SUFFIX) else path.stem}", path
     raise UsageError(
         f"player {spec!r}: no such file or directory; expected an agent directory, a checkpoint file, lc0's weights (.pb.gz), "
         f"{PREFIX}GAME, {RANDOM} or {UCI_PREFIX}COMMAND;OPTION=VALUE;…"

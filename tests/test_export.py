@@ -51,13 +51,16 @@ def read_games(path: Path) -> List[chess.pgn.Game]:
 
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.pb.gz", "net.pt"])
-def test_a_directory_that_is_not_there_is_told_before_anything_is_computed(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setattr("pawnzero.export.load_net", lambda path: pytest.fail("the net was loaded"))
+def test_a_directory_that_is_not_there_is_told_before_anything_is_computed(tmp_path: Path, name: str) -> None:
     path = tmp_path / "missing" / name
     with pytest.raises(PawnzeroError, match=f"{name}: cannot be written .*missing: no such directory"):
-        export_net(str(checkpoint), path, format_of(path))
+        export_net(str(tmp_path / "no net.pt"), path, format_of(path))  # which would be told next
+
+
+def test_nor_are_games_read_for_it(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "agent", Config(game="tic_tac_toe"))  # whose missing games would be told next
+    with pytest.raises(PawnzeroError, match=r"games.pgn: cannot be written .*missing: no such directory"):
+        export_games(agent, tmp_path / "missing" / "games.pgn", 10)
 
 
 def test_an_lc0_net_plays_under_its_own_name(checkpoint: Path, tmp_path: Path) -> None:

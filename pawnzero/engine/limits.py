@@ -57,8 +57,9 @@ class Limits:
 
 
 _NUMBERS = tuple(field.name for field in dataclasses.fields(Limits) if field.default is None)
-_ENDS = {"nodes", "depth", "movetime", "wtime", "btime", "infinite"}
-"""What says by itself when a search is over."""
+_CLOCKS = {"wtime", "btime"}
+_ENDS = {"nodes", "depth", "movetime", "infinite"}
+"""What says by itself when a search is over; so do the clocks, when both can be read."""
 _WORDS = (*_NUMBERS, *_SWITCHES, "searchmoves")
 
 
@@ -70,7 +71,7 @@ def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
     found: Dict[str, Any] = {}
     complaints = []
     moves: List[str] = []
-    unread = False
+    unread = set()
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -85,10 +86,11 @@ def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
                 found[word] = max(1, int(number)) if word == "nodes" else int(number)
             else:
                 complaints.append(f"go: {word} is {number!r}, expected an integer")
-                unread = True
+                unread.add(word)
         else:
             complaints.append(f"go: {word!r} is not known")
-    if unread and not _ENDS.intersection(found):
+    ends = _ENDS if unread & _CLOCKS else _ENDS | _CLOCKS
+    if unread and not ends & set(found):
         complaints.append("go: no limit could be read, so that one node has to do")
         found["nodes"] = 1
     return Limits(searchmoves=tuple(moves), **found), complaints

@@ -21,7 +21,7 @@ PHASES = ("select", "step", "attach", "encode", "net", "backup")
 
 _FULL_BATCH = 64
 MOST_LEAVES = 8
-"""Leaves of a tree in a wave where their number is not configured."""
+"""Most leaves of a tree in a wave where their number is not configured."""
 
 
 def leaves_a_tree(config: SearchConfig, games: int) -> int:
@@ -58,6 +58,7 @@ class BatchedSearch:
         self._need = 0
         self.config = config
         self._parameters = parameters(config)
+        assert not in_rounds or config.algorithm == "gumbel", "PUCT has no rounds"
         self.leaves = leaves
         self._in_rounds = int(in_rounds)
         self.trees = allocate_trees(game, trees, simulations)

@@ -3,8 +3,8 @@
 A wave takes at most `leaves` leaves from each tree. With one leaf a tree is exactly what a sequential search would build.
 With more, visits under way count in the exploration term only ("watch the unobserved": Liu et al., ICLR 2020), and a tree
 stops selecting for this wave as soon as it arrives at a leaf that is under way already. A Gumbel search can keep a wave within
-one round of sequential halving (`in_rounds`): its leaves then stand below different moves of the root, so that none misses what
-another finds.
+one round of sequential halving (`in_rounds`): its leaves then stand below different moves of the root and share no node below
+it. All that differs from one leaf a wave is how the moves of a round are ordered.
 
 Letters as in `tree`; W leaves of a wave; B positions that need the net.
 """
@@ -89,6 +89,7 @@ def select(t, leaves, in_rounds, p, leaf_tree, leaf_parent, leaf_edge, parent_st
             t.budget[g] = t.started[g]
         taken = 0
         wanted = 0
+        rounds = in_rounds == 1 and t.edge_count[g, 0] > 1  # one move alone has no rounds
         node = 0
         while taken < leaves and t.started[g] < t.budget[g]:
             if t.edge_count[g, node] <= 0 or t.proven[g, node] != UNPROVEN:
@@ -97,12 +98,12 @@ def select(t, leaves, in_rounds, p, leaf_tree, leaf_parent, leaf_edge, parent_st
                 continue
             if node == 0 and p.algorithm != PUCT:
                 turn = considered_visits(min(p.considered, t.edge_count[g, 0]), t.budget[g], t.started[g])
-                if in_rounds == 1 and taken > 0 and turn != wanted:
+                if rounds and taken > 0 and turn != wanted:
                     break
                 wanted = turn
             edge = _edge_to_take(t, g, node, p, wanted, scratch)
             new = t.child[g, edge] == NO_NODE
-            if t.pending[g, edge] > 0 and (new or (in_rounds == 1 and node == 0)):
+            if t.pending[g, edge] > 0 and (new or (rounds and node == 0)):
                 break
             if not new:
                 node = t.child[g, edge]

@@ -31,12 +31,12 @@ class PositionSearch:
     temperature: of `choose`; 0 plays the best move
     seed:        of what `temperature` draws
 
-    A known number of simulations is spent as the configuration says, by sequential halving under Gumbel: exactly the search
-    that the net was trained with and is measured with. Where the number is not known there is no such schedule: stopped early,
-    it has given many candidates equal shares and settled nothing, and begun anew with twice the number, it treats the visits it
-    finds as if they were its own equal shares. Then PUCT searches. Its visits are worth something at every moment, and in the
-    end it comes back to every move, also deep in the tree, where Gumbel's rule lets values outweigh all priors after some
-    hundred visits and does not look at the other moves again.
+    A known number of simulations is spent as the configuration says, by sequential halving under Gumbel: the search that the
+    net was trained with and is measured with, but for how many leaves a wave takes. Where the number is not known there is no
+    such schedule: stopped early, it has given many candidates equal shares and settled nothing, and begun anew with twice the
+    number, it treats the visits it finds as if they were its own equal shares. Then PUCT searches. Its visits are worth
+    something at every moment, and in the end it comes back to every move, also deep in the tree, where Gumbel's rule lets
+    values outweigh all priors after some hundred visits and does not look at the other moves again.
 
     Proofs (`SearchConfig.solver`) need not be the shortest, save one: where a move wins at once, only such are considered.
     """

@@ -19,6 +19,9 @@ from pawnzero.search.root import set_root
 _POSITIONS_A_THREAD = 24
 """Fewer than this in a wave of a thread make batches too small to be worth a second thread."""
 
+_LEAVES_OF_A_ROUND = 4
+"""What a wave takes on average where it keeps to rounds: 64 simulations among 16 moves and more are 16 waves."""
+
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -49,9 +52,9 @@ class Searcher:
     simulations: visits spent below each root, 1 or more
     threads:     at most so many search side by side when positions are many
 
-    Under Gumbel what is found of a position does not depend on those beside it, unless `leaves_per_tree` says so: the leaves of
-    a wave are as many as the round of sequential halving has, at most 8. PUCT takes one leaf of each of many positions and
-    more of few.
+    A wave takes as many leaves of a position as `leaves_per_tree` says. Where that is 0, it takes under Gumbel those of one
+    round of sequential halving, at most 8, and under PUCT one of each of many positions and more of few: only then does what
+    is found of a position depend on how many stand beside it.
     """
 
     def __init__(self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1) -> None:
@@ -69,7 +72,8 @@ class Searcher:
         assert lines
         assert not any(line.over for line in lines)
         leaves = MOST_LEAVES if self._in_rounds else leaves_a_tree(self.config, len(lines))
-        parts = max(1, min(self.threads, len(lines), len(lines) * leaves // _POSITIONS_A_THREAD))
+        usual = _LEAVES_OF_A_ROUND if self._in_rounds else leaves
+        parts = max(1, min(self.threads, len(lines), len(lines) * usual // _POSITIONS_A_THREAD))
         chunks = [lines[len(lines) * i // parts : len(lines) * (i + 1) // parts] for i in range(parts)]
         if parts == 1:
             results = [self._run_part(0, chunks[0], leaves, 1)]

@@ -222,7 +222,8 @@ def test_what_is_wrong_is_told_and_survived(line: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "limits", ["nodes abc", "nodes --5", "nodes ²", "nodes -5", "wtime abc winc 1000", "movestogo 5 movetime x"]
+    "limits",
+    ["nodes abc", "nodes --5", "nodes ²", "nodes -5", "wtime abc winc 1000", "movestogo 5 movetime x", "wtime abc btime 1000"],
 )
 def test_an_unreadable_limit_is_not_taken_for_none(limits: str) -> None:
     said = talk("position startpos", f"go {limits}")

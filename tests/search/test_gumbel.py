@@ -59,7 +59,11 @@ def gumbel_search(
     for g, noise in enumerate(gumbels or ()):
         search.trees.gumbel[g, : len(noise)] = noise
     while search.working().any():
-        search.wave()
+        search.ask()
+        for g in range(len(lines) if in_rounds else 0):
+            count = int(search.trees.edge_count[g, 0])
+            assert count <= 1 or int(search.trees.pending[g, :count].max()) <= 1  # all below different moves
+        search.take()
     return search
 
 
@@ -180,7 +184,7 @@ def test_leaves_of_one_round_equal_the_naive_search(at_once: int) -> None:
 
 
 def test_leaves_of_one_round_spend_it_all_where_moves_are_proven_to_lose() -> None:
-    """Then fewer root moves are left than a round has turns, and its turns go to any of them: one leaf a wave at worst."""
+    """Then fewer root moves are left than a round has turns, and its turns go to any of them, but to each once a wave."""
     game, config = get_game("connect_four"), dataclasses.replace(CONFIG, solver=True)
     for line in random_lines("connect_four", 20, seed=4, most_plies=30):
         search = gumbel_search(game, HashEvaluator(), config, [line], 200, leaves=8, in_rounds=True)
@@ -189,6 +193,22 @@ def test_leaves_of_one_round_spend_it_all_where_moves_are_proven_to_lose() -> No
         assert not t.pending[0, : int(t.edges[0])].any()
         assert int(t.node_visits[0, 0]) == int(t.started[0]) + 1
         assert t.started[0] == 200 or t.proven[0, 0] != UNPROVEN
+
+
+def test_a_move_that_is_alone_does_not_wait_for_rounds() -> None:
+    """Else the position would hold a match's others up, a leaf a wave."""
+    game = get_game("chess")
+    line = Line(game, game.parse("k7/8/1K6/8/8/8/8/6R1 b - - 0 1"))
+    asked: List[int] = []
+
+    class Counting(HashEvaluator):
+        def evaluate(self, *arrays: np.ndarray) -> None:
+            asked.append(len(arrays[0]))
+            super().evaluate(*arrays)
+
+    search = gumbel_search(game, Counting(), CONFIG, [line], 64, leaves=8, in_rounds=True)
+    assert int(search.trees.visits[0, 0]) == 64
+    assert len(asked) < 32
 
 
 def test_equals_the_naive_search_where_positions_repeat() -> None:
