@@ -3,8 +3,8 @@
 Every figure is measured over at least `SECONDS` after a warm-up, with the default 64×6 chess net and 64 simulations where a net
 or a search is meant. Self-play with a net begins its games anywhere in 100 plies. `selfplay_efficiency` is positions really
 sent to the net a second in self-play ÷ what the bare net does at its best batch; `train_efficiency` is samples a second of
-real training ÷ those of a bare loop on ready random tensors. Training is measured over whole intervals between checkpoints, so that writing one and measuring
-held-out games weigh what they weigh in a long run.
+real training ÷ those of a bare loop on ready random tensors. Training is measured over whole intervals between checkpoints,
+so that writing one and measuring held-out games weigh what they weigh in a long run.
 """
 
 from __future__ import annotations
