@@ -202,7 +202,7 @@ class BatchedSearch:
     def wdl(self, trees: np.ndarray) -> np.ndarray:
         """WDL of each root for its player to move: trees [n] int64 → [n, 3] float32."""
         wdl = np.zeros((len(trees), 3), np.float32)
-        root_wdl(self.trees, trees, wdl)
+        root_wdl(self.trees, self._parameters, trees, wdl)
         return wdl
 
     def working(self) -> np.ndarray:

@@ -14,16 +14,18 @@ from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, 
 
 
 @kernel
-def root_wdl(t, trees, out):
-    """WDL of each root for its player to move, proven or averaged over its visits: trees [n] int64 → out [n, 3] float32."""
+def root_wdl(t, p, trees, out):
+    """WDL of each root for its player to move: trees [n] int64 → out [n, 3] float32.
+
+    What is proven, else a mean over the moves that were tried: under Gumbel in the shares of the improved policy, which is what
+    is played. Visits say little of that: sequential halving tries bad moves as often as good ones before it drops them, so
+    that a mean over visits is too low for whoever is to move. Under PUCT it is the mean over visits.
+    """
+    bonus = np.empty(t.root_legal.shape[1], np.float64)
+    policy = np.empty(t.root_legal.shape[1], np.float32)
     for i in range(len(trees)):
         g = trees[i]
-        draw = t.leaf_draw[g, 0]
-        for edge in range(t.edge_count[g, 0]):
-            draw += t.draw_sum[g, edge]
-        visits = t.node_visits[g, 0]
-        draw /= visits
-        value = t.node_value_sum[g, 0] / visits
+        value, draw = _mean_outcome(t, g, p, bonus, policy)
         proof = t.proven[g, 0]
         if proof != UNPROVEN:
             value = 1.0 if proof == PROVEN_WIN else (-1.0 if proof == PROVEN_LOSS else 0.0)
@@ -33,6 +35,30 @@ def root_wdl(t, trees, out):
         out[i, 0] = win
         out[i, 1] = draw
         out[i, 2] = 1.0 - draw - win
+
+
+@inner_kernel
+def _mean_outcome(t, g, p, bonus, policy):
+    """(value, probability of a draw) of a root that was searched. bonus [M] float64, policy [M] float32: scratch."""
+    count = t.edge_count[g, 0]
+    total = 0.0
+    value = 0.0
+    draw = 0.0
+    if p.algorithm != PUCT:
+        improved_policy(t, g, p, bonus, policy[:count])
+        for edge in range(count):
+            visits = t.visits[g, edge]
+            if visits > 0:
+                total += policy[edge]
+                value += policy[edge] * t.value_sum[g, edge] / visits
+                draw += policy[edge] * t.draw_sum[g, edge] / visits
+    if total <= 0.0:  # nothing was tried, or only what is proven to lose
+        total = t.node_visits[g, 0]
+        value = t.node_value_sum[g, 0]
+        draw = t.leaf_draw[g, 0]
+        for edge in range(count):
+            draw += t.draw_sum[g, edge]
+    return value / total, draw / total
 
 
 @inner_kernel

@@ -100,6 +100,15 @@ class NaiveGumbel(NaiveSearch):
         return list(self._improved(self.root).values())
 
     @property
+    def wdl(self) -> List[float]:
+        """Win, draw and loss of the root: of the moves that were tried, in the improved policy's shares."""
+        policy = self._improved(self.root)
+        tried = {a: (value_sum / visits, draw / visits) for a, (visits, value_sum, draw) in self.root.edges.items() if visits}
+        share = sum(policy[a] for a in tried)
+        value, draw = (sum(policy[a] * tried[a][i] for a in tried) / share for i in range(2))
+        return [(1 - draw + value) / 2, draw, (1 - draw - value) / 2]
+
+    @property
     def action(self) -> int:
         """The move to play: of the most visited ones the one with the best score."""
         most = max(visits for visits, _, _ in self.root.edges.values())

@@ -142,6 +142,7 @@ def check_against_naive(
         assert result.visits[row, :count].tolist() == visits_of(naive), game.format(line.state)
         assert result.action[row] == naive.action
         assert result.policy[row, :count].tolist() == pytest.approx(naive.policy, abs=1e-4)
+        assert result.root_wdl[row].tolist() == pytest.approx(naive.wdl, abs=1e-4)
         check_tree(search, row, naive)
 
 
@@ -264,6 +265,17 @@ def test_every_simulation_is_counted_once(leaves: int, considered: int) -> None:
             assert not t.pending[g, : int(t.edges[g])].any()
             assert not t.node_pending[g, : int(t.nodes[g])].any()
             consistent(t, g)
+
+
+def test_moves_that_were_only_tried_do_not_drag_the_root_down() -> None:
+    """After 112233 the fourth column wins at once; 6 of 8 simulations try the other columns, of which nothing is known."""
+    game = get_game("connect_four")
+    line = Line(game, game.parse("112233"))
+    result = results_of(gumbel_search(game, UniformEvaluator(), CONFIG, [line], 8))
+    assert result.visits[0].tolist() == [1, 1, 1, 2, 1, 1, 1]
+    assert result.q[0].tolist() == [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    assert result.root_wdl[0, 0] == pytest.approx(result.policy[0, 3], abs=1e-6)
+    assert result.root_wdl[0, 0] > 0.95
 
 
 def test_a_root_with_one_legal_move() -> None:
