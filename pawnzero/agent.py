@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
-from pawnzero.errors import PawnzeroError
+from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.locks import locked
@@ -58,11 +58,12 @@ class Agent:
     def create(cls, directory: Path, config: Config) -> Agent:
         """A new agent, with `config`'s game, net shape and seed. Raises PawnzeroError where it cannot be written.
 
-        Raises UsageError for a game that is none. Of an agent that lost its metadata the other files are kept. A directory that
-        holds anything else is left alone.
+        Raises UsageError for a game that is none, or whose positions cannot be mirrored as `config` wants. Of an agent that
+        lost its metadata the other files are kept. A directory that holds anything else is left alone.
         """
         agent = cls(Path(directory), _new_metadata(Path(directory), config))
-        get_game(config.game)
+        if get_game(config.game).mirror is None and config.model.mirrored:
+            raise UsageError(f"model.mirrored: not every position of {config.game} can be mirrored, expected false")
         agent._make_directories()
         with agent.lock():
             if (agent.directory / "metadata.json").exists():
@@ -217,8 +218,14 @@ def _validated(metadata: Any, path: Path) -> Dict[str, Any]:
     for key, kind in wanted.items():
         if type(metadata.get(key)) is not kind:
             raise PawnzeroError(f"{path}: {key} is {metadata.get(key)!r}, expected {kind.__name__}")
-    shape = {item.name for item in dataclasses.fields(ModelConfig)}
-    if set(metadata["model"]) != shape or not all(type(value) is int and value > 0 for value in metadata["model"].values()):
+    sizes = {"mirrored": False, **metadata["model"]}  # agents from before there were mirrored nets
+    mirrored = sizes.pop("mirrored")
+    shape = {item.name for item in dataclasses.fields(ModelConfig)} - {"mirrored"}
+    if (
+        set(sizes) != shape
+        or type(mirrored) is not bool
+        or not all(type(value) is int and value > 0 for value in sizes.values())
+    ):
         raise PawnzeroError(f"{path}: model is {metadata['model']!r}, expected positive integers {', '.join(sorted(shape))}")
     return metadata
 

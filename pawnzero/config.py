@@ -23,6 +23,22 @@ class ModelConfig:
     channels: int = field(default=64, metadata={"help": "width of the residual trunk", "min": 1})
     blocks: int = field(default=6, metadata={"help": "residual blocks", "min": 1})
     se_ratio: int = field(default=4, metadata={"help": "squeeze-excitation narrows channels by this factor", "min": 1})
+    mirrored: bool = field(
+        default=False, metadata={"help": "mirrored positions get mirrored answers, in games that may always be mirrored"}
+    )
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for settings that do not fit together."""
+        if self.mirrored and (self.channels % 2 or self.squeezed % 2):
+            raise UsageError(
+                f"model.mirrored: model.channels is {self.channels} and by model.se_ratio {self.squeezed} in "
+                "squeeze-excitation, expected even numbers"
+            )
+
+    @property
+    def squeezed(self) -> int:
+        """Channels inside squeeze-excitation."""
+        return max(1, self.channels // self.se_ratio)
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,11 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar, Mapping, Tuple
+from typing import ClassVar, Mapping, Optional, Tuple
 
 import numpy as np
+
+from pawnzero.games.symmetry import mirrored
 
 ONGOING = 0
 """Ending code: the game goes on."""
@@ -134,6 +136,21 @@ class Game(abc.ABC):
         Turning leaves the scalars as they are. Unless a game says otherwise, all may.
         """
         return np.ones(len(scalars), bool)
+
+    @property
+    def mirror(self) -> Optional[int]:
+        """The symmetry that exchanges left and right, of every position and in the policy's planes; None: there is none.
+
+        A game that overrides `symmetric` has none: not all its positions may be turned.
+        """
+        rows, columns = self.board_shape
+        cells = (8 * np.arange(rows)[:, np.newaxis] + np.arange(columns)).ravel()
+        found = np.flatnonzero((self.cell_map[:, cells] == mirrored(columns)[1, cells]).all(axis=1))
+        if type(self).symmetric is not Game.symmetric or len(found) == 0:
+            return None
+        row, column = np.divmod(self.policy_index, columns)
+        index = row * columns + columns - 1 - column
+        return int(found[0]) if np.array_equal(index, self.policy_index[self.action_map[found[0]]]) else None
 
     def allocate(self, size: int) -> Positions:
         """Room for `size` positions, zeroed."""

@@ -12,11 +12,17 @@ __all__ = ["PolicyValueNet", "make_model"]
 
 
 def make_model(
-    device: str = "cpu", channels: int = 64, blocks: int = 6, se_ratio: int = 4, game: str = "chess", seed: int = 0
+    device: str = "cpu",
+    channels: int = 64,
+    blocks: int = 6,
+    se_ratio: int = 4,
+    game: str = "chess",
+    seed: int = 0,
+    mirrored: bool = False,
 ) -> PolicyValueNet:
     """A fresh net on `device` ("auto", "cpu", "cuda", "cuda:N"); the same seed gives the same weights.
 
-    Raises UsageError when the device is not there or the game is not known.
+    Raises UsageError when the device is not there, the game is not known, or a mirrored net cannot be made of this.
     """
-    net = PolicyValueNet(ModelConfig(channels=channels, blocks=blocks, se_ratio=se_ratio), game, seed)
+    net = PolicyValueNet(ModelConfig(channels=channels, blocks=blocks, se_ratio=se_ratio, mirrored=mirrored), game, seed)
     return net.to(resolve_device(device))

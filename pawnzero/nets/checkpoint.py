@@ -89,8 +89,9 @@ def load_checkpoint(path: Path, game: Optional[str] = None, model: Optional[Mode
 
 
 def describe_shape(model: ModelConfig) -> str:
-    """A net's shape in words: "64 channels × 6 blocks (se_ratio 4)"."""
-    return f"{model.channels} channels × {model.blocks} blocks (se_ratio {model.se_ratio})"
+    """A net's shape in words: "64 channels × 6 blocks (se_ratio 4, mirrored)"."""
+    mirrored = ", mirrored" if model.mirrored else ""
+    return f"{model.channels} channels × {model.blocks} blocks (se_ratio {model.se_ratio}{mirrored})"
 
 
 def _read(path: Path) -> Any:
@@ -116,10 +117,11 @@ def _parse(path: Path, content: Dict[str, Any]) -> Checkpoint:
         fields = {key: content[key] for key in ("game", "step", "epoch", "net", "averaged", "training")}
         fields["training"] = _with_floats_again(fields["training"])
         shape = dict(content["model"])
-        if not all(isinstance(size, int) and size >= 1 for size in shape.values()):
-            raise TypeError(f"model {shape}")
-        return Checkpoint(model=ModelConfig(**shape), **fields)
-    except (KeyError, TypeError, ValueError) as error:
+        mirrored = shape.pop("mirrored", False)  # missing in files from before there were such nets
+        if type(mirrored) is not bool or not all(isinstance(size, int) and size >= 1 for size in shape.values()):
+            raise TypeError(f"model {content['model']}")
+        return Checkpoint(model=ModelConfig(**shape, mirrored=mirrored), **fields)
+    except (KeyError, TypeError, ValueError, UsageError) as error:
         raise PawnzeroError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from None
 
 

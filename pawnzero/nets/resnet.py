@@ -15,7 +15,9 @@ from torch import nn
 from torch.nn import functional
 
 from pawnzero.config import ModelConfig
+from pawnzero.errors import UsageError
 from pawnzero.games import get_game
+from pawnzero.nets.mirror import Mirror
 
 VALUE_PLANES = 32
 VALUE_HIDDEN = 128
@@ -59,7 +61,7 @@ class PolicyValueNet(nn.Module):
     """Policy and value of positions of one game.
 
     shape: width and depth; game: a name `get_game` knows; seed: decides the first weights. The global random state is
-    neither used nor changed. Raises UsageError for a game that is not known.
+    neither used nor changed. Raises UsageError for a game that is not known, or cannot be mirrored where the shape says so.
     """
 
     plane_scale: torch.Tensor
@@ -72,7 +74,9 @@ class PolicyValueNet(nn.Module):
         self.shape = shape
         planes = rules.bit_planes + rules.scalar_planes
         squares = rules.board_shape[0] * rules.board_shape[1]
-        channels, hidden = shape.channels, max(1, shape.channels // shape.se_ratio)
+        if shape.mirrored and rules.mirror is None:
+            raise UsageError(f"model.mirrored: not every position of {game} can be mirrored, expected false")
+        channels, hidden = shape.channels, shape.squeezed
         # Neither belongs in a checkpoint: the game knows them.
         self.register_buffer("plane_scale", torch.tensor(rules.plane_scale).view(1, planes, 1, 1), persistent=False)
         self.register_buffer("policy_index", torch.tensor(rules.policy_index, dtype=torch.long), persistent=False)
@@ -85,6 +89,9 @@ class PolicyValueNet(nn.Module):
             self.value_hidden = nn.Linear(VALUE_PLANES * squares, VALUE_HIDDEN)
             self.value_out = nn.Linear(VALUE_HIDDEN, 3)
         self._initialise(torch.Generator().manual_seed(seed))
+        self._mirror = Mirror(self.named_parameters(), rules.board_shape) if shape.mirrored else None
+        if self._mirror is not None:
+            self._mirror.tie_weights()
 
     @property
     def description(self) -> str:
@@ -108,6 +115,11 @@ class PolicyValueNet(nn.Module):
         value = functional.relu(self.value_planes(x)).flatten(1)
         value = self.value_out(functional.relu(self.value_hidden(value)))
         return policy.index_select(1, self.policy_index), value
+
+    def tie_gradients(self) -> None:
+        """Once gradients are there: make them such that a mirrored net stays one; of another net they are left as they are."""
+        if self._mirror is not None:
+            self._mirror.tie_gradients()
 
     def _initialise(self, generator: torch.Generator) -> None:
         """Fixup: of a branch's two layers the second starts at zero, the first is scaled by blocks ** (-1/2)."""

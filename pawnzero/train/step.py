@@ -166,6 +166,7 @@ class Stepper:
         """Move the weights along the gradient; returns its norm, before it is clipped to `grad_clip`."""
         if self._scaler is not None:
             self._scaler.unscale_(self.state.optimizer)
+        self.state.net.tie_gradients()
         limit = self._config.grad_clip or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.state.parameters, limit)
         if self._scaler is None:
