@@ -26,8 +26,6 @@ from typing import ClassVar, Mapping, Optional, Tuple
 
 import numpy as np
 
-from pawnzero.games.symmetry import mirrored
-
 ONGOING = 0
 """Ending code: the game goes on."""
 REPETITION = 1
@@ -144,8 +142,8 @@ class Game(abc.ABC):
         A game that overrides `symmetric` has none: not all its positions may be turned.
         """
         rows, columns = self.board_shape
-        cells = (8 * np.arange(rows)[:, np.newaxis] + np.arange(columns)).ravel()
-        found = np.flatnonzero((self.cell_map[:, cells] == mirrored(columns)[1, cells]).all(axis=1))
+        cells = 8 * np.arange(rows)[:, np.newaxis] + np.arange(columns)
+        found = np.flatnonzero((self.cell_map[:, cells] == cells[:, ::-1]).all(axis=(1, 2)))
         if type(self).symmetric is not Game.symmetric or len(found) == 0:
             return None
         row, column = np.divmod(self.policy_index, columns)
