@@ -226,7 +226,12 @@ def _validated(metadata: Any, path: Path) -> Dict[str, Any]:
         or type(mirrored) is not bool
         or not all(type(value) is int and value > 0 for value in sizes.values())
     ):
-        raise PawnzeroError(f"{path}: model is {metadata['model']!r}, expected positive integers {', '.join(sorted(shape))}")
+        hint = f"positive integers {', '.join(sorted(shape))}, and mirrored true or false"
+        raise PawnzeroError(f"{path}: model is {metadata['model']!r}, expected {hint}")
+    try:
+        ModelConfig(**sizes, mirrored=mirrored)
+    except UsageError as error:
+        raise PawnzeroError(f"{path}: {error}") from None
     return metadata
 
 

@@ -226,7 +226,7 @@ def test_cheap_searches_are_a_share_of_all() -> None:
 
 def test_hopeless_games_are_given_up_but_for_a_share() -> None:
     settings, workload = dataclasses.replace(SETTINGS, resign_playthrough=0.3), Workload()
-    records = play("connect_four", list(range(60)), settings=settings, resign_below=0.6, workload=workload)
+    records = play("connect_four", list(range(60)), settings=settings, resign_below=0.5, workload=workload)
     played_on = [r for r in records.values() if r.played_on]
     assert 8 <= len(played_on) <= 30
     assert all(r.ending != RESIGNATION for r in played_on)

@@ -13,8 +13,7 @@ fastest_win_rate     share of them in which the move wins as fast as possible
 value_sign_accuracy  share of positions whose outcome the net's value (win - loss, without search) tells: above 0 where the
                      position is won, below 0 where it is lost, between -1/3 and 1/3 where it is drawn; null for who is no net
 
-The value is the net's own whatever the simulations: a search's value is an average over the moves it tried, poor ones included,
-and after 64 simulations tells only seven outcomes of eight even where each evaluation is the truth (tic-tac-toe).
+The value is the net's own whatever the simulations.
 
 A rate is null where there is nothing to divide by.
 """

@@ -10,7 +10,7 @@ is like any other, to play with, to store and to export.
 from __future__ import annotations
 
 import math
-from typing import Dict, Iterable, Tuple
+from typing import Iterable, Tuple
 
 import torch
 
@@ -29,42 +29,38 @@ _HALVED = {
 """Of each layer: how many times its outputs come in two halves, and whether its inputs do. `scale` is no layer."""
 
 
-class Mirror:
-    """The parameters of a `PolicyValueNet`, of even numbers of channels, as its mirror image has them.
+Parameters = Iterable[Tuple[str, torch.nn.Parameter]]
+"""Those of a `PolicyValueNet` of even numbers of channels, by name. `board_shape`, beside them: rows and columns."""
 
-    board_shape: rows and columns of the game's board
-    """
 
-    def __init__(self, parameters: Iterable[Tuple[str, torch.nn.Parameter]], board_shape: Tuple[int, int]) -> None:
-        self._board_shape = board_shape
-        self._parameters: Dict[str, torch.nn.Parameter] = {
-            name: parameter for name, parameter in parameters if not name.endswith(".scale")
-        }
+@torch.no_grad()
+def tie_weights(parameters: Parameters, board_shape: Tuple[int, int]) -> None:
+    """Make fresh weights so. Sums of two independent weights, they keep their variance."""
+    for name, parameter in parameters:
+        if not name.endswith(".scale"):
+            parameter.add_(_mirrored(name, parameter, board_shape)).mul_(math.sqrt(0.5))
 
-    @torch.no_grad()
-    def tie_weights(self) -> None:
-        """Make fresh weights so. Sums of two independent weights, they keep their variance."""
-        for name, parameter in self._parameters.items():
-            parameter.add_(self._mirrored(name, parameter)).mul_(math.sqrt(0.5))
 
-    @torch.no_grad()
-    def tie_gradients(self) -> None:
-        """Replace each gradient by the mean of it and the mirror image's."""
-        for name, parameter in self._parameters.items():
-            if parameter.grad is not None:
-                parameter.grad.add_(self._mirrored(name, parameter.grad)).mul_(0.5)
+@torch.no_grad()
+def tie_gradients(parameters: Parameters, board_shape: Tuple[int, int]) -> None:
+    """Replace each gradient by the mean of it and the mirror image's."""
+    for name, parameter in parameters:
+        if parameter.grad is not None and not name.endswith(".scale"):
+            parameter.grad.add_(_mirrored(name, parameter.grad, board_shape)).mul_(0.5)
 
-    def _mirrored(self, name: str, weight: torch.Tensor) -> torch.Tensor:
-        layer = name.split(".")[-2]
-        outputs, inputs = _HALVED[layer]
-        result = _swapped(weight, 0, outputs) if outputs else weight
-        if weight.dim() > 1 and inputs:
-            result = _swapped(result, 1, 1)
-        if weight.dim() == 4:
-            return result.flip(3)
-        if weight.dim() == 2 and layer == "value_hidden":  # the only matrix that reads planes, cell by cell
-            return result.reshape(len(weight), -1, *self._board_shape).flip(3).reshape(weight.shape)
-        return result
+
+def _mirrored(name: str, weight: torch.Tensor, board_shape: Tuple[int, int]) -> torch.Tensor:
+    """`weight`, a parameter or its gradient, as the mirror image has it."""
+    layer = name.split(".")[-2]
+    outputs, inputs = _HALVED[layer]
+    result = _swapped(weight, 0, outputs) if outputs else weight
+    if weight.dim() > 1 and inputs:
+        result = _swapped(result, 1, 1)
+    if weight.dim() == 4:
+        return result.flip(3)
+    if weight.dim() == 2 and layer == "value_hidden":  # the only matrix that reads planes, cell by cell
+        return result.reshape(len(weight), -1, *board_shape).flip(3).reshape(weight.shape)
+    return result
 
 
 def _swapped(weight: torch.Tensor, dim: int, times: int) -> torch.Tensor:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from pawnzero.config import ModelConfig
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
-from pawnzero.nets.mirror import Mirror
+from pawnzero.nets.mirror import tie_gradients, tie_weights
 
 VALUE_PLANES = 32
 VALUE_HIDDEN = 128
@@ -89,9 +89,8 @@ class PolicyValueNet(nn.Module):
             self.value_hidden = nn.Linear(VALUE_PLANES * squares, VALUE_HIDDEN)
             self.value_out = nn.Linear(VALUE_HIDDEN, 3)
         self._initialise(torch.Generator().manual_seed(seed))
-        self._mirror = Mirror(self.named_parameters(), rules.board_shape) if shape.mirrored else None
-        if self._mirror is not None:
-            self._mirror.tie_weights()
+        if shape.mirrored:
+            tie_weights(self.named_parameters(), rules.board_shape)
 
     @property
     def description(self) -> str:
@@ -118,8 +117,8 @@ class PolicyValueNet(nn.Module):
 
     def tie_gradients(self) -> None:
         """Once gradients are there: make them such that a mirrored net stays one; of another net they are left as they are."""
-        if self._mirror is not None:
-            self._mirror.tie_gradients()
+        if self.shape.mirrored:
+            tie_gradients(self.named_parameters(), get_game(self.game_name).board_shape)
 
     def _initialise(self, generator: torch.Generator) -> None:
         """Fixup: of a branch's two layers the second starts at zero, the first is scaled by blocks ** (-1/2)."""

@@ -17,9 +17,10 @@ from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, 
 def root_wdl(t, p, trees, out):
     """WDL of each root for its player to move: trees [n] int64 → out [n, 3] float32.
 
-    What is proven, else a mean over the moves that were tried: under Gumbel in the shares of the improved policy, which is what
-    is played. Visits say little of that: sequential halving tries bad moves as often as good ones before it drops them, so
-    that a mean over visits is too low for whoever is to move. Under PUCT it is the mean over visits.
+    What is proven, else under Gumbel what the improved policy is worth, since that is what is played: the mean over moves in
+    its shares, an untried one counting as much as the net's own value of the root. Visits say little of that: sequential
+    halving tries bad moves as often as good ones before it drops them, so that a mean over visits is too low for whoever is
+    to move. Under PUCT it is the mean over visits.
     """
     bonus = np.empty(t.root_legal.shape[1], np.float64)
     policy = np.empty(t.root_legal.shape[1], np.float32)
@@ -41,24 +42,22 @@ def root_wdl(t, p, trees, out):
 def _mean_outcome(t, g, p, bonus, policy):
     """(value, probability of a draw) of a root that was searched. bonus [M] float64, policy [M] float32: scratch."""
     count = t.edge_count[g, 0]
-    total = 0.0
-    value = 0.0
-    draw = 0.0
-    if p.algorithm != PUCT:
-        improved_policy(t, g, p, bonus, policy[:count])
-        for edge in range(count):
-            visits = t.visits[g, edge]
-            if visits > 0:
-                total += policy[edge]
-                value += policy[edge] * t.value_sum[g, edge] / visits
-                draw += policy[edge] * t.draw_sum[g, edge] / visits
-    if total <= 0.0:  # nothing was tried, or only what is proven to lose
-        total = t.node_visits[g, 0]
-        value = t.node_value_sum[g, 0]
+    if p.algorithm == PUCT:
         draw = t.leaf_draw[g, 0]
         for edge in range(count):
             draw += t.draw_sum[g, edge]
-    return value / total, draw / total
+        return t.node_value_sum[g, 0] / t.node_visits[g, 0], draw / t.node_visits[g, 0]
+    improved_policy(t, g, p, bonus, policy[:count])
+    untried = 1.0
+    value = 0.0
+    draw = 0.0
+    for edge in range(count):
+        visits = t.visits[g, edge]
+        if visits > 0:
+            untried -= policy[edge]
+            value += policy[edge] * t.value_sum[g, edge] / visits
+            draw += policy[edge] * t.draw_sum[g, edge] / visits
+    return value + untried * t.leaf_value[g, 0], draw + untried * t.leaf_draw[g, 0]
 
 
 @inner_kernel

@@ -101,11 +101,10 @@ class NaiveGumbel(NaiveSearch):
 
     @property
     def wdl(self) -> List[float]:
-        """Win, draw and loss of the root: of the moves that were tried, in the improved policy's shares."""
-        policy = self._improved(self.root)
-        tried = {a: (value_sum / visits, draw / visits) for a, (visits, value_sum, draw) in self.root.edges.items() if visits}
-        share = sum(policy[a] for a in tried)
-        value, draw = (sum(policy[a] * tried[a][i] for a in tried) / share for i in range(2))
+        """Win, draw and loss of the root: its moves' in the improved policy's shares; of an untried one the root's own."""
+        policy, root = self._improved(self.root), self.root
+        worth = {a: (v / n, d / n) if n else (root.value, root.draw) for a, (n, v, d) in root.edges.items()}
+        value, draw = (sum(policy[a] * worth[a][i] for a in worth) for i in range(2))
         return [(1 - draw + value) / 2, draw, (1 - draw - value) / 2]
 
     @property
