@@ -62,8 +62,9 @@ class Agent:
         lost its metadata the other files are kept. A directory that holds anything else is left alone.
         """
         agent = cls(Path(directory), _new_metadata(Path(directory), config))
-        if get_game(config.game).mirror is None and config.model.mirrored:
-            raise UsageError(f"model.mirrored: not every position of {config.game} can be mirrored, expected false")
+        game = get_game(config.game)
+        if config.model.mirrored:
+            game.check_mirrored()
         agent._make_directories()
         with agent.lock():
             if (agent.directory / "metadata.json").exists():

@@ -235,6 +235,11 @@ def test_hopeless_games_are_given_up_but_for_a_share() -> None:
     given_up = 12 * len(resigned)  # the searches after which they resigned leave no move in the records
     recorded = sum(int(record.simulations.sum()) for record in records.values())
     assert recorded < workload.simulations <= recorded + given_up
+    spared = [r for r in records.values() if not r.played_on and r.ending != RESIGNATION]
+    assert spared
+    for record in (*resigned, *spared):
+        score = record.root_wdl[record.context + 1 :, 0] + record.root_wdl[record.context + 1 :, 1] / 2
+        assert (score >= 0.5 - 1e-6).all()  # with less they would have been given up, but at their first search
     game = get_game("connect_four")
     for record in resigned:
         assert record.result == (-1 if game.player(record.final_state) == 0 else 1)

@@ -26,6 +26,8 @@ from typing import ClassVar, Mapping, Optional, Tuple
 
 import numpy as np
 
+from pawnzero.errors import UsageError
+
 ONGOING = 0
 """Ending code: the game goes on."""
 REPETITION = 1
@@ -149,6 +151,11 @@ class Game(abc.ABC):
         row, column = np.divmod(self.policy_index, columns)
         index = row * columns + columns - 1 - column
         return int(found[0]) if np.array_equal(index, self.policy_index[self.action_map[found[0]]]) else None
+
+    def check_mirrored(self) -> None:
+        """Raises UsageError where there is no `mirror`, so that no net can be mirrored."""
+        if self.mirror is None:
+            raise UsageError(f"model.mirrored: not every position of {self.name} can be mirrored, expected false")
 
     def allocate(self, size: int) -> Positions:
         """Room for `size` positions, zeroed."""

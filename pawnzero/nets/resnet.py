@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn import functional
 
 from pawnzero.config import ModelConfig
-from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.nets.mirror import tie_gradients, tie_weights
 
@@ -74,8 +73,8 @@ class PolicyValueNet(nn.Module):
         self.shape = shape
         planes = rules.bit_planes + rules.scalar_planes
         squares = rules.board_shape[0] * rules.board_shape[1]
-        if shape.mirrored and rules.mirror is None:
-            raise UsageError(f"model.mirrored: not every position of {game} can be mirrored, expected false")
+        if shape.mirrored:
+            rules.check_mirrored()
         channels, hidden = shape.channels, shape.squeezed
         # Neither belongs in a checkpoint: the game knows them.
         self.register_buffer("plane_scale", torch.tensor(rules.plane_scale).view(1, planes, 1, 1), persistent=False)
