@@ -58,6 +58,20 @@ def landing(taken: np.uint64) -> np.uint64:
 
 
 @kernel
+def completing(pieces: np.uint64) -> np.uint64:
+    """The cells with which these pieces would have four in a row, free or not, also beyond the board."""
+    cells = ZERO
+    for index in range(len(DIRECTIONS)):
+        shift = DIRECTIONS[index]
+        above = pieces >> shift
+        below = pieces << shift
+        pair_above = above & (above >> shift)
+        pair_below = below & (below << shift)
+        cells |= (pair_above & ((above >> (shift + shift)) | below)) | (pair_below & ((below << (shift + shift)) | above))
+    return cells
+
+
+@kernel
 def _inspect(
     state: np.ndarray, legal: np.ndarray, count: np.ndarray, ending: np.ndarray, key: np.ndarray, reversible: np.ndarray
 ) -> None:
@@ -96,10 +110,15 @@ def _step(states: np.ndarray, actions: np.ndarray, state: np.ndarray) -> None:
 @kernel
 def _encode(history: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> None:
     for b in range(len(history)):
-        bits[b, 0] = history[b, 0, 0]
-        bits[b, 1] = history[b, 0, 1]
+        mine = history[b, 0, 0]
+        theirs = history[b, 0, 1]
+        free = FULL & ~(mine | theirs)
+        bits[b, 0] = mine
+        bits[b, 1] = theirs
+        bits[b, 2] = completing(mine) & free
+        bits[b, 3] = completing(theirs) & free
         scalars[b, 0] = 1.0
-        scalars[b, 1] = popcount(history[b, 0, 0] | history[b, 0, 1]) & 1
+        scalars[b, 1] = popcount(mine | theirs) & 1
 
 
 class ConnectFour(Game):
@@ -114,11 +133,13 @@ class ConnectFour(Game):
 
     board_shape = (ROWS, COLUMNS)
     history = 1
-    bit_planes = 2  # the mover's pieces, the opponent's
+    # The mover's pieces, the opponent's; and the free cells, whether a piece can fall there yet or not, that would give each
+    # four in a row. The rules alone say which; a net of few 3 × 3 convolutions spends most of them on finding that out.
+    bit_planes = 4
     # Ones, by which a convolution sees where the board ends; and 1 where player 1 is to move: who began decides who wins the
     # fight over the last free cells, and a convolution would have to count all pieces to find out.
     scalar_planes = 2
-    plane_scale: ClassVar[np.ndarray] = np.ones(4, np.float32)
+    plane_scale: ClassVar[np.ndarray] = np.ones(6, np.float32)
     policy_planes = 1
     # A column's logit stands at its third cell: no cell of the column is farther than three rows, so that even a net of a few
     # 3 × 3 convolutions sees all of the column from there.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.base import ONGOING
-from pawnzero.games.connect_four import BOARD_FULL, FOUR_IN_A_ROW
+from pawnzero.games.connect_four import BOARD_FULL, FOUR_IN_A_ROW, has_four
 from pawnzero.games.line import Line
 
 GAME = get_game("connect_four")
@@ -190,11 +190,40 @@ def test_moves_are_columns_from_1():
 
 def test_planes_are_the_movers_view():
     states = np.stack([GAME.parse("441"), GAME.parse("4417")])[:, np.newaxis]
-    bits, scalars = np.zeros((2, 2), np.uint64), np.zeros((2, 2), np.float32)
-    GAME.encode(states, np.zeros((2, 1), np.uint8), np.ones(2, np.int16), bits, scalars)
+    bits, scalars = encoded(states)
     x, o, last = 1 << 3 | 1, 1 << 11, 1 << 6
-    assert bits.tolist() == [[o, x], [x, o | last]]
+    assert bits[:, :2].tolist() == [[o, x], [x, o | last]]
     assert scalars.tolist() == [[1.0, 1.0], [1.0, 0.0]]
+
+
+def test_planes_show_the_free_cells_that_complete_four():
+    cells = [8 * row + column for row in range(6) for column in range(7)]
+    shown = 0
+    for state in states_of_random_games(60, np.random.default_rng(5)):
+        mine, theirs = (int(word) for word in state)
+        bits, _ = encoded(state[np.newaxis, np.newaxis])
+        for plane, pieces in ((2, mine), (3, theirs)):
+            free = [1 << cell for cell in cells if not (mine | theirs) >> cell & 1]
+            expected = [cell for cell in free if has_four(np.uint64(pieces | cell))]
+            assert [cell for cell in free if int(bits[0, plane]) & cell] == expected, GAME.format(state)
+            assert int(bits[0, plane]) == sum(expected), GAME.format(state)
+            shown += len(expected)
+    assert shown > 500
+
+
+def states_of_random_games(games: int, rng: np.random.Generator):
+    for _ in range(games):
+        line = Line(GAME)
+        while not line.over:
+            yield line.state
+            line.push(int(rng.choice(line.legal)))
+
+
+def encoded(history: np.ndarray):
+    bits = np.zeros((len(history), GAME.bit_planes), np.uint64)
+    scalars = np.zeros((len(history), GAME.scalar_planes), np.float32)
+    GAME.encode(history, np.zeros((len(history), 1), np.uint8), np.ones(len(history), np.int16), bits, scalars)
+    return bits, scalars
 
 
 def test_drawing_has_the_bottom_row_below():
