@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.base import ONGOING
-from pawnzero.games.connect_four import BOARD_FULL, FOUR_IN_A_ROW, has_four
+from pawnzero.games.conformance import random_lines
+from pawnzero.games.connect_four import BOARD_FULL, FOUR_IN_A_ROW
 from pawnzero.games.line import Line
 
 GAME = get_game("connect_four")
@@ -197,26 +198,22 @@ def test_planes_are_the_movers_view():
 
 
 def test_planes_show_the_free_cells_that_complete_four():
-    cells = [8 * row + column for row in range(6) for column in range(7)]
     shown = 0
-    for state in states_of_random_games(60, np.random.default_rng(5)):
-        mine, theirs = (int(word) for word in state)
-        bits, _ = encoded(state[np.newaxis, np.newaxis])
-        for plane, pieces in ((2, mine), (3, theirs)):
-            free = [1 << cell for cell in cells if not (mine | theirs) >> cell & 1]
-            expected = [cell for cell in free if has_four(np.uint64(pieces | cell))]
-            assert [cell for cell in free if int(bits[0, plane]) & cell] == expected, GAME.format(state)
-            assert int(bits[0, plane]) == sum(expected), GAME.format(state)
-            shown += len(expected)
+    for line in random_lines(GAME, plies=1500, seed=5):
+        for state in line.states[:-1]:  # the last one is over
+            bits, _ = encoded(state[np.newaxis, np.newaxis])
+            taken = cells_of(int(state[0] | state[1]))
+            for plane in (0, 1):
+                pieces = cells_of(int(bits[0, plane]))
+                lacking = [four - pieces for four in FOURS]
+                expected = {cell for cells in lacking if len(cells) == 1 for cell in cells} - taken
+                assert cells_of(int(bits[0, 2 + plane])) == expected, GAME.format(state)
+                shown += len(expected)
     assert shown > 500
 
 
-def states_of_random_games(games: int, rng: np.random.Generator):
-    for _ in range(games):
-        line = Line(GAME)
-        while not line.over:
-            yield line.state
-            line.push(int(rng.choice(line.legal)))
+def cells_of(word: int):
+    return {divmod(bit, 8) for bit in range(64) if word >> bit & 1}
 
 
 def encoded(history: np.ndarray):
