@@ -10,6 +10,7 @@ import pytest
 
 from pawnzero.config import SETTINGS, Config, load_config, to_json
 from pawnzero.errors import UsageError
+from pawnzero.games import get_game
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,6 +42,13 @@ def test_given_beats_file_beats_default(write: Any) -> None:
 
 def test_the_shipped_file_is_the_defaults() -> None:
     assert load_config(ROOT / "training" / "config_rx580.json") == Config()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.json")), ids=lambda path: path.stem)
+def test_recipes_are_settings(path: Path) -> None:
+    config = load_config(path)
+    assert config != Config()
+    get_game(config.game)
 
 
 def test_what_is_saved_reads_back(write: Any) -> None:

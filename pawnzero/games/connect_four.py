@@ -58,16 +58,18 @@ def landing(taken: np.uint64) -> np.uint64:
 
 
 @kernel
-def completing(pieces: np.uint64) -> np.uint64:
-    """The cells with which these pieces would have four in a row, free or not, also beyond the board."""
+def threats(pieces: np.uint64) -> np.uint64:
+    """The cells with which these pieces would have four in a row, as a bitboard: threats, as Allis calls them where the cell is
+    free ("A Knowledge-based Approach of Connect-Four", 1988). Taken cells and some beyond the board are among them: mask with
+    the free ones."""
     cells = ZERO
     for index in range(len(DIRECTIONS)):
         shift = DIRECTIONS[index]
-        above = pieces >> shift
-        below = pieces << shift
-        pair_above = above & (above >> shift)
-        pair_below = below & (below << shift)
-        cells |= (pair_above & ((above >> (shift + shift)) | below)) | (pair_below & ((below << (shift + shift)) | above))
+        ahead = pieces >> shift
+        behind = pieces << shift
+        two_ahead = ahead & (ahead >> shift)
+        two_behind = behind & (behind << shift)
+        cells |= (two_ahead & ((ahead >> (shift + shift)) | behind)) | (two_behind & ((behind << (shift + shift)) | ahead))
     return cells
 
 
@@ -115,8 +117,8 @@ def _encode(history: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> None:
         free = FULL & ~(mine | theirs)
         bits[b, 0] = mine
         bits[b, 1] = theirs
-        bits[b, 2] = completing(mine) & free
-        bits[b, 3] = completing(theirs) & free
+        bits[b, 2] = threats(mine) & free
+        bits[b, 3] = threats(theirs) & free
         scalars[b, 0] = 1.0
         scalars[b, 1] = popcount(mine | theirs) & 1
 
@@ -133,8 +135,9 @@ class ConnectFour(Game):
 
     board_shape = (ROWS, COLUMNS)
     history = 1
-    # The mover's pieces, the opponent's; and the free cells, whether a piece can fall there yet or not, that would give each
-    # four in a row. The rules alone say which; a net of few 3 × 3 convolutions spends most of them on finding that out.
+    # The mover's pieces, the opponent's; and each one's threats, whether a piece can fall there yet or not. The rules alone say
+    # which cells those are; a net of few 3 × 3 convolutions learns less in the same time where it has to find them
+    # (docs/experiments/connect_four.md).
     bit_planes = 4
     # Ones, by which a convolution sees where the board ends; and 1 where player 1 is to move: who began decides who wins the
     # fight over the last free cells, and a convolution would have to count all pieces to find out.

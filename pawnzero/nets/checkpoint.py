@@ -139,7 +139,8 @@ def _check_weights(path: Path, checkpoint: Checkpoint) -> None:
             if tensor.shape != expected[name].shape:
                 found, wanted = list(tensor.shape), list(expected[name].shape)
                 raise PawnzeroError(
-                    f"{path}: weights {name} are {found}, expected {wanted} for {describe_shape(checkpoint.model)}"
+                    f"{path}: weights {name} are {found}, expected {wanted} for a net of {checkpoint.game} with "
+                    f"{describe_shape(checkpoint.model)} (written by another version?)"
                 )
             if not bool(torch.isfinite(tensor).all()):
                 raise PawnzeroError(f"{path}: weights {name} are not all finite numbers")

@@ -37,6 +37,14 @@ def test_the_onnx_example(tmp_path: Path) -> None:
     np.testing.assert_allclose([float(number) for number in numbers], wdl[0], atol=0.006)
 
 
+def test_the_tensors_of_every_game_are_on_the_page() -> None:
+    for name in ("chess", "connect_four", "tic_tac_toe"):
+        game = get_game(name)
+        planes = game.bit_planes + game.scalar_planes
+        assert f"[batch, {planes}, {game.board_shape[0]}, {game.board_shape[1]}]" in PAGE
+        assert f"[batch, {game.num_actions}]" in PAGE
+
+
 def test_every_format_is_on_the_page() -> None:
     for suffix in SUFFIXES.values():
         assert f"`net{suffix}`" in PAGE or f"`games{suffix}`" in PAGE
