@@ -104,6 +104,11 @@ def test_contents_that_do_not_fit_together(tmp_path, checkpoint) -> None:  # typ
         return _refusal(path)
 
     assert "[8, " in said(model=ModelConfig(channels=16, blocks=2))
+    planes = checkpoint.net["stem.weight"].shape[1]
+    fewer = {**checkpoint.net, "stem.weight": checkpoint.net["stem.weight"][:, 1:]}  # as when a game's planes have changed
+    refusal = said(net=fewer)
+    assert f"[8, {planes - 1}, 3, 3], expected [8, {planes}, 3, 3] for a net of tic_tac_toe with 8 channels" in refusal
+    assert "written by another version?" in refusal
     assert "missing or unknown" in said(model=ModelConfig(channels=8, blocks=3))
     assert "missing or unknown" in said(averaged={})
     assert "unknown game 'go'" in said(game="go")
