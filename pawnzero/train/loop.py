@@ -19,6 +19,7 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.train.ahead import ahead
+from pawnzero.train.heap import keep_freed_memory
 from pawnzero.train.log import Record, TrainLog
 from pawnzero.train.memory import SMALLER_NET, MicroBatch, patiently
 from pawnzero.train.precision import TrainPrecision, choose_precision
@@ -77,6 +78,8 @@ def train(
     effective = _positive(config.batch_size, "batch_size") * _positive(config.grad_accum_steps, "grad_accum_steps")
     epoch_steps = _positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
     where = team.device(device)
+    if where.type == "cpu":
+        keep_freed_memory()
     team.share(effective)
     _make_folder(checkpoints)
     state = patiently(lambda: open_state(checkpoints, config, buffer.game.name, net, where), f"the net; {SMALLER_NET}")

@@ -89,6 +89,17 @@ def test_planes_are_scaled_as_the_game_says() -> None:
     assert torch.allclose(again(planes)[0], wanted)
 
 
+def test_training_in_half_precision_stays_there(ask, awake) -> None:  # type: ignore[no-untyped-def]
+    """One float32 factor makes everything after it float32: twice the bytes, and a result that hardly differs."""
+    net, formats = awake("connect_four"), []
+    for block in net.blocks:
+        block.excitation.register_forward_pre_hook(lambda module, given: formats.append(given[0].dtype))
+        block.register_forward_hook(lambda module, given, result: formats.append(result.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        _answers(net, ask("connect_four", 6))
+    assert formats == [torch.bfloat16] * 2 * len(net.blocks)
+
+
 def test_every_weight_learns_and_the_loss_falls(ask) -> None:  # type: ignore[no-untyped-def]
     net, question = make_model(channels=16, blocks=2, game="tic_tac_toe"), ask("tic_tac_toe", 16)
     before = {name: p.detach().clone() for name, p in net.named_parameters()}
