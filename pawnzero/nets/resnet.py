@@ -27,8 +27,8 @@ HEAD_GAIN = 0.1
 class SqueezeExcitation(nn.Module):
     """Scales and shifts each channel by what the whole board shows: sigmoid(s) · x + t, where (s, t) come from x's mean.
 
-    Works on [B, squares, C], which is how images lie in memory here (channels_last), so that gradients lie so too: torch would
-    give a mean over rows and columns one that lies channel by channel, and adding both kinds takes four times as long.
+    Computed on [B, rows, columns, C], as images lie in memory here (channels_last). The gradient of torch's mean over rows and
+    columns of [B, C, rows, columns] lies channel by channel, and adding it to one that lies square by square takes longer.
     """
 
     def __init__(self, channels: int, hidden: int) -> None:
@@ -56,7 +56,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[B, C, rows, columns] → the same shape."""
-        # Scaling weights costs less than scaling what comes of them, which would also leave half precision: `scale` is float32.
+        # Scaling weights costs less than scaling what they make, which would also leave half precision: `scale` is float32.
         assert self.second.bias is not None
         weight, bias = self.second.weight * self.scale, self.second.bias * self.scale
         branch = functional.conv2d(functional.relu(self.first(x)), weight, bias, padding=1)

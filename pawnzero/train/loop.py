@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Optional, Tuple
@@ -19,7 +19,7 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.train.ahead import ahead
-from pawnzero.train.heap import keep_freed_memory
+from pawnzero.train.heap import freed_memory_kept
 from pawnzero.train.log import Record, TrainLog
 from pawnzero.train.memory import SMALLER_NET, MicroBatch, patiently
 from pawnzero.train.precision import TrainPrecision, choose_precision
@@ -78,8 +78,6 @@ def train(
     effective = _positive(config.batch_size, "batch_size") * _positive(config.grad_accum_steps, "grad_accum_steps")
     epoch_steps = _positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
     where = team.device(device)
-    if where.type == "cpu":
-        keep_freed_memory()
     team.share(effective)
     _make_folder(checkpoints)
     state = patiently(lambda: open_state(checkpoints, config, buffer.game.name, net, where), f"the net; {SMALLER_NET}")
@@ -92,7 +90,8 @@ def train(
         raise PawnzeroError("training: the processes would not train the same; start them again when nothing else writes here")
     run = _Run(state, config, effective, where, precision, progress, team)
     if positions is not None:
-        run.go(positions, TrainLog(log if team.leads else None, state.step), checkpoints, save_every)
+        with freed_memory_kept() if where.type == "cpu" else nullcontext():
+            run.go(positions, TrainLog(log if team.leads else None, state.step), checkpoints, save_every)
     team.tell(None)  # what the leader has written is there when any of them returns
     return run.report()
 

@@ -100,6 +100,16 @@ def test_training_in_half_precision_stays_there(ask, awake) -> None:  # type: ig
     assert formats == [torch.bfloat16] * 2 * len(net.blocks)
 
 
+def test_the_mean_over_the_board_has_a_gradient_that_lies_as_images_do() -> None:
+    block, means = make_model(channels=8, blocks=1, game="connect_four").blocks[0], []
+    block.excitation.squeeze.register_forward_pre_hook(lambda module, given: means.append(given[0]))
+    x = torch.rand(4, 8, 6, 7).contiguous(memory_format=torch.channels_last).requires_grad_()
+    block.excitation(x)
+    (gradient,) = torch.autograd.grad(means[0].sum(), x)
+    assert torch.allclose(gradient, torch.tensor(1 / 42).expand(4, 8, 6, 7))
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_every_weight_learns_and_the_loss_falls(ask) -> None:  # type: ignore[no-untyped-def]
     net, question = make_model(channels=16, blocks=2, game="tic_tac_toe"), ask("tic_tac_toe", 16)
     before = {name: p.detach().clone() for name, p in net.named_parameters()}

@@ -6,9 +6,10 @@ import json
 import math
 import os
 import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, Iterator, List
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.progress import Figure, Progress
 from pawnzero.replay import ReplayBuffer
-from pawnzero.train import train
+from pawnzero.train import loop, train
 from pawnzero.train.stage import begin_stage, open_state
 
 
@@ -328,3 +329,17 @@ def test_mistakes_are_answered_in_one_line(tmp_path: Path, buffer: ReplayBuffer)
     (tmp_path / "c" / "latest.pt").write_bytes(before[:1000])
     with pytest.raises(PawnzeroError, match=r"latest\.pt"):
         attempt()
+
+
+def test_memory_that_steps_free_is_kept_until_the_last(buffer, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    heard, steps = Heard(), []
+
+    @contextmanager
+    def kept() -> Iterator[None]:
+        steps.append(heard.steps)
+        yield
+        steps.append(heard.steps)
+
+    monkeypatch.setattr(loop, "freed_memory_kept", kept)
+    train(buffer, CONFIG, checkpoints=tmp_path / "c", until_step=3, device="cpu", progress=heard)
+    assert steps == [0, 3]
