@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from pawnzero.games import get_game
-from pawnzero.nets.resnet import HEAD_GAIN, PolicyValueNet, draw_weights
+from pawnzero.nets.resnet import HEAD_GAIN, PolicyValueNet, by_square, draw_weights
 
 _SEED = 1
 """Of the heads' first weights."""
@@ -70,7 +70,7 @@ class PliesLeftHead(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[B, C, rows, columns] → [B]."""
-        return self.out(functional.relu(self.hidden(x.mean((2, 3))))).flatten()
+        return self.out(functional.relu(self.hidden(by_square(x).mean(1)))).flatten()
 
 
 class WithHeads(nn.Module):

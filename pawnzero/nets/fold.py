@@ -17,7 +17,7 @@ from torch.nn import functional
 from pawnzero.games import get_game
 from pawnzero.nets.kernels import excite_and_add
 from pawnzero.nets.planes import numbers
-from pawnzero.nets.resnet import PolicyValueNet, ResidualBlock
+from pawnzero.nets.resnet import PolicyValueNet, ResidualBlock, by_square
 
 _DENSE_BLOCK = 32
 
@@ -123,10 +123,10 @@ class FoldedNet:
         for block in self._blocks:
             x = self._residual(x, block)
         policy = self._convolve(self._convolve(x, self._policy_hidden, True), self._policy_out, False)
-        return _by_square(policy).flatten(1), self._value(x)
+        return by_square(policy).flatten(1), self._value(x)
 
     def _value(self, x: torch.Tensor) -> torch.Tensor:
-        value = functional.linear(_by_square(x), self._value_planes.weight, self._value_planes.bias).relu_()
+        value = functional.linear(by_square(x), self._value_planes.weight, self._value_planes.bias).relu_()
         return self._dense(value.flatten(1))
 
     def _dense(self, value: torch.Tensor) -> torch.Tensor:
@@ -161,10 +161,10 @@ class CompiledNet(FoldedNet):
         x = self._convolve(planes, self._stem, True)
         for block, gates in zip(self._blocks, self._gates):
             branch = self._convolve(self._convolve(x, block.first, True), block.second, False)
-            excite_and_add(numbers(_by_square(branch)), numbers(_by_square(x)), *gates)
+            excite_and_add(numbers(by_square(branch)), numbers(by_square(x)), *gates)
             x = branch
         policy = self._convolve(self._convolve(x, self._policy_hidden, True), self._policy_out, False)
-        return _by_square(policy).flatten(1), self._value(x)
+        return by_square(policy).flatten(1), self._value(x)
 
     def _dense(self, value: torch.Tensor) -> torch.Tensor:
         """In blocks of one size, since a matrix product may round differently for another number of rows.
@@ -234,11 +234,6 @@ def _gates(block: torch.nn.Module) -> Tuple[np.ndarray, ...]:
     squeeze, excite = _folded(block.excitation.squeeze), _folded(block.excitation.excite)
     parts = (squeeze.weight.t(), squeeze.bias, excite.weight.t(), excite.bias)
     return tuple(np.ascontiguousarray(part.numpy()) for part in parts)
-
-
-def _by_square(x: torch.Tensor) -> torch.Tensor:
-    """[B, C, rows, columns] → [B, rows · columns, C]: no copy where x is channels_last."""
-    return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def _square_by_square(index: np.ndarray, planes: int, board_shape: Tuple[int, int]) -> np.ndarray:
