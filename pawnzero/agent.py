@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
-from pawnzero.config import Config, ModelConfig, to_json
+from pawnzero.config import Config, ModelConfig, read_shape, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
@@ -121,7 +121,7 @@ class Agent:
     @property
     def model(self) -> ModelConfig:
         """The shape of its net."""
-        return ModelConfig(**self.metadata["model"])
+        return read_shape(self.metadata["model"], str(self.directory / "metadata.json"))
 
     def adopt(self, config: Config, progress: Progress) -> Config:
         """`config` with the agent's own game and net shape; where they differ one line says so."""
@@ -219,20 +219,10 @@ def _validated(metadata: Any, path: Path) -> Dict[str, Any]:
     for key, kind in wanted.items():
         if type(metadata.get(key)) is not kind:
             raise PawnzeroError(f"{path}: {key} is {metadata.get(key)!r}, expected {kind.__name__}")
-    sizes = {"mirrored": False, **metadata["model"]}  # agents from before there were mirrored nets
-    mirrored = sizes.pop("mirrored")
-    shape = {item.name for item in dataclasses.fields(ModelConfig)} - {"mirrored"}
-    if (
-        set(sizes) != shape
-        or type(mirrored) is not bool
-        or not all(type(value) is int and value > 0 for value in sizes.values())
-    ):
-        hint = f"positive integers {', '.join(sorted(shape))}, and mirrored true or false"
-        raise PawnzeroError(f"{path}: model is {metadata['model']!r}, expected {hint}")
     try:
-        ModelConfig(**sizes, mirrored=mirrored)
+        read_shape(metadata["model"], str(path))
     except UsageError as error:
-        raise PawnzeroError(f"{path}: {error}") from None
+        raise PawnzeroError(str(error)) from None
     return metadata
 
 

@@ -22,9 +22,14 @@ class ModelConfig:
 
     channels: int = field(default=64, metadata={"help": "width of the residual trunk", "min": 1})
     blocks: int = field(default=6, metadata={"help": "residual blocks", "min": 1})
-    se_ratio: int = field(default=4, metadata={"help": "squeeze-excitation narrows channels by this factor", "min": 1})
+    se_ratio: int = field(
+        default=4, metadata={"help": "squeeze-excitation narrows channels by this factor; 0: there is none", "min": 0}
+    )
     mirrored: bool = field(
         default=False, metadata={"help": "mirrored positions get mirrored answers, in games that may always be mirrored"}
+    )
+    activation: str = field(
+        default="relu", metadata={"help": "relu, or silu, which lc0's nets do not know", "choices": ("relu", "silu")}
     )
 
     def __post_init__(self) -> None:
@@ -37,8 +42,8 @@ class ModelConfig:
 
     @property
     def squeezed(self) -> int:
-        """Channels inside squeeze-excitation."""
-        return max(1, self.channels // self.se_ratio)
+        """Channels inside squeeze-excitation; 0 where there is none."""
+        return max(1, self.channels // self.se_ratio) if self.se_ratio else 0
 
 
 @dataclass(frozen=True)
@@ -357,6 +362,24 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
     if config.eval_promotion == "sprt" and not config.eval_elo0 < config.eval_elo1:
         raise UsageError(f"eval_elo1 is {config.eval_elo1:g}, expected more than eval_elo0, which is {config.eval_elo0:g}")
     return config
+
+
+def read_shape(values: Any, place: str) -> ModelConfig:
+    """The shape that an agent or a checkpoint says it has. What came later than files' format has its default where it lacks.
+
+    Raises UsageError, with `place`, for what is no shape.
+    """
+    if not isinstance(values, dict):
+        raise UsageError(f"{place}: model is {values!r}, expected a section in braces")
+    for name in ("channels", "blocks", "se_ratio"):
+        if name not in values:
+            raise UsageError(f"{place}: model is {values!r}, expected {name} in it")
+    found = _collect(_flatten({"model": values}, "", place), place)
+    try:
+        shape: ModelConfig = _build(ModelConfig, "model.", found)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
+    return shape
 
 
 def to_json(config: Config) -> Dict[str, Any]:

@@ -91,8 +91,11 @@ def test_a_place_that_cannot_be_written(place: str) -> None:
         ({"format": 2}, "format 2, expected 1"),
         ({"game": None}, "game is None, expected str"),
         ({"next_iteration": "3"}, "next_iteration is '3', expected int"),
-        ({"model": {"channels": 8}}, "expected positive integers"),
-        ({"model": {"channels": -8, "blocks": 1, "se_ratio": 4}}, "expected positive integers"),
+        ({"model": {"channels": 8}}, "expected blocks in it"),
+        ({"model": {"channels": -8, "blocks": 1, "se_ratio": 4}}, "channels is -8, expected an integer of at least 1"),
+        ({"model": {"channels": 8, "blocks": 1, "se_ratio": 4, "activation": "mish"}}, "expected one of relu, silu"),
+        ({"model": {"channels": 9, "blocks": 1, "se_ratio": 0, "mirrored": True}}, "expected even numbers"),
+        ({"model": {"channels": 8, "blocks": 1, "se_ratio": 4, "depth": 3}}, "unknown key 'model.depth'"),
     ],
 )
 def test_metadata_that_cannot_be_relied_on(tmp_path: Path, change: dict, told: str) -> None:
@@ -102,6 +105,13 @@ def test_metadata_that_cannot_be_relied_on(tmp_path: Path, change: dict, told: s
     with pytest.raises(PawnzeroError, match=r"metadata\.json: ") as caught:
         Agent.open(agent.directory)
     assert told in str(caught.value)
+
+
+def test_metadata_from_before_nets_were_mirrored_or_had_another_activation(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    shape = {name: agent.metadata["model"][name] for name in ("channels", "blocks", "se_ratio")}
+    (agent.directory / "metadata.json").write_text(json.dumps({**agent.metadata, "model": shape}))
+    assert Agent.open(agent.directory).model == SMALL.model
 
 
 def test_update_is_on_disk_and_needs_the_lock(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ again, it goes on where it was.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from datetime import date
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from pawnzero.agent import Agent
-from pawnzero.config import Config, load_config, to_json
+from pawnzero.config import SETTINGS, Config, load_config, to_json
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.judge import judge, sample_positions, solver_for
@@ -66,7 +65,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
 
-    overrides = {key: json.loads(value) for key, value in (item.split("=", 1) for item in args.set)}
+    given = [item.split("=", 1) for item in args.set]
+    overrides = {key: SETTINGS[key].parse(text) if key in SETTINGS else text for key, text in given}
     config = load_config(args.config, overrides)
     critic = Judge(config.game, args.count, args.judge_seed, args.sims)
     agent = Agent.open_or_create(args.agent, config)

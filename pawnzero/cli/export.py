@@ -7,7 +7,7 @@
   pawnzero export their_net.pb.gz net.pt
 
 What is exported of an agent is its best net. Before a net is written its answers are compared with the original's (as ONNX only
-where onnxruntime is installed). lc0 nets of the same family (an SE-ResNet on 112 planes) can be exported too, and play in the
+where onnxruntime is installed). lc0 nets of the same family (a ResNet on 112 planes) can be exported too, and play in the
 arena as they are. docs/formats.md says what is in each file and how to load it.
 """
 

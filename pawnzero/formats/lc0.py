@@ -1,8 +1,8 @@
 """Nets to and from lc0's weights: ours are of lc0's own shape, so that each plays in the other's program.
 
-An SE-ResNet on the classical 112 planes with a convolutional policy head of 80 planes and a WDL head. Branch scales and the
-50-move counter's 1/99 fold into the weights, which lc0's files hold that way as well. Batch norm in an lc0 net folds likewise
-(Ioffe and Szegedy, 2015; the file holds variances, and ε is 1e-5).
+A ResNet, with squeeze-excitation or without, on the classical 112 planes with a convolutional policy head of 80 planes and a
+WDL head. Branch scales and the 50-move counter's 1/99 fold into the weights, which lc0's files hold that way as well. Batch
+norm in an lc0 net folds likewise (Ioffe and Szegedy, 2015; the file holds variances, and ε is 1e-5).
 """
 
 from __future__ import annotations
@@ -23,16 +23,20 @@ from pawnzero.nets.resnet import PolicyValueNet
 _GAME = "chess"
 _EPSILON = 1e-5
 
-_KINDS: Mapping[str, Tuple[int, Mapping[int, str]]] = {
-    "network": (4, {1: "classical", 2: "SE with a classical policy", 3: "classical", 5: "ONNX", 6: "attention body"}),
-    "input": (1, {2: "112 planes with castling plane", 3: "canonical 112 planes", 4: "canonical 112 planes"}),
-    "policy": (2, {1: "classical", 3: "attention"}),
-    "value": (2, {1: "classical"}),
-    "output": (2, {1: "classical"}),
-    "default_activation": (0, {1: "mish"}),
+_SE_RESNET, _RESNET = 4, 3
+_KINDS: Mapping[str, Tuple[Tuple[int, ...], Mapping[int, str]]] = {
+    "network": (
+        (_SE_RESNET, _RESNET),
+        {1: "classical", 2: "SE with a classical policy", 5: "ONNX", 6: "attention body"},
+    ),
+    "input": ((1,), {2: "112 planes with castling plane", 3: "canonical 112 planes", 4: "canonical 112 planes"}),
+    "policy": ((2,), {1: "classical", 3: "attention"}),
+    "value": ((2,), {1: "classical"}),
+    "output": ((2,), {1: "classical"}),
+    "default_activation": ((0,), {1: "mish"}),
 }
-"""What a net must be, by the names of NetworkFormat: the enumerator that ours has, and what others are called."""
-_WANTED = "expected an SE-ResNet on the classical 112 planes with convolutional policy, WDL value and ReLU"
+"""What a net must be, by the names of NetworkFormat: the enumerators that ours may have, and what others are called."""
+_WANTED = "expected a ResNet or SE-ResNet on the classical 112 planes with convolutional policy, WDL value and ReLU"
 
 _LAYERS: Mapping[str, Tuple[str, str]] = {
     "stem": ("input.weights", "input.biases"),
@@ -52,10 +56,14 @@ _BLOCK: Mapping[str, Tuple[str, str]] = {
 
 
 def encode_lc0(checkpoint: Checkpoint) -> bytes:
-    """The averaged net as lc0's weights file. Raises UsageError for another game than chess."""
+    """The averaged net as lc0's weights file. Raises UsageError for another game than chess or activation than ReLU."""
     if checkpoint.game != _GAME:
         raise UsageError(f"a net for {checkpoint.game}, expected one for chess: lc0 plays nothing else")
-    kind = {name: wanted for name, (wanted, _) in _KINDS.items()}
+    if checkpoint.model.activation != "relu":
+        raise UsageError(f"a net with model.activation {checkpoint.model.activation}, expected relu: lc0 has no other of ours")
+    kind = {name: wanted[0] for name, (wanted, _) in _KINDS.items()}
+    if not checkpoint.model.se_ratio:
+        kind["network"] = _RESNET
     layers = {
         lc0_name: values.numpy()
         for names, layer in _named(fold(checkpoint.make_net(averaged=True)))
@@ -74,7 +82,7 @@ def decode_lc0(file: bytes) -> Checkpoint:
         raise PawnzeroError(f"an lc0 net with attention; {_WANTED}")
     for kind, (wanted, others) in _KINDS.items():
         value = found.kind[kind]
-        if value != wanted:
+        if value not in wanted:
             raise PawnzeroError(f"an lc0 net whose {kind} is {others.get(value, f'number {value}')}; {_WANTED}")
     layers = _without_norms(found.layers)
     net = PolicyValueNet(_shape(layers), _GAME)
@@ -94,14 +102,21 @@ def _named(net: Any) -> Iterator[Tuple[Tuple[str, str], Any]]:
     for index, block in enumerate(net.blocks):
         for name, (weight, bias) in _BLOCK.items():
             holder = block if hasattr(block, name) else block.excitation
-            yield (f"residual.{index}.{weight}", f"residual.{index}.{bias}"), getattr(holder, name)
+            layer = getattr(holder, name, None)
+            if layer is not None:  # there is no squeeze-excitation
+                yield (f"residual.{index}.{weight}", f"residual.{index}.{bias}"), layer
 
 
 def _shape(layers: Mapping[str, np.ndarray]) -> ModelConfig:
-    """The shape that a net of these layers has. Raises PawnzeroError where ours cannot have it."""
+    """The shape that a net of these layers has. Raises PawnzeroError where ours cannot have it.
+
+    Whether there is squeeze-excitation is what the layers say, not the kind of network; so does lc0.
+    """
     channels = len(_layer(layers, "input.biases"))
-    hidden = len(_layer(layers, "residual.0.se.b1"))
     blocks = len({name.split(".")[1] for name in layers if name.startswith("residual.")})
+    if not any(".se." in name for name in layers):
+        return ModelConfig(channels=channels, blocks=blocks, se_ratio=0)
+    hidden = len(_layer(layers, "residual.0.se.b1"))
     ratios = [ratio for ratio in range(1, channels + 1) if channels // ratio == hidden]
     if not ratios:
         raise PawnzeroError(

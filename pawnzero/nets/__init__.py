@@ -19,10 +19,12 @@ def make_model(
     game: str = "chess",
     seed: int = 0,
     mirrored: bool = False,
+    activation: str = "relu",
 ) -> PolicyValueNet:
     """A fresh net on `device` ("auto", "cpu", "cuda", "cuda:N"); the same seed gives the same weights.
 
     Raises UsageError when the device is not there, the game is not known, or a mirrored net cannot be made of this.
     """
-    net = PolicyValueNet(ModelConfig(channels=channels, blocks=blocks, se_ratio=se_ratio, mirrored=mirrored), game, seed)
+    shape = ModelConfig(channels=channels, blocks=blocks, se_ratio=se_ratio, mirrored=mirrored, activation=activation)
+    net = PolicyValueNet(shape, game, seed)
     return net.to(resolve_device(device))

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Optional
 
 import torch
 
-from pawnzero.config import ModelConfig
+from pawnzero.config import ModelConfig, read_shape
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import replacing
 from pawnzero.nets.resnet import PolicyValueNet
@@ -89,9 +89,10 @@ def load_checkpoint(path: Path, game: Optional[str] = None, model: Optional[Mode
 
 
 def describe_shape(model: ModelConfig) -> str:
-    """A net's shape in words: "64 channels × 6 blocks (se_ratio 4, mirrored)"."""
+    """A net's shape in words: "64 channels × 6 blocks (se_ratio 4, mirrored, silu)"."""
     mirrored = ", mirrored" if model.mirrored else ""
-    return f"{model.channels} channels × {model.blocks} blocks (se_ratio {model.se_ratio}{mirrored})"
+    activation = "" if model.activation == "relu" else f", {model.activation}"
+    return f"{model.channels} channels × {model.blocks} blocks (se_ratio {model.se_ratio}{mirrored}{activation})"
 
 
 def _read(path: Path) -> Any:
@@ -116,12 +117,10 @@ def _parse(path: Path, content: Dict[str, Any]) -> Checkpoint:
     try:
         fields = {key: content[key] for key in ("game", "step", "epoch", "net", "averaged", "training")}
         fields["training"] = _with_floats_again(fields["training"])
-        shape = dict(content["model"])
-        mirrored = shape.pop("mirrored", False)  # missing in files from before there were such nets
-        if type(mirrored) is not bool or not all(isinstance(size, int) and size >= 1 for size in shape.values()):
-            raise TypeError(f"model {content['model']}")
-        return Checkpoint(model=ModelConfig(**shape, mirrored=mirrored), **fields)
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+        return Checkpoint(model=read_shape(content["model"], f"{path}: damaged checkpoint"), **fields)
+    except UsageError as error:
+        raise PawnzeroError(str(error)) from None
+    except (KeyError, TypeError, ValueError) as error:
         raise PawnzeroError(f"{path}: damaged checkpoint ({type(error).__name__}: {error})") from None
 
 

@@ -1,25 +1,27 @@
 """A net made ready to answer: constants folded into weights, one number format, and the fewest passes over memory.
 
 `FoldedNet` is written in tensor operations and runs on any device. `CompiledNet` is for CPUs: oneDNN's convolutions with
-their ReLU built in, and between them our own kernels.
+their activation built in, and between them our own kernels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import List, Tuple, Union
+from typing import Any, List, Optional, Tuple, Union
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from pawnzero.games import get_game
-from pawnzero.nets.kernels import excite_and_add
+from pawnzero.nets.kernels import excite_and_add, silu_in_place
 from pawnzero.nets.planes import numbers
-from pawnzero.nets.resnet import PolicyValueNet, ResidualBlock, by_square
+from pawnzero.nets.resnet import ACTIVATIONS, PolicyValueNet, ResidualBlock, by_square
 
 _DENSE_BLOCK = 32
+_ONEDNN = {"relu": "relu", "silu": "swish"}
+"""What torch's operators for oneDNN call the activations."""
 
 
 @dataclass(frozen=True)
@@ -38,24 +40,30 @@ class Layer:
 
 @dataclass(frozen=True)
 class Block:
-    """x → relu(x + sigmoid(s) · y + t), where y = second(relu(first(x))) and (s, t) = excite(relu(squeeze(mean of y)))."""
+    """x → f(x + sigmoid(s) · y + t), where y = second(f(first(x))) and (s, t) = excite(relu(squeeze(mean of y))); f: `Layers`.
+
+    squeeze, excite: both None where there is no squeeze-excitation, so that x → f(x + y).
+    """
 
     first: Layer
     second: Layer
-    squeeze: Layer
-    excite: Layer
+    squeeze: Optional[Layer] = None
+    excite: Optional[Layer] = None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Block:
-        return Block(*(layer.to(device, dtype) for layer in (self.first, self.second, self.squeeze, self.excite)))
+        gates = [layer.to(device, dtype) for layer in (self.squeeze, self.excite) if layer is not None]
+        return Block(self.first.to(device, dtype), self.second.to(device, dtype), *gates)
 
 
 @dataclass(frozen=True)
 class Layers:
     """All that a net computes with, as `PolicyValueNet` names it: the planes' and the branches' scales are in the weights.
 
-    The stem takes planes as `Game.encode` gives them. Matrices after planes take them plane by plane.
+    The stem takes planes as `Game.encode` gives them. Matrices after planes take them plane by plane. activation: one of
+    `ModelConfig`'s, after the stem, in blocks, and after the heads' layers that are not their last.
     """
 
+    activation: str
     stem: Layer
     blocks: Tuple[Block, ...]
     policy_hidden: Layer
@@ -70,9 +78,11 @@ def fold(net: PolicyValueNet) -> Layers:
     blocks: List[Block] = []
     for block in net.blocks:
         assert isinstance(block, ResidualBlock)
-        squeeze, excite = _folded(block.excitation.squeeze), _folded(block.excitation.excite)
-        blocks.append(Block(_folded(block.first), _folded(block.second, block.scale, block.scale), squeeze, excite))
+        convolutions = _folded(block.first), _folded(block.second, block.scale, block.scale)
+        gates = block.excitation
+        blocks.append(Block(*convolutions, *([] if gates is None else [_folded(gates.squeeze), _folded(gates.excite)])))
     return Layers(
+        activation=net.shape.activation,
         stem=_folded(net.stem, net.plane_scale),
         blocks=tuple(blocks),
         policy_hidden=_folded(net.policy_hidden),
@@ -100,6 +110,7 @@ class FoldedNet:
         self.policy_where = _square_by_square(game.policy_index, game.policy_planes, game.board_shape)
         """[A] int32: where an action's logit stands in a row of the policy output."""
         layers = fold(net)
+        self._silu = layers.activation == "silu"
         self._stem = layers.stem.to(device, dtype)
         self._blocks = [block.to(device, dtype) for block in layers.blocks]
         self._policy_hidden = layers.policy_hidden.to(device, dtype)
@@ -126,22 +137,28 @@ class FoldedNet:
         return by_square(policy).flatten(1), self._value(x)
 
     def _value(self, x: torch.Tensor) -> torch.Tensor:
-        value = functional.linear(by_square(x), self._value_planes.weight, self._value_planes.bias).relu_()
+        value = self._activated(functional.linear(by_square(x), self._value_planes.weight, self._value_planes.bias))
         return self._dense(value.flatten(1))
 
     def _dense(self, value: torch.Tensor) -> torch.Tensor:
-        value = functional.linear(value, self._value_hidden.weight, self._value_hidden.bias).relu_()
+        value = self._activated(functional.linear(value, self._value_hidden.weight, self._value_hidden.bias))
         return functional.linear(value.float(), self._value_out.weight, self._value_out.bias)
 
     def _residual(self, x: torch.Tensor, block: Block) -> torch.Tensor:
         branch = self._convolve(self._convolve(x, block.first, True), block.second, False)
+        if block.squeeze is None or block.excite is None:
+            return self._activated(branch.add_(x))
         middle = functional.linear(branch.mean((2, 3)), block.squeeze.weight, block.squeeze.bias).relu_()
         scale, shift = functional.linear(middle, block.excite.weight, block.excite.bias)[:, :, None, None].chunk(2, dim=1)
-        return torch.addcmul(x, branch, torch.sigmoid(scale)).add_(shift).relu_()
+        return self._activated(torch.addcmul(x, branch, torch.sigmoid(scale)).add_(shift))
 
-    def _convolve(self, x: torch.Tensor, layer: Layer, relu: bool) -> torch.Tensor:
-        y = functional.conv2d(x, layer.weight, layer.bias, padding=1)
-        return (y.relu_() if relu else y).contiguous(memory_format=torch.channels_last)
+    def _convolve(self, x: torch.Tensor, layer: Layer, activate: bool) -> torch.Tensor:
+        y = functional.conv2d(x, layer.weight, layer.bias, padding=1).contiguous(memory_format=torch.channels_last)
+        return self._activated(y) if activate else y
+
+    def _activated(self, x: torch.Tensor) -> torch.Tensor:
+        """In place."""
+        return functional.silu(x, inplace=True) if self._silu else x.relu_()
 
 
 class CompiledNet(FoldedNet):
@@ -150,8 +167,9 @@ class CompiledNet(FoldedNet):
     def __init__(self, net: PolicyValueNet, dtype: torch.dtype) -> None:
         assert dtype in (torch.float32, torch.bfloat16)
         super().__init__(net, torch.device("cpu"), dtype)
-        self._gates = [_gates(block) for block in net.blocks]
+        self._gates = [_gates(block, self._silu) for block in net.blocks]
         self._fused = fused_convolutions(dtype)
+        self._fused_activation = _ONEDNN[net.shape.activation]
         if self._fused:
             self._stem = self._packed(self._stem)
             self._blocks = [Block(self._packed(b.first), self._packed(b.second), b.squeeze, b.excite) for b in self._blocks]
@@ -161,8 +179,11 @@ class CompiledNet(FoldedNet):
         x = self._convolve(planes, self._stem, True)
         for block, gates in zip(self._blocks, self._gates):
             branch = self._convolve(self._convolve(x, block.first, True), block.second, False)
-            excite_and_add(numbers(by_square(branch)), numbers(by_square(x)), *gates)
-            x = branch
+            if gates:
+                excite_and_add(numbers(by_square(branch)), numbers(by_square(x)), *gates)
+                x = branch
+            else:
+                x = self._activated(branch.add_(x))
         policy = self._convolve(self._convolve(x, self._policy_hidden, True), self._policy_out, False)
         return by_square(policy).flatten(1), self._value(x)
 
@@ -175,10 +196,16 @@ class CompiledNet(FoldedNet):
         value = functional.pad(value, (0, 0, 0, -size % _DENSE_BLOCK))
         return torch.cat([super(CompiledNet, self)._dense(block) for block in value.split(_DENSE_BLOCK)])[:size]
 
-    def _convolve(self, x: torch.Tensor, layer: Layer, relu: bool) -> torch.Tensor:
+    def _activated(self, x: torch.Tensor) -> torch.Tensor:
+        if not self._silu:
+            return x.relu_()
+        silu_in_place(numbers(by_square(x) if x.dim() == 4 else x).reshape(-1))
+        return x
+
+    def _convolve(self, x: torch.Tensor, layer: Layer, activate: bool) -> torch.Tensor:
         if self._fused:
-            return _fused_convolution(x, layer, relu)
-        return super()._convolve(x, layer, relu)
+            return _fused_convolution(x, layer, self._fused_activation if activate else "none")
+        return super()._convolve(x, layer, activate)
 
     def _packed(self, layer: Layer) -> Layer:
         size = [64, layer.weight.shape[1], *self.board_shape]
@@ -187,7 +214,7 @@ class CompiledNet(FoldedNet):
 
 @lru_cache(maxsize=None)
 def fused_convolutions(dtype: torch.dtype) -> bool:
-    """Whether this torch offers oneDNN's convolution with a ReLU in it, for weights packed once, and computes it right.
+    """Whether this torch offers oneDNN's convolution with activations in it, for weights packed once, and computes it right.
 
     These operators are not part of torch's public interface, so they are tried before they are used.
     """
@@ -197,12 +224,12 @@ def fused_convolutions(dtype: torch.dtype) -> bool:
     wanted = functional.conv2d(x, layer.weight, layer.bias, padding=1)
     try:
         packed = _pack(layer, list(x.shape))
-        plain, clipped = _fused_convolution(x, packed, False), _fused_convolution(x, packed, True)
+        found = [_fused_convolution(x, packed, activation) for activation in ("none", *_ONEDNN.values())]
     except (AttributeError, NotImplementedError, RuntimeError, TypeError):
         return False
-    last = plain.is_contiguous(memory_format=torch.channels_last) and clipped.is_contiguous(memory_format=torch.channels_last)
-    same = torch.allclose(plain, wanted, atol=0.05) and torch.allclose(clipped, wanted.relu(), atol=0.05)
-    return bool(last and same)
+    expected = [wanted, *(ACTIVATIONS[name](wanted) for name in _ONEDNN)]
+    last = all(one.is_contiguous(memory_format=torch.channels_last) for one in found)
+    return last and all(torch.allclose(one, other, atol=0.05) for one, other in zip(found, expected))
 
 
 def _pack(layer: Layer, size: List[int]) -> Layer:
@@ -210,9 +237,9 @@ def _pack(layer: Layer, size: List[int]) -> Layer:
     return Layer(weight, layer.bias)
 
 
-def _fused_convolution(x: torch.Tensor, layer: Layer, relu: bool) -> torch.Tensor:
+def _fused_convolution(x: torch.Tensor, layer: Layer, activation: str) -> torch.Tensor:
     result: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
-        x, layer.weight, layer.bias, [1, 1], [1, 1], [1, 1], 1, "relu" if relu else "none", [], ""
+        x, layer.weight, layer.bias, [1, 1], [1, 1], [1, 1], 1, activation, [], ""
     )
     return result
 
@@ -228,12 +255,14 @@ def _folded(
     return Layer(weight.to("cpu", torch.float32, copy=True), offset.to("cpu", torch.float32, copy=True))
 
 
-def _gates(block: torch.nn.Module) -> Tuple[np.ndarray, ...]:
-    """The arrays that `excite_and_add` takes."""
+def _gates(block: torch.nn.Module, by_silu: bool) -> Tuple[Any, ...]:
+    """What `excite_and_add` takes after its images; nothing where there is no squeeze-excitation."""
     assert isinstance(block, ResidualBlock)
+    if block.excitation is None:
+        return ()
     squeeze, excite = _folded(block.excitation.squeeze), _folded(block.excitation.excite)
     parts = (squeeze.weight.t(), squeeze.bias, excite.weight.t(), excite.bias)
-    return tuple(np.ascontiguousarray(part.numpy()) for part in parts)
+    return (*(np.ascontiguousarray(part.numpy()) for part in parts), by_silu)
 
 
 def _square_by_square(index: np.ndarray, planes: int, board_shape: Tuple[int, int]) -> np.ndarray:

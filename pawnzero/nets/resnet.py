@@ -1,4 +1,4 @@
-"""The net: lc0's residual tower with squeeze-excitation, a convolutional policy head and a win/draw/loss head.
+"""The net: lc0's residual tower, with squeeze-excitation or without, a convolutional policy head and a win/draw/loss head.
 
 It has no normalisation layers, so a position's answer depends on that position alone, in training and in play, for any
 batch. Instead the residual branches start at zero (fixup initialisation: Zhang, Dauphin, Ma, "Fixup Initialization:
@@ -8,7 +8,7 @@ Residual Learning Without Normalization", ICLR 2019) and each carries a learned 
 from __future__ import annotations
 
 import math
-from typing import Tuple
+from typing import Callable, Mapping, Tuple
 
 import torch
 from torch import nn
@@ -43,23 +43,32 @@ class SqueezeExcitation(nn.Module):
         return torch.addcmul(shift, torch.sigmoid(scale), x)
 
 
-class ResidualBlock(nn.Module):
-    """x → relu(x + squeeze-excitation(scale · convolution(relu(convolution(x)))))."""
+Activation = Callable[[torch.Tensor], torch.Tensor]
+ACTIVATIONS: Mapping[str, Activation] = {"relu": functional.relu, "silu": functional.silu}
+"""After convolutions and in the value head, by `ModelConfig.activation`. Inside squeeze-excitation it is always ReLU."""
 
-    def __init__(self, channels: int, hidden: int) -> None:
+
+class ResidualBlock(nn.Module):
+    """x → f(x + squeeze-excitation(scale · convolution(f(convolution(x))))) with the activation f.
+
+    hidden: channels inside squeeze-excitation; 0: there is none.
+    """
+
+    def __init__(self, channels: int, hidden: int, activation: Activation) -> None:
         super().__init__()
+        self._activate = activation
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.scale = nn.Parameter(torch.ones(1))
-        self.excitation = SqueezeExcitation(channels, hidden)
+        self.excitation = SqueezeExcitation(channels, hidden) if hidden else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[B, C, rows, columns] → the same shape."""
         # Scaling weights costs less than scaling what they make, which would also leave half precision: `scale` is float32.
         assert self.second.bias is not None
         weight, bias = self.second.weight * self.scale, self.second.bias * self.scale
-        branch = functional.conv2d(functional.relu(self.first(x)), weight, bias, padding=1)
-        return functional.relu(x + self.excitation(branch))
+        branch = functional.conv2d(self._activate(self.first(x)), weight, bias, padding=1)
+        return self._activate(x + (branch if self.excitation is None else self.excitation(branch)))
 
 
 class PolicyValueNet(nn.Module):
@@ -81,13 +90,14 @@ class PolicyValueNet(nn.Module):
         squares = rules.board_shape[0] * rules.board_shape[1]
         if shape.mirrored:
             rules.check_mirrored()
-        channels, hidden = shape.channels, shape.squeezed
+        channels, self._activate = shape.channels, ACTIVATIONS[shape.activation]
         # Neither belongs in a checkpoint: the game knows them.
         self.register_buffer("plane_scale", torch.tensor(rules.plane_scale).view(1, planes, 1, 1), persistent=False)
         self.register_buffer("policy_index", torch.tensor(rules.policy_index, dtype=torch.long), persistent=False)
         with torch.random.fork_rng(devices=[]):  # torch's own initialisation draws from the global state
             self.stem = nn.Conv2d(planes, channels, 3, padding=1)
-            self.blocks = nn.ModuleList(ResidualBlock(channels, hidden) for _ in range(shape.blocks))
+            blocks = (ResidualBlock(channels, shape.squeezed, self._activate) for _ in range(shape.blocks))
+            self.blocks = nn.ModuleList(blocks)
             self.policy_hidden = nn.Conv2d(channels, channels, 3, padding=1)
             self.policy_out = nn.Conv2d(channels, rules.policy_planes, 3, padding=1)
             self.value_planes = nn.Conv2d(channels, VALUE_PLANES, 1)
@@ -99,25 +109,26 @@ class PolicyValueNet(nn.Module):
 
     @property
     def description(self) -> str:
-        """Game and shape: chess 64x6 se 8."""
-        return f"{self.game_name} {self.shape.channels}x{self.shape.blocks} se {self.shape.se_ratio}"
+        """Game and shape: chess 64x6 se 8, connect_four 32x4 se 0 silu."""
+        activation = "" if self.shape.activation == "relu" else f" {self.shape.activation}"
+        return f"{self.game_name} {self.shape.channels}x{self.shape.blocks} se {self.shape.se_ratio}{activation}"
 
     def forward(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         """Planes [B, P + Q, rows, columns] → policy logits [B, A] of all actions, WDL logits [B, 3] for the player to move."""
         return self.answer(self.trunk(planes))
 
     def trunk(self, planes: torch.Tensor) -> torch.Tensor:
-        """What the heads read: planes [B, P + Q, rows, columns] → [B, channels, rows, columns], 0 or more."""
-        x: torch.Tensor = functional.relu(self.stem(planes * self.plane_scale.to(planes.dtype)))
+        """What the heads read: planes [B, P + Q, rows, columns] → [B, channels, rows, columns]."""
+        x: torch.Tensor = self._activate(self.stem(planes * self.plane_scale.to(planes.dtype)))
         for block in self.blocks:
             x = block(x)
         return x
 
     def answer(self, x: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         """What `forward` gives, from the trunk's output."""
-        policy = self.policy_out(functional.relu(self.policy_hidden(x))).flatten(1)
-        value = functional.relu(self.value_planes(x)).flatten(1)
-        value = self.value_out(functional.relu(self.value_hidden(value)))
+        policy = self.policy_out(self._activate(self.policy_hidden(x))).flatten(1)
+        value = self._activate(self.value_planes(x)).flatten(1)
+        value = self.value_out(self._activate(self.value_hidden(value)))
         return policy.index_select(1, self.policy_index), value
 
     def tie_gradients(self) -> None:
@@ -138,8 +149,9 @@ class PolicyValueNet(nn.Module):
             assert isinstance(block, ResidualBlock)
             draw_weights(block.first.weight, math.sqrt(2.0 / self.shape.blocks), generator)
             nn.init.zeros_(block.second.weight)
-            draw_weights(block.excitation.squeeze.weight, math.sqrt(2.0), generator)
-            nn.init.zeros_(block.excitation.excite.weight)
+            if block.excitation is not None:
+                draw_weights(block.excitation.squeeze.weight, math.sqrt(2.0), generator)
+                nn.init.zeros_(block.excitation.excite.weight)
 
 
 def draw_weights(weight: torch.Tensor, gain: float, generator: torch.Generator) -> None:

@@ -10,7 +10,6 @@ import torch
 
 from pawnzero.config import Config, TrainConfig
 from pawnzero.errors import PawnzeroError
-from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
@@ -39,7 +38,7 @@ def open_state(checkpoints: Path, config: Config, game: str, net: Optional[Polic
     shape = config.model if net is None else net.shape
     checkpoint = load_checkpoint(latest, game=game, model=shape) if latest.exists() else None
     if net is None:
-        net = make_model("cpu", shape.channels, shape.blocks, shape.se_ratio, game, config.seed, shape.mirrored)
+        net = PolicyValueNet(shape, game, config.seed)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # 1.1 to 1.2 times as fast, CPU or GPU
     net.train()
     return TrainState(net, config.trainer, checkpoint)

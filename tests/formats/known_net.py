@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +21,9 @@ from pawnzero.nets.resnet import PolicyValueNet
 STEP = 1234
 
 
-def known_net(game: str = "chess", channels: int = 16, blocks: int = 2) -> PolicyValueNet:
+def known_net(game: str = "chess", channels: int = 16, blocks: int = 2, **shape: Any) -> PolicyValueNet:
     """Weights are uniform and keep the variance of what passes through them; scales of branches are not 1."""
-    net = PolicyValueNet(ModelConfig(channels=channels, blocks=blocks), game)
+    net = PolicyValueNet(ModelConfig(channels=channels, blocks=blocks, **shape), game)
     with torch.no_grad():
         for name, parameter in net.named_parameters():
             chance = np.random.RandomState(zlib.crc32(name.encode()))  # its numbers are promised never to change
@@ -33,8 +34,8 @@ def known_net(game: str = "chess", channels: int = 16, blocks: int = 2) -> Polic
     return net
 
 
-def known_checkpoint(game: str = "chess") -> Checkpoint:
-    net = known_net(game)
+def known_checkpoint(game: str = "chess", **shape: Any) -> Checkpoint:
+    net = known_net(game, **shape)
     return Checkpoint(game, net.shape, STEP, 2, net.state_dict(), net.state_dict())
 
 

@@ -61,6 +61,18 @@ def test_what_is_read_is_a_checkpoint_that_plays(known_file: bytes, tmp_path: Pa
         np.testing.assert_allclose(found.averaged[name].numpy(), weights.numpy(), atol=step, err_msg=name)
 
 
+def test_a_net_without_squeeze_excitation_comes_back() -> None:
+    original = known_checkpoint(se_ratio=0)
+    file = encode_lc0(original)
+    assert lc0_file.unpack(file).kind["network"] == 3  # NETWORK_CLASSICAL_WITH_HEADFORMAT
+    found = decode_lc0(file)
+    assert found.model == original.model
+    planes = torch.rand(3, 112, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for got, wanted in zip(found.make_net()(planes), original.make_net()(planes)):
+            assert torch.allclose(got, wanted, atol=0.01)
+
+
 def test_averaged_weights_are_exported() -> None:
     original = known_checkpoint()
     trained = {name: weights + 1.0 for name, weights in original.net.items()}
@@ -98,7 +110,7 @@ def _with_layers(**layers: Optional[np.ndarray]) -> bytes:
 @pytest.mark.parametrize(
     ("file", "told"),
     [
-        (lambda: _of_kind(network=6), "network is attention body; expected an SE-ResNet on the classical 112 planes"),
+        (lambda: _of_kind(network=6), "network is attention body; expected a ResNet or SE-ResNet on the classical 112 planes"),
         (lambda: _of_kind(network=2), "network is SE with a classical policy"),
         (lambda: _of_kind(input=3), "input is canonical 112 planes"),
         (lambda: _of_kind(input=0), "input is number 0"),
@@ -136,3 +148,8 @@ def _message() -> bytes:
 def test_lc0_plays_chess_alone() -> None:
     with pytest.raises(UsageError, match="a net for connect_four, expected one for chess"):
         encode_lc0(known_checkpoint("connect_four"))
+
+
+def test_lc0_has_no_silu() -> None:
+    with pytest.raises(UsageError, match=r"model\.activation silu, expected relu"):
+        encode_lc0(known_checkpoint(activation="silu"))

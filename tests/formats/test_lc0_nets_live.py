@@ -67,6 +67,14 @@ def test_batch_norm_is_read_as_lc0_reads_it(biased: bool, gammas: bool, tmp_path
     assert max(found.result, found.draw) < 1e-4
 
 
+def test_a_net_without_squeeze_excitation_answers_there_as_here(tmp_path: Path) -> None:
+    weights = tmp_path / "plain.pb.gz"
+    weights.write_bytes(encode_lc0(known_checkpoint(se_ratio=0)))
+    found = differences(load_net(weights).make_net(), ask(weights))
+    assert found.logit < 1e-3
+    assert max(found.result, found.draw) < 1e-4
+
+
 def test_lc0_at_one_node_plays_the_raw_policys_move(agent_dir: Path, tmp_path: Path) -> None:
     engine = Path(interpreter_with_lc0()).parent / "lc0"
     if not engine.exists():

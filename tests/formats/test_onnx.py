@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
 import numpy as np
 import pytest
@@ -17,14 +17,15 @@ onnx: Any = pytest.importorskip("onnx", reason="onnx is not installed (pip insta
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (pip install onnxruntime)")
 
 
+@pytest.mark.parametrize("shape", [{}, {"se_ratio": 0}, {"activation": "silu"}, {"se_ratio": 0, "activation": "silu"}])
 @pytest.mark.parametrize("name", GAME_NAMES)
 @pytest.mark.parametrize("size", [1, 7, 64])
-def test_the_runtime_answers_as_the_net_does(name: str, size: int) -> None:
-    answer = onnx_answers(encode_onnx(known_checkpoint(name)))
+def test_the_runtime_answers_as_the_net_does(name: str, size: int, shape: Dict[str, Any]) -> None:
+    answer = onnx_answers(encode_onnx(known_checkpoint(name, **shape)))
     assert answer is not None
     planes, _ = random_planes(get_game(name), size, seed=size)
     policy, wdl = answer(planes)
-    wanted_policy, wanted_wdl = net_answers(known_net(name))(planes)
+    wanted_policy, wanted_wdl = net_answers(known_net(name, **shape))(planes)
     assert (policy.shape, wdl.shape) == ((size, get_game(name).num_actions), (size, 3))
     np.testing.assert_allclose(policy, wanted_policy, atol=1e-4)
     np.testing.assert_allclose(wdl, wanted_wdl, atol=1e-5)
@@ -33,8 +34,9 @@ def test_the_runtime_answers_as_the_net_does(name: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("name", GAME_NAMES)
-def test_the_model_is_sound_and_says_what_it_is(name: str) -> None:
-    game, checkpoint = get_game(name), known_checkpoint(name)
+@pytest.mark.parametrize("activation", ["relu", "silu"])
+def test_the_model_is_sound_and_says_what_it_is(name: str, activation: str) -> None:
+    game, checkpoint = get_game(name), known_checkpoint(name, activation=activation)
     model = onnx.load_from_string(encode_onnx(checkpoint))
     onnx.checker.check_model(model, full_check=True)
     (planes,), (policy, wdl) = model.graph.input, model.graph.output
@@ -45,6 +47,7 @@ def test_the_model_is_sound_and_says_what_it_is(name: str) -> None:
     ]
     told = {prop.key: prop.value for prop in model.metadata_props}
     assert (told["game"], told["step"], told["channels"], told["blocks"]) == (name, str(STEP), "16", "2")
+    assert told["activation"] == activation
     assert told["action_order"] == str(game.order_version)
     names = [*(node.name for node in model.graph.node), *(one for node in model.graph.node for one in node.output)]
     assert all(one.isidentifier() for one in names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -50,10 +50,10 @@ Awake = Callable[..., PolicyValueNet]
 
 @pytest.fixture
 def awake() -> Awake:
-    """awake(game, channels, blocks): a net none of whose weights is zero or at its starting value."""
+    """awake(game, channels, blocks, **shape): a net none of whose weights is zero or at its starting value."""
 
-    def make(game: str, channels: int = 16, blocks: int = 2) -> PolicyValueNet:
-        net = PolicyValueNet(ModelConfig(channels=channels, blocks=blocks), game, seed=3)
+    def make(game: str, channels: int = 16, blocks: int = 2, **shape: Any) -> PolicyValueNet:
+        net = PolicyValueNet(ModelConfig(channels=channels, blocks=blocks, **shape), game, seed=3)
         generator = torch.Generator().manual_seed(4)
         with torch.no_grad():
             for parameter in net.parameters():

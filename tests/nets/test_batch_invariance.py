@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Dict
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,9 @@ from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.selfplay import play_games
 
 
+@pytest.mark.parametrize("shape", [{}, {"activation": "silu", "se_ratio": 0}])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_same_answer_in_any_batch(precision: str) -> None:
+def test_the_same_answer_in_any_batch(precision: str, shape: Dict[str, Any]) -> None:
     game = get_game("chess")
     rng = np.random.default_rng(0)
     size, moves = 200, 30
@@ -22,7 +25,7 @@ def test_the_same_answer_in_any_batch(precision: str) -> None:
     scalars = rng.integers(0, 2, (size, game.scalar_planes)).astype(np.float32)
     legal = rng.integers(0, game.num_actions, (size, moves)).astype(np.int16)
     count = np.full(size, moves, np.int16)
-    evaluator = NetEvaluator(make_model(channels=32, blocks=2), "cpu", precision)
+    evaluator = NetEvaluator(make_model(channels=32, blocks=2, **shape), "cpu", precision)
 
     def ask(start: int, stop: int) -> np.ndarray:
         logits, wdl = np.zeros((stop - start, moves), np.float32), np.zeros((stop - start, 3), np.float32)

@@ -39,6 +39,24 @@ def test_parameters_of_the_default_net_of_chess() -> None:
     assert sum(p.numel() for p in net.parameters()) == convolutions + gates + value
 
 
+def test_without_squeeze_excitation_the_rest_stays() -> None:
+    names = [set(make_model(channels=8, blocks=2, se_ratio=ratio).state_dict()) for ratio in (4, 0)]
+    assert {name for name in names[0] if "excitation" not in name} == names[1]
+    assert names[0] != names[1]
+
+
+@pytest.mark.parametrize(("activation", "largest"), [("relu", 0.0), ("silu", 0.2785)])  # SiLU's least value: -0.27846
+def test_the_activation_is_the_trunks_and_the_heads(activation: str, largest: float, awake) -> None:  # type: ignore[no-untyped-def]
+    net, seen = awake("connect_four", activation=activation, se_ratio=0), []
+    inside = [layer for block in net.blocks for layer in (block.first, block.second)][1:]
+    for layer in (*inside, net.policy_hidden, net.policy_out, net.value_planes, net.value_hidden, net.value_out):
+        layer.register_forward_pre_hook(lambda module, given: seen.append(float(given[0].min())))
+    with torch.no_grad():
+        net(3.0 * torch.randn(64, 6, 6, 7, generator=torch.Generator().manual_seed(1)))
+    assert len(seen) == 6
+    assert all(least == 0.0 if activation == "relu" else -largest <= least < -0.2 for least in seen)
+
+
 def test_an_unknown_game_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="go"):
         make_model(game="go")
