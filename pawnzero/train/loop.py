@@ -19,6 +19,7 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.train.ahead import ahead
+from pawnzero.train.crowding import Crowding
 from pawnzero.train.heap import freed_memory_kept
 from pawnzero.train.log import Record, TrainLog
 from pawnzero.train.memory import SMALLER_NET, MicroBatch, patiently
@@ -149,6 +150,7 @@ class _Run:
         self._held_out: Dict[str, float] = {}
         self._checkpoint: Optional[Path] = None
         self._alarms: Dict[str, Alarm] = {}
+        self._crowding = Crowding()
 
     def go(self, positions: Positions, log: TrainLog, checkpoints: Path, save_every: int) -> None:
         """Take the steps that the state's stage still lacks."""
@@ -199,6 +201,7 @@ class _Run:
             log.add({**record, **self._held_out})
             log.write()
             self._look_for_alarms(log)
+            self._look_for_other_work()
         if self._team.leads:
             self._checkpoint = patiently(
                 lambda: self._state.save(checkpoints, self._config.keep_checkpoints),
@@ -241,6 +244,11 @@ class _Run:
             if alarm.name not in self._alarms:
                 self._progress.note(f"alarm: {alarm.text}")
             self._alarms[alarm.name] = alarm
+
+    def _look_for_other_work(self) -> None:
+        complaint = self._crowding.complaint() if self._device.type == "cpu" else None
+        if complaint is not None:
+            self._progress.note(complaint)
 
     def _of_all(self, samples: Samples, stop: bool) -> Tuple[Samples, bool]:
         """This process's samples with the totals of all processes', and whether any of these was asked to stop."""
