@@ -29,8 +29,8 @@ from sides import Absent, Failed, Peer
 
 from pawnzero.bench import perft_speed, selfplay_speed
 from pawnzero.config import Config, SearchConfig, SelfplayConfig
-from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.search import Evaluator, UniformEvaluator
 
 WORK = ("perft", "search", "selfplay")
@@ -108,7 +108,7 @@ def _search(options: argparse.Namespace) -> Iterator[Contest]:
 
 def _selfplay(options: argparse.Namespace) -> Iterator[Contest]:
     shape = Config().model
-    net = make_model("cpu", shape.channels, shape.blocks, shape.se_ratio)
+    net = PolicyValueNet(shape)
     evaluator = NetEvaluator(net, options.device)
     work = f"self-play, {shape.channels}x{shape.blocks} net"
     search = SearchConfig()

@@ -23,9 +23,9 @@ import numpy as np
 
 from pawnzero.config import Config, SearchConfig, SelfplayConfig
 from pawnzero.games import get_game
-from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.search import Evaluator, UniformEvaluator
 from pawnzero.search.tree import Trees
 from pawnzero.selfplay import Workload, play_games
@@ -161,7 +161,7 @@ def evaluators(options: argparse.Namespace) -> Iterator[Tuple[str, Evaluator]]:
     yield "made up, sharp", MadeUp()
     if not options.no_net:
         shape = Config().model
-        net = make_model("cpu", shape.channels, shape.blocks, shape.se_ratio)
+        net = PolicyValueNet(shape)
         yield f"untrained {shape.channels}x{shape.blocks}", NetEvaluator(net, "cpu")
     if options.checkpoint is not None:
         checkpoint = load_checkpoint(options.checkpoint, game="chess")

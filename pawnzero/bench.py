@@ -28,7 +28,6 @@ import torch
 from pawnzero.config import Config, SearchConfig, SelfplayConfig
 from pawnzero.games import get_game
 from pawnzero.games.chess.perft import perft
-from pawnzero.nets import make_model
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
@@ -65,7 +64,7 @@ def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> D
     searched = selfplay_speed(UniformEvaluator(), config.search, settings=config.selfplay, games=_SEARCH_GAMES, threads=2)
     figures["search_nps"] = round(searched["simulations"])
     progress.advance(1, search_nps=figures["search_nps"])
-    net = make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio)
+    net = PolicyValueNet(config.model)
     evaluator = NetEvaluator(net, device)
     figures["device"] = evaluator.description
     speed, batch = net_speed(evaluator)
@@ -220,7 +219,7 @@ def training_steps(steps_per_second: float) -> int:
 def bare_training_speed(config: Config, device: str, seconds: float = SECONDS) -> float:
     """Samples a second of a bare loop of forward, backward and step on random tensors that are ready on the device."""
     game, where = get_game("chess"), resolve_device(device)
-    net = make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio)
+    net = PolicyValueNet(config.model)
     net.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(net.parameters(), lr=config.trainer.lr)
     size, moves = config.batch_size, 32

@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, get_type_hints
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json
 
+ACTIVATION_NAMES = ("relu", "silu")
 MOST_ELO = 4000.0
 """Largest Elo difference of a sequential test: a score of 1 − 10⁻¹⁰."""
 
@@ -29,16 +30,16 @@ class ModelConfig:
         default=False, metadata={"help": "mirrored positions get mirrored answers, in games that may always be mirrored"}
     )
     activation: str = field(
-        default="relu", metadata={"help": "relu, or silu, which lc0's nets do not know", "choices": ("relu", "silu")}
+        default="relu", metadata={"help": "relu, or silu, which lc0's nets do not know", "choices": ACTIVATION_NAMES}
     )
 
     def __post_init__(self) -> None:
-        """Raises UsageError for settings that do not fit together."""
+        """Raises UsageError for settings that do not fit together, and an activation that is none."""
+        if self.activation not in ACTIVATION_NAMES:
+            raise UsageError(f"model.activation is {self.activation!r}, expected one of {', '.join(ACTIVATION_NAMES)}")
         if self.mirrored and (self.channels % 2 or self.squeezed % 2):
-            raise UsageError(
-                f"model.mirrored: model.channels is {self.channels} and by model.se_ratio {self.squeezed} in "
-                "squeeze-excitation, expected even numbers"
-            )
+            squeezed = f" and by model.se_ratio {self.squeezed} in squeeze-excitation" if self.squeezed else ""
+            raise UsageError(f"model.mirrored: model.channels is {self.channels}{squeezed}, expected even numbers")
 
     @property
     def squeezed(self) -> int:
@@ -364,6 +365,17 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
     return config
 
 
+def parse_setting(key: str, text: str) -> Any:
+    """The value that `text` stands for. Raises UsageError that names the key, and the nearest valid one where there is none."""
+    target = _ALIASES.get(key, key)
+    if target not in SETTINGS:
+        raise UsageError(f"unknown key {key!r}; the nearest valid one is {_nearest(key)!r}")
+    try:
+        return SETTINGS[target].parse(text)
+    except UsageError as error:
+        raise UsageError(f"{key} is {error}") from None
+
+
 def read_shape(values: Any, place: str) -> ModelConfig:
     """The shape that an agent or a checkpoint says it has. What came later than files' format has its default where it lacks.
 
@@ -371,6 +383,10 @@ def read_shape(values: Any, place: str) -> ModelConfig:
     """
     if not isinstance(values, dict):
         raise UsageError(f"{place}: model is {values!r}, expected a section in braces")
+    known = [item.name for item in dataclasses.fields(ModelConfig)]
+    for name in values:
+        if name not in known:
+            raise UsageError(f"{place}: model has {name!r}, which is unknown here (written by another version?)")
     for name in ("channels", "blocks", "se_ratio"):
         if name not in values:
             raise UsageError(f"{place}: model is {values!r}, expected {name} in it")

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from pawnzero.agent import Agent
-from pawnzero.config import SETTINGS, Config, load_config, to_json
+from pawnzero.config import Config, load_config, parse_setting, to_json
+from pawnzero.errors import UsageError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.judge import judge, sample_positions, solver_for
@@ -65,9 +66,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
 
-    given = [item.split("=", 1) for item in args.set]
-    overrides = {key: SETTINGS[key].parse(text) if key in SETTINGS else text for key, text in given}
-    config = load_config(args.config, overrides)
+    try:
+        overrides = {key: parse_setting(key, text) for key, _, text in (item.partition("=") for item in args.set)}
+        config = load_config(args.config, overrides)
+    except UsageError as error:
+        parser.error(str(error))
     critic = Judge(config.game, args.count, args.judge_seed, args.sims)
     agent = Agent.open_or_create(args.agent, config)
     curve: Dict[str, Any] = (

@@ -14,9 +14,9 @@ from pawnzero.doctor.probe import Probe, probe
 from pawnzero.doctor.suggestions import Use, as_config, suggest
 from pawnzero.games import get_game
 from pawnzero.in_flight import crew
-from pawnzero.nets import make_model
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.search import UniformEvaluator
 
@@ -76,7 +76,7 @@ def _quick_bench(device: str, progress: Progress) -> Dict[str, Any]:
     searched = selfplay_speed(UniformEvaluator(), config.search, settings=config.selfplay, seconds=2.0)
     figures["search_nps"] = round(searched["simulations"])
     progress.advance(1, **figures)
-    evaluator = NetEvaluator(make_model("cpu", config.model.channels, config.model.blocks, config.model.se_ratio), device)
+    evaluator = NetEvaluator(PolicyValueNet(config.model), device)
     figures["net_evals_per_second"] = round(net_speed(evaluator, seconds=1.0)[0])
     progress.advance(1, **figures)
     figures["selfplay_nodes_per_second"] = round(selfplay_speed(evaluator, config.search, seconds=4.0)["simulations"])

@@ -19,7 +19,6 @@ import torch
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
-from pawnzero.nets import make_model
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.precision import FORMATS, disagreement
@@ -69,7 +68,7 @@ def probe(device: str) -> Probe:
 def examine(device: str) -> Probe:
     """What `probe` asks, in this process."""
     where, shape = resolve_device(device), Config().model
-    net = make_model("cpu", shape.channels, shape.blocks, shape.se_ratio)
+    net = PolicyValueNet(shape)
     try:
         evaluator = NetEvaluator(net, device)
     except PawnzeroError as error:

@@ -102,8 +102,8 @@ def _named(net: Any) -> Iterator[Tuple[Tuple[str, str], Any]]:
     for index, block in enumerate(net.blocks):
         for name, (weight, bias) in _BLOCK.items():
             holder = block if hasattr(block, name) else block.excitation
-            layer = getattr(holder, name, None)
-            if layer is not None:  # there is no squeeze-excitation
+            layer = None if holder is None else getattr(holder, name)
+            if layer is not None:  # else there is no squeeze-excitation
                 yield (f"residual.{index}.{weight}", f"residual.{index}.{bias}"), layer
 
 

@@ -97,7 +97,7 @@ class _Graph:
         self._node("Softmax", [self._multiply(value, layers.value_out, "value_out")], WDL, axis=1)
 
     def _residual(self, x: str, block: Block, name: str) -> str:
-        """Squeeze-excitation's matrices, where it is there, are convolutions of a board of one square, its two outputs two."""
+        """Squeeze-excitation's matrices are convolutions of a board of one square, the one with two outputs two of them."""
         branch = self._convolve(
             self._activated(self._convolve(x, block.first, f"{name}_first")), block.second, f"{name}_second"
         )

@@ -23,7 +23,8 @@ def make_model(
 ) -> PolicyValueNet:
     """A fresh net on `device` ("auto", "cpu", "cuda", "cuda:N"); the same seed gives the same weights.
 
-    Raises UsageError when the device is not there, the game is not known, or a mirrored net cannot be made of this.
+    Raises UsageError when the device is not there, the game or the activation is not known, or a mirrored net cannot be made of
+    this.
     """
     shape = ModelConfig(channels=channels, blocks=blocks, se_ratio=se_ratio, mirrored=mirrored, activation=activation)
     net = PolicyValueNet(shape, game, seed)

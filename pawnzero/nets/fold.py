@@ -40,8 +40,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Block:
-    """x → f(x + sigmoid(s) · y + t), where y = second(f(first(x))) and (s, t) = excite(relu(squeeze(mean of y))); f: `Layers`.
+    """x → f(x + sigmoid(s) · y + t), where y = second(f(first(x))) and (s, t) = excite(relu(squeeze(mean of y))).
 
+    f is `Layers.activation`.
     squeeze, excite: both None where there is no squeeze-excitation, so that x → f(x + y).
     """
 

@@ -45,7 +45,8 @@ class SqueezeExcitation(nn.Module):
 
 Activation = Callable[[torch.Tensor], torch.Tensor]
 ACTIVATIONS: Mapping[str, Activation] = {"relu": functional.relu, "silu": functional.silu}
-"""After convolutions and in the value head, by `ModelConfig.activation`. Inside squeeze-excitation it is always ReLU."""
+"""After convolutions and in the value head, by `ModelConfig.activation`. Inside squeeze-excitation, and
+in auxiliary heads, it is always ReLU."""
 
 
 class ResidualBlock(nn.Module):

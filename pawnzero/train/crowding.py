@@ -1,4 +1,4 @@
-"""Whether other work keeps training's threads from the cores they ask for, as Linux counts it.
+"""Whether training's threads have to wait for a core, as Linux counts it.
 
 The threads that compute a step wait for each other at every operator. One of them that has to wait for a core keeps all of them
 waiting, so that a little other work costs much (docs/training.md has figures).
@@ -15,9 +15,12 @@ MOST_WAITING = 0.2
 _SECONDS = 15.0
 """Less says nothing: it may have been a moment."""
 
+_told = False
+"""Whether this process has told its owner: each stage of a long run would say the same."""
+
 
 class Crowding:
-    """Counts from when it is made.
+    """Counts from when it is made, and anew after each look.
 
     tasks: a folder with a folder for each of this process's threads, in it `schedstat`: nanoseconds that the thread ran, and
     that it could have run and waited for a core (Linux, Documentation/scheduler/sched-stats.rst).
@@ -25,9 +28,10 @@ class Crowding:
 
     def __init__(self, tasks: Path = Path("/proc/self/task")) -> None:
         self._tasks = tasks
-        self._began = time.monotonic()
-        self._before = _times(tasks)
-        self._told = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._began, self._before = time.monotonic(), _times(self._tasks)
 
     def waiting(self) -> float:
         """Share of the time that threads could have run in which they waited for a core; 0 where the system does not tell."""
@@ -37,17 +41,19 @@ class Crowding:
             ran, waited = ran + times[0] - before[0], waited + times[1] - before[1]
         return waited / (ran + waited) if ran + waited > 0 else 0.0
 
-    def complaint(self) -> Optional[str]:
-        """A line for the owner, once, where there has been too much other work for a while."""
-        if self._told or time.monotonic() - self._began < _SECONDS:
+    def look(self) -> Optional[str]:
+        """A line for the owner, once a process, where threads have waited too long for some time; else None."""
+        global _told
+        if _told or time.monotonic() - self._began < _SECONDS:
             return None
         share = self.waiting()
+        self._begin()
         if share <= MOST_WAITING:
             return None
-        self._told = True
+        _told = True
         return (
-            f"training's threads waited {share:.0%} of the time for a core that other work had, and for each other after that; "
-            "alone, or with fewer threads (OMP_NUM_THREADS), it is faster"
+            f"training's threads waited {share:.0%} of the time for a core: other work has it, or there are more threads than "
+            "cores (`pawnzero doctor` counts them). Steps take much longer for it"
         )
 
 

@@ -201,7 +201,7 @@ class _Run:
             log.add({**record, **self._held_out})
             log.write()
             self._look_for_alarms(log)
-            self._look_for_other_work()
+            self._look_for_crowding()
         if self._team.leads:
             self._checkpoint = patiently(
                 lambda: self._state.save(checkpoints, self._config.keep_checkpoints),
@@ -245,10 +245,10 @@ class _Run:
                 self._progress.note(f"alarm: {alarm.text}")
             self._alarms[alarm.name] = alarm
 
-    def _look_for_other_work(self) -> None:
-        complaint = self._crowding.complaint() if self._device.type == "cpu" else None
-        if complaint is not None:
-            self._progress.note(complaint)
+    def _look_for_crowding(self) -> None:
+        told = self._crowding.look() if self._device.type == "cpu" else None
+        if told is not None:
+            self._progress.note(told)
 
     def _of_all(self, samples: Samples, stop: bool) -> Tuple[Samples, bool]:
         """This process's samples with the totals of all processes', and whether any of these was asked to stop."""

@@ -99,13 +99,15 @@ def test_its_gradient_is_that_of_positions_and_their_mirror_images(game: str) ->
 
 
 @pytest.mark.parametrize("heads", [0.0, 0.5])
-@pytest.mark.parametrize("channels", [8, 20])  # 20: sums that torch's kernels round differently at their ends
-def test_training_keeps_it_so(tmp_path: Path, heads: float, channels: int) -> None:
+@pytest.mark.parametrize(
+    ("channels", "se_ratio"), [(8, 2), (20, 2), (8, 0)]
+)  # 20: sums that torch rounds differently at their ends
+def test_training_keeps_it_so(tmp_path: Path, heads: float, channels: int, se_ratio: int) -> None:
     buffer = fill(tmp_path / "replay.pt")
     config = Config(
         game="tic_tac_toe",
         batch_size=8,
-        model=ModelConfig(channels=channels, blocks=1, se_ratio=2, mirrored=True),
+        model=ModelConfig(channels=channels, blocks=1, se_ratio=se_ratio, mirrored=True),
         trainer=TrainConfig(lr=0.005, warmup_steps=5, reply_weight=heads, plies_left_weight=heads),
     )
     weights: Dict[bool, Dict[str, torch.Tensor]] = {}
@@ -140,3 +142,5 @@ def test_what_cannot_be_mirrored_is_refused_before_anything_is_made(tmp_path: Pa
     for channels, ratio in ((9, 1), (12, 4)):
         with pytest.raises(UsageError, match=r"model\.mirrored: model\.channels is .* expected even numbers"):
             load_config(overrides={"model.channels": channels, "model.se_ratio": ratio, "model.mirrored": True})
+    with pytest.raises(UsageError, match=r"model\.mirrored: model\.channels is 9, expected even numbers"):
+        load_config(overrides={"model.channels": 9, "model.se_ratio": 0, "model.mirrored": True})

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pawnzero.config import ModelConfig
+from pawnzero.config import ACTIVATION_NAMES, ModelConfig
 from pawnzero.errors import UsageError
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.nets import make_model
 from pawnzero.nets.planes import unpack
-from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.nets.resnet import ACTIVATIONS, PolicyValueNet
 
 CPU = torch.device("cpu")
 
@@ -55,6 +55,12 @@ def test_the_activation_is_the_trunks_and_the_heads(activation: str, largest: fl
         net(3.0 * torch.randn(64, 6, 6, 7, generator=torch.Generator().manual_seed(1)))
     assert len(seen) == 6
     assert all(least == 0.0 if activation == "relu" else -largest <= least < -0.2 for least in seen)
+
+
+def test_an_unknown_activation_is_a_usage_error() -> None:
+    assert sorted(ACTIVATIONS) == sorted(ACTIVATION_NAMES)
+    with pytest.raises(UsageError, match="'mish', expected one of relu, silu"):
+        make_model(activation="mish")
 
 
 def test_an_unknown_game_is_a_usage_error() -> None:

@@ -155,18 +155,20 @@ def test_the_gradient_is_that_of_the_effective_batch(
     assert losses(tmp_path / "one")[1] == pytest.approx(losses(tmp_path / "parts")[1], rel=1e-6)
 
 
-def test_stopping_and_going_on_changes_nothing(tmp_path: Path, buffer: ReplayBuffer) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(buffer, CONFIG, checkpoints=whole, until_step=30, device="cpu", log=whole / "train.json")
+@pytest.mark.parametrize("shape", [CONFIG.model, ModelConfig(channels=8, blocks=1, se_ratio=0, activation="silu")])
+def test_stopping_and_going_on_changes_nothing(tmp_path: Path, buffer: ReplayBuffer, shape: ModelConfig) -> None:
+    whole, parts, config = tmp_path / "whole", tmp_path / "parts", replace(CONFIG, model=shape)
+    train(buffer, config, checkpoints=whole, until_step=30, device="cpu", log=whole / "train.json")
     stop = Heard(after=13, action=lambda: os.kill(os.getpid(), signal.SIGTERM))
-    first = train(buffer, CONFIG, checkpoints=parts, until_step=30, device="cpu", log=parts / "train.json", progress=stop)
+    first = train(buffer, config, checkpoints=parts, until_step=30, device="cpu", log=parts / "train.json", progress=stop)
     assert first.interrupted
     assert first.step == 14  # the step in hand is finished
     assert load_checkpoint(parts / "latest.pt").step == 14
     assert (parts / "ckpt_000014.pt").exists()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    second = train(buffer, CONFIG, checkpoints=parts, until_step=30, device="cpu", log=parts / "train.json")
+    second = train(buffer, config, checkpoints=parts, until_step=30, device="cpu", log=parts / "train.json")
     assert (second.step, second.steps_done, second.interrupted) == (30, 16, False)
+    assert load_checkpoint(parts / "latest.pt").model == shape
     assert_same_state(whole, parts)
     assert losses(whole)[30] == losses(parts)[30]
     assert sorted(losses(parts)) == [10, 14, 20, 30]
@@ -293,10 +295,13 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, buffer: Rep
     assert not list((tmp_path / "c").iterdir())
 
 
-def test_mixed_precision_says_what_it_does_and_learns_the_same(tmp_path: Path, buffer: ReplayBuffer) -> None:
-    told = Heard()
-    plain = train(buffer, CONFIG, checkpoints=tmp_path / "plain", until_step=20, device="cpu")
-    mixed = train(buffer, CONFIG, checkpoints=tmp_path / "mixed", until_step=20, device="cpu", use_amp=True, progress=told)
+@pytest.mark.parametrize("shape", [CONFIG.model, ModelConfig(channels=8, blocks=1, se_ratio=0, activation="silu")])
+def test_mixed_precision_says_what_it_does_and_learns_the_same(
+    tmp_path: Path, buffer: ReplayBuffer, shape: ModelConfig
+) -> None:
+    told, config = Heard(), replace(CONFIG, model=shape)
+    plain = train(buffer, config, checkpoints=tmp_path / "plain", until_step=20, device="cpu")
+    mixed = train(buffer, config, checkpoints=tmp_path / "mixed", until_step=20, device="cpu", use_amp=True, progress=told)
     assert plain.precision == "float32"
     assert mixed.precision in ("float32", "bfloat16")
     assert mixed.precision in told.notes[0]
