@@ -18,7 +18,7 @@ import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from pawnzero.config import Config, ModelConfig, read_shape, to_json
 from pawnzero.errors import PawnzeroError, UsageError
@@ -34,6 +34,8 @@ _BESIDE = ".*.new"
 """Files that `pawnzero.files.replacing` has not finished."""
 _ABANDONED = 60.0
 """Seconds after which nobody goes on with one of them."""
+_CHANGES_NAMED = 6
+"""Settings that one line names."""
 _NUMBERED = re.compile(r"ckpt_(\d{6,})\.pt")
 
 
@@ -132,6 +134,15 @@ class Agent:
             progress.note(f"{self.name}'s net keeps its shape ({kept}); the setting of another is for new agents only")
         return dataclasses.replace(config, game=self.game, model=self.model)
 
+    def keep_settings(self, config: Config, progress: Progress) -> None:
+        """Save what is used from now on; where it is not what was used before, one line says what changed."""
+        before, after = _flat(self.metadata.get("config", {})), _flat(to_json(config))
+        changes = [f"{key} {before[key]} → {after[key]}" for key in after if key in before and before[key] != after[key]]
+        if changes:
+            more = f" and {len(changes) - _CHANGES_NAMED} more" if len(changes) > _CHANGES_NAMED else ""
+            progress.note(f"settings that {self.name} was not used with before: {', '.join(changes[:_CHANGES_NAMED])}{more}")
+        self.update(config=to_json(config))
+
     def update(self, **changes: Any) -> None:
         """Replace entries of metadata.json. Only the holder of `lock` may call it."""
         assert self._locks_held, "an agent is written by whoever holds its lock"
@@ -224,6 +235,14 @@ def _validated(metadata: Any, path: Path) -> Dict[str, Any]:
     except UsageError as error:
         raise PawnzeroError(str(error)) from None
     return metadata
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
+    """Nested values by dotted key."""
+    found: Dict[str, Any] = {}
+    for name, value in values.items():
+        found.update(_flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
+    return found
 
 
 def _differences(kept: ModelConfig, asked: ModelConfig) -> str:

@@ -53,7 +53,7 @@ _BIG_BATCHES = (2048, 4096, 8192, 16384)
 
 
 def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> Dict[str, Any]:
-    """Measure everything. Returns the contract's figures, and with them the settings and where self-play's time goes."""
+    """Measure everything. Returns the documented figures, and with them the settings and where self-play's time goes."""
     progress = progress or Progress()
     config = Config()
     parts = 6

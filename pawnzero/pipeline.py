@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.checks import run_checks
-from pawnzero.config import Config, SelfplayConfig, to_json
+from pawnzero.config import Config, SelfplayConfig
 from pawnzero.errors import UsageError
 from pawnzero.files import read_json
 from pawnzero.games import get_game
@@ -131,7 +131,7 @@ def train_stage(
     with agent.lock():
         config = agent.adopt(config, progress)
         precheck(agent.experiments, progress)
-        agent.update(config=to_json(config))
+        agent.keep_settings(config, progress)
         steps = epochs * config.trainer_iters
         until_step = _step_reached(agent) + steps
         stage = agent.metadata["stage"]
@@ -186,9 +186,9 @@ def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Dic
     stage = agent.metadata["stage"]
     if stage is not None and stage["iteration"] == number:
         progress.note(f"iteration {number} of {agent.name} goes on with: {stage['name']}")
-        agent.update(config=to_json(config))
+        agent.keep_settings(config, progress)
         return dict(stage["found"])
-    agent.update(config=to_json(config))
+    agent.keep_settings(config, progress)
     return {"iteration": number, "started": time.time()}
 
 

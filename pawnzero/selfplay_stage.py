@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Set
 
 from pawnzero.agent import Agent
 from pawnzero.alarms import selfplay_alarms
-from pawnzero.config import Config, to_json
+from pawnzero.config import Config
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.games_journal import GamesJournal
@@ -50,7 +50,7 @@ def selfplay_stage(
             stage = {"first": first, "games": games, "frozen": _freeze(agent, config, games, progress)}
             journal.remove()
             agent.update(games_outside_iterations=first + games, selfplay_alone=stage)
-        agent.update(config=to_json(config))
+        agent.keep_settings(config, progress)
         ids = [_OUTSIDE_ITERATIONS + n for n in range(stage["first"], stage["first"] + games)]
         figures = _play(agent, config, ids, journal, stage["frozen"], device, progress)
         agent.update(selfplay_alone=None)

@@ -35,5 +35,5 @@ def run(args: argparse.Namespace) -> int:
         figures = run_iteration(
             args.agent_dir, config, iteration=args.iteration, device=device, use_amp=args.use_amp, progress=progress
         )
-    report(args, figures, [*iteration_lines(figures), *closing_lines(args.agent_dir)])
+    report(args, figures, [*iteration_lines(figures), *closing_lines(args.agent_dir, args.config)])
     return 0

@@ -25,7 +25,9 @@ _COUNT = 600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("player", metavar="PLAYER", help="an agent's directory (its best net), a checkpoint file or random")
+    parser.add_argument(
+        "player", metavar="PLAYER", help="an agent's directory (its best net), a checkpoint file, shipped:GAME or random"
+    )
     parser.add_argument("--game", metavar="NAME", help="connect_four or tic_tac_toe (default: the one the player's net plays)")
     parser.add_argument("--positions", type=Path, metavar="FILE", help="judge these positions")
     parser.add_argument(

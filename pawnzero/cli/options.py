@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Tuple
 
@@ -98,8 +99,23 @@ def read_settings(args: argparse.Namespace) -> Config:
         path = _DEFAULT_FILE
     given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
     config = load_config(path, given)
-    print(f"settings: {path or 'defaults (no file)'}")
-    return config
+    kept = _kept_capacity(args, config) if args.config is None and given.get("replay_capacity") is None else None
+    print(f"settings: {path or 'defaults (no file)'}" + (f"; the replay buffer keeps its {kept:,} positions" if kept else ""))
+    return replace(config, replay_capacity=kept) if kept else config
+
+
+def _kept_capacity(args: argparse.Namespace, config: Config) -> Optional[int]:
+    """The capacity of the agent's replay buffer where it is larger than the default, which nobody asked for; else None.
+
+    So that a command without the --config that an agent was made with does not throw its positions away.
+    """
+    directory = getattr(args, "agent_dir", None)
+    if directory is None or config.replay_capacity != Config().replay_capacity or not (directory / "metadata.json").exists():
+        return None
+    from pawnzero.agent import Agent
+
+    capacity = Agent.open(directory).metadata.get("config", {}).get("replay_capacity")
+    return capacity if isinstance(capacity, int) and capacity > config.replay_capacity else None
 
 
 def read_device(args: argparse.Namespace) -> str:

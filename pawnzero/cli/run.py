@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent(parser, creates=True)
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--hours", type=positive, metavar="H", help="start no iteration after this many hours")
-    budget.add_argument("--iterations", type=natural(1), metavar="N", help="run this many iterations")
+    budget.add_argument("--iterations", type=natural(1), metavar="N", help="run this many iterations more")
     add_iteration_settings(parser)
     add_device(parser)
     add_json(parser)
@@ -71,5 +71,5 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
             each=tell,
         )
-    report(args, figures, closing_lines(args.agent_dir))
+    report(args, figures, closing_lines(args.agent_dir, args.config))
     return 0

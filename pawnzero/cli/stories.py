@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, List, Mapping, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
 from pawnzero.cli.output import duration, figure
 
@@ -106,15 +106,16 @@ def _promotion_reason(found: Figures) -> Tuple[str, bool]:
     return f"the score {found['score']:.3f} is {'' if above else 'not '}above {found['threshold']:g}", above
 
 
-def closing_lines(agent_dir: Path) -> List[str]:
-    """Where the results lie and what to do next, with commands that work where this one did."""
+def closing_lines(agent_dir: Path, settings: Optional[Path]) -> List[str]:
+    """Where the results lie and what to do next, with commands that work where this one did and with its file of settings."""
+    config = f" --config {settings}" if settings else ""
     program = "pawnzero" if shutil.which("pawnzero") else f"{_short(Path(sys.executable))} -m pawnzero"
     return [
         "",
         f"Results: {agent_dir / 'experiments'} (train.json, arena.csv, last_arena.json, last_arena.pgn with the games)",
         f"Nets:    {agent_dir / 'checkpoints'} (latest.pt learns on, best.pt is the one that plays)",
         "Next:",
-        f"  {program} run {agent_dir} --hours 1             goes on learning; stop and start at will",
+        f"  {program} run {agent_dir}{config} --hours 1             goes on learning; stop and start at will",
         f"  {program} arena {agent_dir} random --games 20   says how it does against a random mover",
     ]
 

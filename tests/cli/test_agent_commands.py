@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from pawnzero.replay import ReplayBuffer
+
 
 def test_iterate_leaves_everything_the_contract_lists(agent_dir: Path) -> None:
     for name in (
@@ -59,6 +61,30 @@ def test_iterate_tells_people_what_happened(cli: Any, tmp_path: Path, tiny_confi
         "Next:",
     ):
         assert word in shown
+
+
+def test_a_command_without_the_agents_own_file_keeps_its_positions_and_says_what_changes(
+    cli: Any, tmp_path: Path, tiny_config: Path
+) -> None:
+    settings = {**json.loads(tiny_config.read_text()), "replay_capacity": 150_000}
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(settings))
+    agent = tmp_path / "A"
+    shown = cli("iterate", agent, "--config", own).out
+    assert f"run {agent} --config {own} --hours 1" in shown
+    assert "was not used with before" not in shown
+
+    def capacity() -> int:
+        return ReplayBuffer(agent / "checkpoints" / "replay.pt").capacity
+
+    assert capacity() == 150_000
+    shown = cli("selfplay", agent, "--games", "1", "--mcts-sims", "2").out
+    assert "the replay buffer keeps its 150,000 positions" in shown
+    assert "settings that A was not used with before: " in shown
+    assert "mcts_sims " in shown
+    assert capacity() == 150_000
+    cli("selfplay", agent, "--games", "1", "--mcts-sims", "2", "--replay-capacity", "140000")
+    assert capacity() == 140_000
 
 
 def test_run_does_so_many_iterations(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
