@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -104,3 +104,18 @@ def agent_dir(_lived: Path, tmp_path: Path) -> Path:
 def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What tests find out about this machine is no other test's and no user's business."""
     monkeypatch.setattr("pawnzero.remembered.cache_home", lambda: tmp_path.with_name(f"{tmp_path.name}-cache"))
+
+
+@pytest.fixture
+def failing_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The integrity checks run again, and one of them fails."""
+    from pawnzero import prechecks
+
+    real = prechecks.run_checks
+
+    def broken(*arguments: Any, **options: Any) -> Any:
+        report = real(*arguments, **options)
+        return replace(report, rows=[replace(report.rows[0], found="21"), *report.rows[1:]])
+
+    monkeypatch.setattr(prechecks, "run_checks", broken)
+    monkeypatch.setattr(prechecks, "_passed", False)

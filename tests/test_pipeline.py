@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from pawnzero import pipeline, prechecks
+from pawnzero import pipeline
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError, UsageError
@@ -219,15 +219,7 @@ def test_smoke_finds_a_sound_setup() -> None:
     assert figures["plies"] > 0
 
 
-def test_a_failed_precheck_stops_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = prechecks.run_checks
-
-    def broken(*arguments: Any, **options: Any) -> Any:
-        report = real(*arguments, **options)
-        return dataclasses.replace(report, rows=[dataclasses.replace(report.rows[0], found="21"), *report.rows[1:]])
-
-    monkeypatch.setattr(prechecks, "run_checks", broken)
-    monkeypatch.setattr(prechecks, "_passed", False)
+def test_a_failed_precheck_stops_training(tmp_path: Path, failing_checks: None) -> None:
     with pytest.raises(PawnzeroError, match="integrity checks failed"):
         pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     agent = Agent.open(tmp_path / "A")
