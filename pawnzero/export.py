@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
+import torch
+
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import check_folder, replacing
@@ -17,6 +19,7 @@ from pawnzero.formats.onnx import encode_onnx
 from pawnzero.games import get_game
 from pawnzero.games.base import MAX_PLIES
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
+from pawnzero.nets.device import resolve_device
 from pawnzero.pgn import format_game
 from pawnzero.players import locate_net
 from pawnzero.replay import ReplayBuffer
@@ -39,26 +42,31 @@ def format_of(path: Path, named: Optional[str] = None) -> str:
     raise UsageError(f"{path}: the name tells no format; expected one that ends in {', '.join(SUFFIXES.values())}, or --format")
 
 
-def export_net(source: str, path: Path, format: str) -> Dict[str, Any]:
+def export_net(source: str, path: Path, format: str, device: str = "auto") -> Dict[str, Any]:
     """Write the net of `source` (an agent's directory: its best net; a checkpoint; lc0's weights) to `path`.
 
-    format: "onnx", "lc0" or "checkpoint" (the averaged net for playing, without what training goes on from). Returns the
-    figures of `pawnzero export --json`; the differences are None where nothing was there to read the file back. Raises
-    UsageError or PawnzeroError where there is no such net or the format cannot hold it; nothing is written then.
+    format: "onnx", "lc0" or "checkpoint" (the averaged net for playing, without what training goes on from).
+    device: where the nets answer that are compared; an ONNX file always answers on the processor.
+
+    Returns the figures of `pawnzero export --json`; the differences are None where nothing was there to read the file back.
+    Raises UsageError or PawnzeroError where there is no such net or device, or the format cannot hold it; nothing is written
+    then.
     """
     check_folder(path)
+    where = resolve_device(device)
     _, file = locate_net(source)
     checkpoint = load_net(file)
     figures: Dict[str, Any] = {"path": str(path), "format": format, "game": checkpoint.game, "step": checkpoint.step}
     if format == "checkpoint":
         save_checkpoint(path, replace(checkpoint, net=checkpoint.averaged, training=None))
-        return {**figures, "bytes": path.stat().st_size, **_compared(checkpoint, net_answers(load_net(path).make_net()))}
+        written = net_answers(load_net(path).make_net(), where)
+        return {**figures, "bytes": path.stat().st_size, **_compared(checkpoint, written, where)}
     if format == "onnx":
         content = encode_onnx(checkpoint)
-        compared = _compared(checkpoint, onnx_answers(content))
+        compared = _compared(checkpoint, onnx_answers(content), where)
     else:
         content = _lc0(checkpoint, source)
-        compared = _compared(checkpoint, net_answers(decode_lc0(content).make_net()))
+        compared = _compared(checkpoint, net_answers(decode_lc0(content).make_net(), where), where)
     worst = max(compared["max_policy_difference"] or 0.0, compared["max_wdl_difference"] or 0.0)
     if not worst <= _LIMITS[format]:
         raise PawnzeroError(
@@ -95,11 +103,11 @@ def _lc0(checkpoint: Checkpoint, source: str) -> bytes:
         raise UsageError(f"{source}: {error}") from None
 
 
-def _compared(checkpoint: Checkpoint, written: Optional[Answers]) -> Dict[str, Any]:
-    """How the answers of what is written differ from those of the net it was made from."""
+def _compared(checkpoint: Checkpoint, written: Optional[Answers], device: torch.device) -> Dict[str, Any]:
+    """How the answers of what is written differ from those of the net it was made from, on `device`."""
     if written is None:
         return {"positions_compared": 0, "max_policy_difference": None, "max_wdl_difference": None}
-    found = disagreement(get_game(checkpoint.game), net_answers(checkpoint.make_net()), written)
+    found = disagreement(get_game(checkpoint.game), net_answers(checkpoint.make_net(), device), written)
     return {"positions_compared": POSITIONS, "max_policy_difference": found.policy, "max_wdl_difference": found.wdl}
 
 

@@ -6,9 +6,9 @@
   pawnzero export models/AgentA games.pgn --games 50
   pawnzero export their_net.pb.gz net.pt
 
-What is exported of an agent is its best net. Before a net is written its answers are compared with the original's (as ONNX only
-where onnxruntime is installed). lc0 nets of the same family (a ResNet on 112 planes) can be exported too, and play in the
-arena as they are. docs/formats.md says what is in each file and how to load it.
+What is exported of an agent is its best net. Before a net is written its answers are compared with the original's, on --device
+(as ONNX only where onnxruntime is installed, on the processor). lc0 nets of the same family (a ResNet on 112 planes) can be
+exported too, and play in the arena as they are. docs/formats.md says what is in each file and how to load it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import argparse
 from pathlib import Path
 from typing import Any, List, Mapping
 
-from pawnzero.cli.options import add_json, natural
+from pawnzero.cli.options import add_device, add_json, natural, read_device
 from pawnzero.cli.output import report
 
 _FORMATS = ("onnx", "lc0", "checkpoint", "pgn")
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--games", type=natural(1), metavar="N", help=f"self-play games for a PGN, the newest (default: {_GAMES})"
     )
+    add_device(parser)
     add_json(parser)
 
 
@@ -40,13 +41,14 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.errors import UsageError
     from pawnzero.export import export_games, export_net, format_of
 
+    device = read_device(args)
     format = format_of(args.path, args.format)
     if format == "pgn":
         figures = export_games(Agent.open(Path(args.source)), args.path, args.games or _GAMES)
     elif args.games is not None:
         raise UsageError(f"--games is for PGN, not for a net as {format}")
     else:
-        figures = export_net(args.source, args.path, format)
+        figures = export_net(args.source, args.path, format, device)
     report(args, figures, _lines(figures))
     return 0
 

@@ -18,6 +18,7 @@ POSITIONS = 64
 _STREAM = 0xA69E
 """Keeps these random numbers apart from other uses of the same seed."""
 _LONGEST = 120
+_PROCESSOR = torch.device("cpu")
 
 Answers = Callable[[np.ndarray], Tuple[np.ndarray, np.ndarray]]
 """planes [B, P + Q, rows, columns] float32 → policy logits [B, A] and WDL probabilities [B, 3], float32."""
@@ -38,13 +39,15 @@ def disagreement(game: Game, one: Answers, other: Answers, positions: int = POSI
     return Disagreement(float(differences.max()), float(np.abs(wdl - other_wdl).max()))
 
 
-def net_answers(net: PolicyValueNet) -> Answers:
-    """What the net itself says, in float32."""
+def net_answers(net: PolicyValueNet, device: torch.device = _PROCESSOR) -> Answers:
+    """What the net itself says, in float32 on `device`, to which it is moved."""
+    net.to(device)
 
     def answer(planes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        with torch.inference_mode():
-            policy, wdl = net(torch.from_numpy(planes))
-            return policy.numpy(), wdl.softmax(1).numpy()
+        # A card's convolutions drop 13 bits of each float32 where they may.
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            policy, wdl = net(torch.from_numpy(planes).to(device))
+            return policy.cpu().numpy(), wdl.softmax(1).cpu().numpy()
 
     return answer
 
@@ -81,7 +84,7 @@ def random_planes(game: Game, count: int, seed: int) -> Tuple[np.ndarray, np.nda
             if line.over:
                 line = Line(game, max_plies=_LONGEST)
     game.encode(history, repeated, length, bits, scalars)
-    planes = unpack(bits, scalars, game.board_shape, torch.device("cpu"), torch.float32)
+    planes = unpack(bits, scalars, game.board_shape, _PROCESSOR, torch.float32)
     return planes.contiguous().numpy(), legal
 
 

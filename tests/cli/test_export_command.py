@@ -35,6 +35,7 @@ def test_what_cannot_be_exported(cli: Any, agent_dir: Path, tmp_path: Path) -> N
         ([four, tmp_path / "net.pb.gz"], 2, f"{four}: a net for connect_four, expected one for chess"),
         ([agent_dir, tmp_path / "net.txt"], 2, "net.txt: the name tells no format"),
         ([agent_dir, tmp_path / "net.onnx", "--games", "3"], 2, "--games is for PGN"),
+        ([four, tmp_path / "net.onnx", "--device", "cuda:99"], 2, "device 'cuda:99': "),
         ([broken, tmp_path / "net.onnx"], 1, f"{broken}: damaged or truncated"),
         ([tmp_path / "nobody", tmp_path / "net.onnx"], 2, "nobody"),
         ([four, tmp_path / "games.pgn"], 1, "no agent here"),

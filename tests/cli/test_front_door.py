@@ -34,6 +34,12 @@ def test_every_command_has_help(cli: Any, name: str) -> None:
     assert "examples:" in shown.out
 
 
+@pytest.mark.parametrize("name", sorted(set(front.COMMANDS) - {"check", "perft", "report", "completion"}))
+def test_every_command_that_uses_a_net_takes_a_device(cli: Any, name: str) -> None:
+    assert "--device" in cli(name, "--help").out
+    assert "--device: 'gpu', expected auto, cpu, cuda or cuda:N" in cli(name, "--device", "gpu").error()
+
+
 @pytest.mark.parametrize("name", front.COMMANDS)
 def test_the_examples_of_a_commands_help_are_right(name: str) -> None:
     texts = read_texts(front.module_of(name))
