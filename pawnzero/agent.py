@@ -20,12 +20,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
-from pawnzero.config import Config, ModelConfig, read_shape, to_json
+from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.locks import locked
 from pawnzero.progress import Progress
+from pawnzero.settings import read_shape
 
 FORMAT = 1
 """Version of metadata.json; one that is newer is not read."""

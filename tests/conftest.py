@@ -82,8 +82,8 @@ def tiny_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An agent after iteration 0. Tests get copies."""
-    from pawnzero.config import load_config
     from pawnzero.pipeline import run_iteration
+    from pawnzero.settings import load_config
 
     directory = tmp_path_factory.mktemp("models") / "AgentA"
     path = directory.parent / "tiny.json"

@@ -9,9 +9,10 @@ from typing import Any, Dict, List, Sequence
 import pytest
 
 from pawnzero.alarms import selfplay_alarms, training_alarms
-from pawnzero.config import SETTINGS, Config, ModelConfig, SelfplayConfig
+from pawnzero.config import Config, ModelConfig, SelfplayConfig
 from pawnzero.pipeline import run_iteration
 from pawnzero.progress import Progress
+from pawnzero.settings import SETTINGS
 
 
 def games(count: int, drawn: int = 0, **more: Any) -> Dict[str, Any]:

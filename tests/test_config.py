@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pawnzero.config import SETTINGS, Config, load_config, parse_setting, to_json
+from pawnzero.config import Config, to_json
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
+from pawnzero.settings import SETTINGS, load_config, parse_setting
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pawnzero.agent import Agent
-from pawnzero.config import load_config
 from pawnzero.games import get_game
 from pawnzero.judge import judge, solver_for
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.pipeline import run_iteration
 from pawnzero.players import NetPlayer
 from pawnzero.selfplay_stage import latest_net
+from pawnzero.settings import load_config
 from tests.conftest import ROOT
 
 ITERATIONS = 3

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from pawnzero.agent import Agent
-from pawnzero.config import Config, load_config, parse_setting, to_json
+from pawnzero.config import Config, to_json
 from pawnzero.errors import UsageError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
@@ -26,6 +26,7 @@ from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.pipeline import run_iteration
 from pawnzero.players import NetPlayer
 from pawnzero.selfplay_stage import latest_net
+from pawnzero.settings import load_config, parse_setting
 
 TRAINED = ("step", "policy_loss", "value_loss", "policy_kl", "held_out_policy_loss", "held_out_value_loss")
 PLAYED = ("draw_rate", "mean_plies", "distinct_openings", "evaluations", "simulations", "seconds")

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional, Tuple
 
-from pawnzero.config import SETTINGS, Config, Setting, load_config
+from pawnzero.config import Config
 from pawnzero.errors import UsageError
+from pawnzero.settings import SETTINGS, Setting, load_config
 
 _DEFAULT_FILE = Path("training") / "config_rx580.json"
 _PREFIX = "setting:"

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Sequence, Tuple
 
-from pawnzero.config import SETTINGS, SearchConfig
+from pawnzero.config import SearchConfig
 from pawnzero.errors import UsageError
+from pawnzero.settings import SETTINGS
 
 _MOST_CORES = 1024
 

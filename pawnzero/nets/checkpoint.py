@@ -9,10 +9,11 @@ from typing import Any, Callable, Dict, Optional
 
 import torch
 
-from pawnzero.config import ModelConfig, read_shape
+from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import replacing
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.settings import read_shape
 
 FORMAT = 1
 """Raised when a checkpoint's contents change so that an older reader would misread them."""

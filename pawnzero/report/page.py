@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Sequence, Tuple
 
 from pawnzero import __version__
-from pawnzero.config import SETTINGS
 from pawnzero.games import get_game
 from pawnzero.games.drawing import drawing
 from pawnzero.report.boards import board_svg, look_of, shapes_svg
@@ -18,6 +17,7 @@ from pawnzero.report.charts import PICTURES, Picture
 from pawnzero.report.games import ShownGame
 from pawnzero.report.headline import Headline
 from pawnzero.report.sources import Run, number
+from pawnzero.settings import SETTINGS
 
 _DATA = Path(__file__).parent.parent / "data"
 _BUTTONS = (

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
-from pawnzero.config import SETTINGS, load_config
 from pawnzero.errors import UsageError
 from pawnzero.launch import refuse_several
 from pawnzero.locks import locked
@@ -16,6 +15,7 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
+from pawnzero.settings import SETTINGS, load_config
 from pawnzero.train.loop import train
 from pawnzero.train.report import TrainReport
 from pawnzero.train.state import saved_step

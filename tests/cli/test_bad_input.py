@@ -101,8 +101,8 @@ def _a_zip(path: Path, tmp_path: Path) -> None:
 
 
 def _of_another_shape(path: Path, tmp_path: Path) -> None:
-    from pawnzero.config import load_config
     from pawnzero.pipeline import run_iteration
+    from pawnzero.settings import load_config
 
     settings = {"mcts_sims": 2, "num_selfplay": 1, "batch_size": 4, "trainer_iters": 1, "eval_games": 1}
     shape = {"model.channels": 4, "model.blocks": 1, "selfplay.max_plies": 16}

@@ -8,9 +8,10 @@ from typing import Any, Dict, Optional
 import pytest
 from machines import GIB, H200, RX580, machine
 
-from pawnzero.config import load_config, to_json
+from pawnzero.config import to_json
 from pawnzero.doctor.suggestions import Use, as_config, suggest
 from pawnzero.files import write_json
+from pawnzero.settings import load_config
 
 CPU = Use("cpu", "bfloat16", games_in_flight=512, threads=2)
 CARD = Use("cuda:0", "bfloat16", games_in_flight=4096, threads=16)

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from pawnzero.agent import Agent
-from pawnzero.config import Config, ModelConfig, TrainConfig, load_config
+from pawnzero.config import Config, ModelConfig, TrainConfig
 from pawnzero.errors import UsageError
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.nets import PolicyValueNet, make_model
 from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.settings import load_config
 from pawnzero.train import train
 from tests.train.random_games import fill
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from pawnzero.config import TrainConfig, load_config
+from pawnzero.config import TrainConfig
 from pawnzero.errors import UsageError
+from pawnzero.settings import load_config
 from pawnzero.train.schedule import average, averaging_decay, learning_rate, make_optimizer, set_rate
 
 

@@ -1,0 +1,199 @@
+"""How settings are read and checked: configuration files, values given beside them, and the shape that an agent's files say."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, get_type_hints
+
+from pawnzero.config import Config, ModelConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import read_json
+
+_ALIASES = {"trainer.iters": "trainer_iters"}
+"""Keys that are other names of a setting."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One knob: its dotted key ("trainer.lr"), its type, and what its declaration says of it."""
+
+    key: str
+    kind: type
+    default: Any
+    help: str
+    low: Optional[float]
+    high: Optional[float]
+    choices: Tuple[str, ...]
+
+    @property
+    def expectation(self) -> str:
+        """What a value must be, in words: "an integer of at least 1"."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        words = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}[self.kind]
+        if self.low is not None and self.high is not None:
+            return f"{words} from {self.low:g} to {self.high:g}"
+        return words if self.low is None else f"{words} of at least {self.low:g}"
+
+    def check(self, value: Any) -> Any:
+        """`value` as this setting holds it. Raises UsageError that says value and expectation, without a place."""
+        if self.kind is float and type(value) is int:
+            value = float(value) if abs(value) < 1 << 63 else math.inf
+        fits = type(value) is self.kind
+        if fits and self.kind is float:
+            fits = math.isfinite(value)
+        if fits and self.kind is int:
+            fits = abs(value) < 1 << 63
+        if self.choices:
+            fits = fits and value in self.choices
+        if not fits or (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+            raise UsageError(f"{value!r}, expected {self.expectation}")
+        return value
+
+    def parse(self, text: str) -> Any:
+        """`check` for a value written on the command line."""
+        try:
+            value = {"true": True, "false": False}[text.lower()] if self.kind is bool else self.kind(text)
+        except (KeyError, ValueError):
+            raise UsageError(f"{text!r}, expected {self.expectation}") from None
+        return self.check(value)
+
+
+def _walk(section: Any, prefix: str) -> Iterator[Setting]:
+    kinds = get_type_hints(section)
+    for item in dataclasses.fields(section):
+        kind = kinds[item.name]
+        if dataclasses.is_dataclass(kind):
+            yield from _walk(kind, f"{prefix}{item.name}.")
+        else:
+            told = item.metadata
+            yield Setting(
+                prefix + item.name, kind, item.default, told["help"], told.get("min"), told.get("max"), told.get("choices", ())
+            )
+
+
+SETTINGS: Mapping[str, Setting] = {setting.key: setting for setting in _walk(Config, "")}
+"""Every setting by its dotted key."""
+
+_SECTIONS = tuple(item.name for item in dataclasses.fields(Config) if item.name not in SETTINGS)
+
+
+def _nearest(key: str) -> str:
+    """The valid key most like `key`: the same name in another section, else the likest of its own section, else of all."""
+    section, _, last = key.rpartition(".")
+    known = [*SETTINGS, *_ALIASES, *_SECTIONS]
+    names = {other.rpartition(".")[2]: other for other in reversed(known)}
+    if last not in names and section in _SECTIONS:
+        names = {name: other for name, other in names.items() if other.rpartition(".")[0] == section}
+    return names[difflib.get_close_matches(last, list(names), n=1, cutoff=0.0)[0]]
+
+
+def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tuple[str, Any]]:
+    """(dotted key, value) of a nested file, sections checked to be sections."""
+    for name, value in values.items():
+        if not prefix and name in _SECTIONS:
+            if not isinstance(value, dict):
+                raise UsageError(f"{place}: {name} is {value!r}, expected a section in braces")
+            yield from _flatten(value, f"{name}.", place)
+        elif "." in name:
+            raise UsageError(f"{place}: unknown key {name!r}; sections are nested, as in {_nested(_nearest(name))}")
+        else:
+            yield prefix + name, value
+
+
+def _nested(key: str) -> str:
+    return '"' + '": {"'.join(key.split(".")) + '": …' + "}" * key.count(".")
+
+
+def _collect(pairs: Iterator[Tuple[str, Any]], place: str) -> Dict[str, Any]:
+    """Checked values by dotted key, aliases resolved."""
+    found: Dict[str, Any] = {}
+    named: Dict[str, str] = {}
+    for key, value in pairs:
+        target = _ALIASES.get(key, key)
+        if target not in SETTINGS:
+            raise UsageError(f"{place}: unknown key {key!r}; the nearest valid one is {_nearest(key)!r}")
+        try:
+            checked = SETTINGS[target].check(value)
+        except UsageError as error:
+            raise UsageError(f"{place}: {key} is {error}") from None
+        if target in found and found[target] != checked:
+            raise UsageError(
+                f"{place}: {named[target]} is {found[target]} and {key} is {checked}, but they are the same setting"
+            )
+        found[target], named[target] = checked, key
+    return found
+
+
+def _build(section: Any, prefix: str, found: Mapping[str, Any]) -> Any:
+    kinds = get_type_hints(section)
+    values = {}
+    for item in dataclasses.fields(section):
+        key = prefix + item.name
+        if dataclasses.is_dataclass(kinds[item.name]):
+            values[item.name] = _build(kinds[item.name], f"{key}.", found)
+        elif key in found:
+            values[item.name] = found[key]
+    return section(**values)
+
+
+def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, Any]] = None) -> Config:
+    """The settings of a run: `overrides` beat the file at `path`, the file beats the defaults.
+
+    `overrides` go by dotted key ("trainer.lr"); a value of None counts as not given.
+
+    Raises UsageError for a file that cannot be read or is not JSON, an unknown key (with the nearest valid one), a value of the
+    wrong type or out of range, each with its place, and an SPRT for promotion that is none.
+    """
+    found: Dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = read_json(path)
+        except PawnzeroError as error:
+            raise UsageError(str(error)) from None
+        if not isinstance(values, dict):
+            raise UsageError(f'{path}: expected settings in braces, as in {{"batch_size": 64}}')
+        found = _collect(_flatten(values, "", str(path)), str(path))
+    given = ((key, value) for key, value in (overrides or {}).items() if value is not None)
+    found.update(_collect(given, "given settings"))
+    config: Config = _build(Config, "", found)
+    if config.eval_promotion == "sprt" and not config.eval_elo0 < config.eval_elo1:
+        raise UsageError(f"eval_elo1 is {config.eval_elo1:g}, expected more than eval_elo0, which is {config.eval_elo0:g}")
+    return config
+
+
+def parse_setting(key: str, text: str) -> Any:
+    """The value that `text` stands for. Raises UsageError that names the key, and the nearest valid one where there is none."""
+    target = _ALIASES.get(key, key)
+    if target not in SETTINGS:
+        raise UsageError(f"unknown key {key!r}; the nearest valid one is {_nearest(key)!r}")
+    try:
+        return SETTINGS[target].parse(text)
+    except UsageError as error:
+        raise UsageError(f"{key} is {error}") from None
+
+
+def read_shape(values: Any, place: str) -> ModelConfig:
+    """The shape that an agent or a checkpoint says it has. What came later than files' format has its default where it lacks.
+
+    Raises UsageError, with `place`, for what is no shape.
+    """
+    if not isinstance(values, dict):
+        raise UsageError(f"{place}: model is {values!r}, expected a section in braces")
+    known = [item.name for item in dataclasses.fields(ModelConfig)]
+    for name in values:
+        if name not in known:
+            raise UsageError(f"{place}: model has {name!r}, which is unknown here (written by another version?)")
+    for name in ("channels", "blocks", "se_ratio"):
+        if name not in values:
+            raise UsageError(f"{place}: model is {values!r}, expected {name} in it")
+    found = _collect(_flatten({"model": values}, "", place), place)
+    try:
+        shape: ModelConfig = _build(ModelConfig, "model.", found)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
+    return shape
