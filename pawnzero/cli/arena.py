@@ -5,9 +5,9 @@
   pawnzero arena models/AgentA models/AgentB --games 1000 --sprt 0 35
   pawnzero arena models/AgentA "uci:stockfish;Skill Level=0;nodes=1000" --games 50 --pgn games.pgn
 
-A player is an agent's directory (its best net), a checkpoint file, lc0's weights (.pb.gz), random, or a UCI engine as
-uci:COMMAND;OPTION=VALUE;… where nodes=, depth= and movetime= (ms) are its limits. Wins, draws and losses are the first
-player's. With --sprt the match ends before --games as soon as its pairs of games decide between the two Elo differences.
+A player is an agent's directory (its best net), a checkpoint file, lc0's weights (.pb.gz), shipped:GAME, random, or a UCI
+engine as uci:COMMAND;OPTION=VALUE;… where nodes=, depth= and movetime= (ms) are its limits. Wins, draws and losses are the
+first player's. With --sprt the match ends before --games as soon as its pairs of games decide between the two Elo differences.
 """
 
 from __future__ import annotations

@@ -26,7 +26,9 @@ _GAMES = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="an agent's directory, a checkpoint file or lc0's weights")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="an agent's directory, a checkpoint file, lc0's weights or shipped:GAME"
+    )
     parser.add_argument("path", metavar="FILE", type=Path, help="where to: NAME.onnx, NAME.pb.gz, NAME.pt or NAME.pgn")
     parser.add_argument("--format", choices=_FORMATS, help="for a file of another name (default: by its name)")
     parser.add_argument(

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "net", metavar="CHECKPOINT_OR_AGENT", help="a checkpoint file, an agent's directory or lc0's weights (.pb.gz)"
+        "net",
+        metavar="CHECKPOINT_OR_AGENT",
+        help="a checkpoint file, an agent's directory, lc0's weights (.pb.gz) or shipped:chess",
     )
     add_settings(parser)
     add_device(parser)

@@ -114,9 +114,7 @@ def _polaris(machine: Machine) -> Iterator[Finding]:
 def _threads(machine: Machine) -> Iterator[Finding]:
     asked = machine.environment.get("OMP_NUM_THREADS", "")
     if asked.isdigit() and int(asked) < int(machine.cores_allowed):
-        what = (
-            f"OMP_NUM_THREADS={asked} leaves {int(machine.cores_allowed) - int(asked)} of {machine.cores_allowed:g} cores idle"
-        )
+        what = f"OMP_NUM_THREADS={asked}: training uses {asked} of {machine.cores_allowed:g} cores"
         yield Finding(WARNING, what, "unset OMP_NUM_THREADS")
     if machine.torch_threads > machine.cores_allowed + 0.5:
         what = f"torch starts {machine.torch_threads} threads, but only {machine.cores_allowed:g} cores may be used"

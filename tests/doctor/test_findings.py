@@ -91,7 +91,7 @@ def test_a_build_without_code_for_the_card_is_wrong(architecture: str, built: An
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"environment": {"OMP_NUM_THREADS": "4"}, "torch_threads": 4}, "leaves 12 of 16 cores idle"),
+        ({"environment": {"OMP_NUM_THREADS": "4"}, "torch_threads": 4}, "training uses 4 of 16 cores"),
         ({"cores_allowed": 2.0}, "starts 16 threads, but only 2 cores"),
         ({"environment": {"OMP_WAIT_POLICY": "active"}}, "OMP_WAIT_POLICY"),
         ({"load": 12.0}, "other programs are at work"),
