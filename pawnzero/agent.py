@@ -22,7 +22,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import read_json, write_json
+from pawnzero.files import in_shell, read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.locks import locked
 from pawnzero.progress import Progress
@@ -110,7 +110,7 @@ class Agent:
         for path in (self.best, self.latest):
             if path.exists():
                 return path
-        raise PawnzeroError(f"{self.directory}: no net yet; `pawnzero iterate {self.directory}` makes one")
+        raise PawnzeroError(f"{self.directory}: no net yet; `pawnzero iterate {in_shell(self.directory)}` makes one")
 
     @property
     def replay(self) -> Path:

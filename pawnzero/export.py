@@ -10,7 +10,7 @@ import torch
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import check_folder, replacing
+from pawnzero.files import check_folder, in_shell, replacing
 from pawnzero.formats import LC0_SUFFIX
 from pawnzero.formats.agreement import POSITIONS, Answers, disagreement, net_answers, onnx_answers
 from pawnzero.formats.lc0 import decode_lc0, encode_lc0
@@ -88,7 +88,8 @@ def export_games(agent: Agent, path: Path, limit: int) -> Dict[str, Any]:
         games = buffer.newest_games(limit)
     if not games:
         raise PawnzeroError(
-            f"{agent.replay}: holds no whole game to export; `pawnzero selfplay {agent.directory} --games 10` plays some"
+            f"{agent.replay}: holds no whole game to export; "
+            f"`pawnzero selfplay {in_shell(agent.directory)} --games 10` plays some"
         )
     with replacing(path) as stream:
         for game in reversed(games):

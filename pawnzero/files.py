@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Iterator
+from typing import IO, Any, Iterator, Union
 
 from pawnzero.errors import PawnzeroError
 
@@ -31,6 +32,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     finally:
         if beside.exists():
             beside.unlink()
+
+
+def in_shell(path: Union[str, Path]) -> str:
+    """`path` as a shell takes it: in quotes where a space or the like stands in it."""
+    return shlex.quote(str(path))
 
 
 def check_folder(path: Path) -> None:

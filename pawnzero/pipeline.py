@@ -185,7 +185,9 @@ def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Dic
     """What the iteration under way has found so far; a fresh start where none is under way."""
     stage = agent.metadata["stage"]
     if stage is not None and stage["iteration"] == number:
-        progress.note(f"iteration {number} of {agent.name} goes on with: {stage['name']}")
+        until = stage["found"].get("until_step") if stage["name"] == "train" else None
+        begun = "" if until is None else f", to step {until} as it was begun"
+        progress.note(f"iteration {number} of {agent.name} goes on with: {stage['name']}{begun}")
         agent.keep_settings(config, progress)
         return dict(stage["found"])
     agent.keep_settings(config, progress)

@@ -16,6 +16,7 @@ import numpy as np
 from pawnzero.agent import Agent
 from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import in_shell
 from pawnzero.formats import LC0_SUFFIX
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
@@ -236,7 +237,8 @@ def locate_net(spec: str) -> Tuple[str, Path]:
         if agent.best.exists():
             return agent.name, agent.best
         raise PawnzeroError(
-            f"{path}: no best net yet; `pawnzero promote {path}` makes one, or name a checkpoint file such as {agent.latest}"
+            f"{path}: no best net yet; `pawnzero promote {in_shell(path)}` makes one, or name a checkpoint file such as "
+            f"{agent.latest}"
         )
     if path.exists():
         folder = path.resolve().parent

@@ -18,7 +18,7 @@ from pawnzero.agent import Agent
 from pawnzero.arena import MatchResult, play_match
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import read_json, replacing, write_json
+from pawnzero.files import in_shell, read_json, replacing, write_json
 from pawnzero.games import get_game
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
@@ -101,7 +101,9 @@ def evaluate_and_promote(
     with agent.lock():
         config = agent.adopt(config, progress)
         if not agent.latest.exists():
-            raise PawnzeroError(f"{agent.directory}: no latest net to evaluate; `pawnzero train {agent.directory}` makes one")
+            raise PawnzeroError(
+                f"{agent.directory}: no latest net to evaluate; `pawnzero train {in_shell(agent.directory)}` makes one"
+            )
         latest = load_checkpoint(agent.latest, game=agent.game, model=agent.model)
         known = _already_played(agent, iteration, latest.step)
         if known is not None:

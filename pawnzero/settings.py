@@ -43,11 +43,11 @@ class Setting:
         """`value` as this setting holds it. Raises UsageError that says value and expectation, without a place."""
         if self.kind is float and type(value) is int:
             value = float(value) if abs(value) < 1 << 63 else math.inf
+        if self.kind is int and type(value) is int and abs(value) >= 1 << 63:
+            raise UsageError(f"{value!r}, expected {self.expectation}, below 2^63")
         fits = type(value) is self.kind
         if fits and self.kind is float:
             fits = math.isfinite(value)
-        if fits and self.kind is int:
-            fits = abs(value) < 1 << 63
         if self.choices:
             fits = fits and value in self.choices
         if not fits or (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
@@ -89,7 +89,7 @@ def _nearest(key: str) -> str:
     names = {other.rpartition(".")[2]: other for other in reversed(known)}
     if last not in names and section in _SECTIONS:
         names = {name: other for name, other in names.items() if other.rpartition(".")[0] == section}
-    return names[difflib.get_close_matches(last, list(names), n=1, cutoff=0.0)[0]]
+    return names[difflib.get_close_matches(last.lower(), list(names), n=1, cutoff=0.0)[0]]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tuple[str, Any]]:

@@ -91,6 +91,7 @@ def test_iters_is_trainer_iters(write: Any) -> None:
     [
         ({"mcts_simulations": 64}, "mcts_simulations", "mcts_sims"),
         ({"batchsize": 64}, "batchsize", "batch_size"),
+        ({"MCTS_SIMS": 64}, "MCTS_SIMS", "mcts_sims"),
         ({"lr": 0.1}, "lr", "trainer.lr"),
         ({"channels": 64}, "channels", "model.channels"),
         ({"modle": {"channels": 64}}, "modle", "model"),
@@ -103,6 +104,11 @@ def test_unknown_key_is_named_with_the_nearest(write: Any, settings: Any, key: s
     with pytest.raises(UsageError) as caught:
         load_config(write(settings))
     assert f"settings.json: unknown key {key!r}; the nearest valid one is {nearest!r}" in str(caught.value)
+
+
+def test_the_largest_whole_number_is_told(write: Any) -> None:
+    with pytest.raises(UsageError, match=r"seed is 9223372036854775808, expected an integer of at least 0, below 2\^63"):
+        load_config(write({"seed": 1 << 63}))
 
 
 def test_the_nearest_key_is_looked_for_in_the_same_section_first(write: Any) -> None:

@@ -23,6 +23,8 @@ def test_search_finds_a_mate_with_any_net() -> None:
         assert result.root_wdl[0].tolist() == [1.0, 0.0, 0.0]
     with pytest.raises(UsageError, match="no such position"):
         search_position("no such position", UniformEvaluator())
+    with pytest.raises(UsageError, match=r"the game is over \(checkmate\)"):
+        search_position("rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3", UniformEvaluator())
 
 
 def test_games_of_a_net_of_any_game() -> None:

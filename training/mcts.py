@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Union
 
 from pawnzero.config import SearchConfig
+from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.nets.evaluator import NetEvaluator
@@ -17,9 +18,11 @@ def search_position(
 ) -> SearchResult:
     """Search a position (a FEN, "startpos", or a `Line` that brings its history) with a net; row 0 of the result is its answer.
 
-    Raises UsageError for text that is no position.
+    Raises UsageError for text that is no position, and for a game that is over.
     """
     line = position if isinstance(position, Line) else Line(get_game("chess"), get_game("chess").parse(position))
+    if line.over:
+        raise UsageError(f"the game is over ({line.game.endings[line.ending]}): expected a position with a move to search")
     evaluator = NetEvaluator(model, device) if isinstance(model, PolicyValueNet) else model
     return Searcher(line.game, evaluator, SearchConfig(), simulations).run([line])
 

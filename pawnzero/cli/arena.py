@@ -28,7 +28,9 @@ from pawnzero.sequential import Hypotheses
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("players", nargs=2, metavar="PLAYER", help="see above")
     parser.add_argument("--games", type=natural(1), default=20, metavar="N", help="games to play (default: 20)")
-    parser.add_argument("--game", metavar="NAME", help="which game (default: the one the players' nets play, else chess)")
+    parser.add_argument(
+        "--game", metavar="NAME", help="which game (default: the one the players' nets play, else that of --config, else chess)"
+    )
     parser.add_argument("--openings", type=Path, metavar="FILE", help="EPD or PGN in place of the built-in openings")
     parser.add_argument("--pgn", type=Path, metavar="FILE", help="add the games to this file")
     parser.add_argument(
@@ -48,13 +50,15 @@ def run(args: argparse.Namespace) -> int:
     device = read_device(args)
     from pawnzero.arena import play_match
     from pawnzero.games import get_game
-    from pawnzero.openings import openings
+    from pawnzero.openings import openings, shortened
     from pawnzero.players import check_player, game_of, parse_player
 
     for spec in args.players:
         check_player(spec)
-    game = get_game(args.game or next(filter(None, map(game_of, args.players)), "chess"))
+    game = get_game(args.game or next(filter(None, map(game_of, args.players)), config.game))
     starts = openings(game, (args.games + 1) // 2, config.seed, args.openings)
+    if args.openings is None:
+        starts = shortened(starts, config.selfplay.max_plies)
     simulations = config.mcts_sims if args.sims is None else args.sims
     player = partial(parse_player, game=game, device=device, simulations=simulations, search=config.search, seed=config.seed)
     with player(args.players[0]) as first, player(args.players[1]) as second, shown_progress() as progress:

@@ -103,12 +103,14 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The `pawnzero` command: the exit code of `argv` (default: the process's own arguments)."""
+    _tolerate_streams()
     args = make_parser().parse_args(argv)
     return _run(module_of(args.command), args, f"pawnzero {args.command}")
 
 
 def script(command: str, file: str, argv: Optional[Sequence[str]] = None) -> int:
     """A documented script of training/ at `file`: one command, with the configuration file beside the script as default."""
+    _tolerate_streams()
     parser = command_parser(command, Path(file).name)
     parser.set_defaults(command=command)
     args = parser.parse_args(argv)
@@ -120,6 +122,16 @@ def script(command: str, file: str, argv: Optional[Sequence[str]] = None) -> int
 def entry() -> None:
     """The installed `pawnzero` program."""
     leave(main())
+
+
+def _tolerate_streams() -> None:
+    """Let a stream that cannot say a character print "?" in its place, and one that was closed take what nobody reads."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process lives
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:

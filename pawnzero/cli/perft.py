@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from pawnzero.cli.display import shown_progress
 from pawnzero.cli.options import add_json, natural
 from pawnzero.cli.output import figure, report
 
@@ -29,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
     state = game.initial() if fen == "startpos" else game.parse(fen)
     perft(state, 2)  # all of it compiled or loaded before the clock starts
     began = time.perf_counter()
-    nodes = int(perft(state, args.depth))
+    with shown_progress() as progress:
+        nodes = perft(state, args.depth, progress)
     seconds = time.perf_counter() - began
     figures = {"nodes": nodes, "seconds": seconds, "nodes_per_second": nodes / seconds}
     report(args, figures, [f"{nodes:,} nodes in {seconds:.3f} s, {figure(nodes / seconds)} a second"])

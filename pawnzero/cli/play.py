@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PLAYER",
         help="an agent's directory, a checkpoint file, lc0's weights, shipped:GAME, random or uci:COMMAND;OPTION=VALUE;…",
     )
-    parser.add_argument("--game", metavar="NAME", help="which game (default: the one the player's net plays, else chess)")
+    parser.add_argument(
+        "--game", metavar="NAME", help="which game (default: the one the player's net plays, else that of --config, else chess)"
+    )
     parser.add_argument(
         "--color", choices=tuple(_COLORS), default="white", help="your side; first and second say the same (default: white)"
     )
@@ -55,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.players import NetPlayer, best_or_latest, check_player, game_of, parse_player
 
     check_player(best_or_latest(args.player)[0])
-    game = get_game(args.game or game_of(args.player) or "chess")
+    game = get_game(args.game or game_of(args.player) or config.game)
     start = game.parse(args.position)
     side = _COLORS[args.color]
     chance = random.SystemRandom()

@@ -24,5 +24,6 @@ def run(args: argparse.Namespace) -> int:
 
     with shown_progress() as progress:
         figures = smoke(device=device, progress=progress)
-    report(args, figures, [*figure_lines(figures), "The set-up works." if figures["ok"] else "The set-up does not work."])
+    verdict = "The set-up works." if figures["ok"] else "The set-up does not work:"
+    report(args, figures, [*figure_lines(figures), verdict, *(f"  {fault}" for fault in figures["faults"])])
     return 0 if figures["ok"] else 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
 from pawnzero.cli.output import duration, figure
+from pawnzero.files import in_shell
 
 Figures = Mapping[str, Any]
 
@@ -108,15 +109,16 @@ def _promotion_reason(found: Figures) -> Tuple[str, bool]:
 
 def closing_lines(agent_dir: Path, settings: Optional[Path]) -> List[str]:
     """Where the results lie and what to do next, with commands that work where this one did and with its file of settings."""
-    config = f" --config {settings}" if settings else ""
-    program = "pawnzero" if shutil.which("pawnzero") else f"{_short(Path(sys.executable))} -m pawnzero"
+    config = f" --config {in_shell(settings)}" if settings else ""
+    program = "pawnzero" if shutil.which("pawnzero") else f"{in_shell(_short(Path(sys.executable)))} -m pawnzero"
+    agent = in_shell(agent_dir)
     return [
         "",
         f"Results: {agent_dir / 'experiments'} (train.json, arena.csv, last_arena.json, last_arena.pgn with the games)",
         f"Nets:    {agent_dir / 'checkpoints'} (latest.pt learns on, best.pt is the one that plays)",
         "Next:",
-        f"  {program} run {agent_dir}{config} --hours 1             goes on learning; stop and start at will",
-        f"  {program} arena {agent_dir} random --games 20   says how it does against a random mover",
+        f"  {program} run {agent}{config} --hours 1             goes on learning; stop and start at will",
+        f"  {program} arena {agent} random --games 20   says how it does against a random mover",
     ]
 
 

@@ -15,7 +15,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Callable
 
-from pawnzero.cli.options import add_device, add_settings, read_settings
+from pawnzero.cli.options import add_device, add_settings, read_device, read_settings
 from pawnzero.config import Config
 from pawnzero.errors import UsageError
 from pawnzero.shipped import net_file
@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.device.startswith("cuda"):  # else it is looked at with the net, since loading torch takes seconds
+        read_device(args)
     name = _name(args.net)
     with contextlib.redirect_stdout(sys.stderr):  # standard output is the protocol's alone
         config = read_settings(args)

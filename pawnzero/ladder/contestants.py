@@ -12,6 +12,7 @@ import numpy as np
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import in_shell
 from pawnzero.games.base import Game
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pawnzero.players import RANDOM, UCI_PREFIX, parse_player
@@ -71,7 +72,7 @@ def keep_nets(agent: Agent, most: int) -> List[Contestant]:
         _keep(folder, best)
     kept = _kept(folder)
     if not kept:
-        raise PawnzeroError(f"{agent.directory}: no checkpoint to rate; `pawnzero train {agent.directory}` makes one")
+        raise PawnzeroError(f"{agent.directory}: no checkpoint to rate; `pawnzero train {in_shell(agent.directory)}` makes one")
     chosen = {*spread(sorted({step for step, _ in kept}), most), *([best_key[0]] if best_key else [])}
     return [_net(agent, step, digest, path, best_key) for (step, digest), path in sorted(kept.items()) if step in chosen]
 

@@ -8,6 +8,7 @@ from typing import List, Optional, Sequence, Union
 
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import in_shell
 from pawnzero.games import get_game
 from pawnzero.games.base import Game
 from pawnzero.records import GameRecord
@@ -121,7 +122,7 @@ class ReplayBuffer:
         if self._ring is None or len(self) == 0:
             agent = self.path.parent.parent if self.path.parent.name == "checkpoints" else "AGENT_DIR"
             raise PawnzeroError(
-                f"{self.path} holds no positions to train on: fill it with `pawnzero selfplay {agent} --games 10`"
+                f"{self.path} holds no positions to train on: fill it with `pawnzero selfplay {in_shell(agent)} --games 10`"
             )
         return Sampler(self._ring, seed, window, held_out, augment, reply)
 

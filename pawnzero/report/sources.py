@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import read_json
+from pawnzero.files import in_shell, read_json
 
 LADDER_FORMAT = 1
 
@@ -132,7 +132,8 @@ def _training(path: Path, missing: List[str]) -> List[Dict[str, Any]]:
 
 def _ladder(agent: Agent, missing: List[str]) -> Optional[Dict[str, Any]]:
     path = agent.experiments / "ladder.json"
-    why = f"No ladder has been played: `pawnzero ladder {agent.directory}` measures the checkpoints against fixed players"
+    command = f"pawnzero ladder {in_shell(agent.directory)}"
+    why = f"No ladder has been played: `{command}` measures the checkpoints against fixed players"
     ladder = _json(path, dict, why, missing)
     if ladder is None:
         return None

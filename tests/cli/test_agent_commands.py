@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from pawnzero.cli.stories import closing_lines
+from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.replay import ReplayBuffer
 
 
@@ -165,6 +168,31 @@ def test_smoke_touches_no_agent(cli: Any, tmp_path: Path, monkeypatch: pytest.Mo
     assert "The set-up works." in cli("smoke", "--device", "cpu").out
 
 
+def test_smoke_names_what_is_wrong(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pawnzero.pipeline.smoke", lambda **_: {"ok": False, "faults": ["check perft: 21, expected 20"]})
+    shown = cli("smoke", "--device", "cpu")
+    assert shown.code == 1
+    assert shown.out.endswith("The set-up does not work:\n  check perft: 21, expected 20\n")
+
+
+def test_players_without_a_game_of_their_own_play_the_files(cli: Any, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"game": "tic_tac_toe"}')
+    assert cli("arena", "random", "random", "--games", "2", "--config", config, "--json").json()["game"] == "tic_tac_toe"
+
+
+def test_the_built_in_openings_leave_room_in_the_shortest_games(cli: Any) -> None:
+    found = cli("arena", "random", "random", "--games", "4", "--max-plies", "4", "--json").json()
+    assert (found["games"], found["adjudicated"], found["mean_plies"]) == (4, 4, 4.0)
+
+
+def test_what_to_do_next_can_be_typed_where_a_name_has_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = closing_lines(Path("my models/AgentA"), Path("my settings.json"))
+    commands = [shlex.split(line) for line in lines[lines.index("Next:") + 1 :]]
+    assert all("my models/AgentA" in words for words in commands)
+    assert "my settings.json" in commands[0]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 def test_an_interrupted_iteration_goes_on(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
     argv = [sys.executable, "-u", "-m", "pawnzero", "iterate", str(agent_dir), "--config", str(tiny_config)]
@@ -180,4 +208,15 @@ def test_an_interrupted_iteration_goes_on(cli: Any, agent_dir: Path, tiny_config
     shown = cli(*argv[4:])
     assert shown.code == 0
     assert "iteration 1 of AgentA goes on with: selfplay" in shown.out
-    assert json.loads((agent_dir / "metadata.json").read_text())["next_iteration"] == 2
+    metadata = json.loads((agent_dir / "metadata.json").read_text())
+    assert metadata["next_iteration"] == 2
+
+
+def test_an_iteration_that_trains_goes_on_to_the_step_it_began_for(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    file = agent_dir / "metadata.json"
+    metadata = json.loads(file.read_text())
+    found = {"iteration": 1, "started": 0.0, "selfplay": metadata["iterations"][0]["selfplay"], "until_step": 6, "steps": 2}
+    file.write_text(json.dumps({**metadata, "stage": {"iteration": 1, "name": "train", "found": found}}))
+    shown = cli("iterate", agent_dir, "--config", tiny_config, "--trainer-iters", "50")
+    assert "iteration 1 of AgentA goes on with: train, to step 6 as it was begun\n" in shown.out
+    assert load_checkpoint(agent_dir / "checkpoints" / "latest.pt", game="chess").step == 6

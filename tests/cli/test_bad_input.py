@@ -67,7 +67,9 @@ def test_a_fen_that_is_no_position(cli: Any, fen: str) -> None:
     assert fen in outcome.error()
 
 
-@pytest.mark.parametrize("argv", [["iterate"], ["run", "--iterations", "1"], ["selfplay"], ["train"], ["promote"], ["smoke"]])
+@pytest.mark.parametrize(
+    "argv", [["iterate"], ["run", "--iterations", "1"], ["selfplay"], ["train"], ["promote"], ["smoke"], ["uci"]]
+)
 def test_a_device_that_is_not_there(cli: Any, agent_dir: Path, argv: list) -> None:
     before = contents(agent_dir)
     place = [] if argv == ["smoke"] else [agent_dir]

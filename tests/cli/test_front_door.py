@@ -126,6 +126,27 @@ def test_perft_takes_a_fen_with_or_without_quotes(cli: Any) -> None:
     assert "2,812 nodes" in cli("perft", *fen.split(), "3").out
 
 
+def test_a_long_perft_is_shown_move_by_move(cli: Any) -> None:
+    shown = cli("perft", "8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1", "7").out
+    assert shown.startswith("perft 7: 14 moves …\n")
+    assert "178,633,661 nodes" in shown
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_what_a_stream_cannot_say_stops_nothing(encoding: str) -> None:
+    argv = [sys.executable, "-m", "pawnzero", "perft", "8/2p5/3p4/KP5r/1R3p1k/8/4P1P1/8 w - - 0 1", "7"]
+    shown = subprocess.run(argv, env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert shown.stdout.startswith(b"perft 7: 14 moves " + "…".encode(encoding, "replace"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix")
+def test_nor_does_one_that_is_closed() -> None:
+    command = f"{shlex.quote(sys.executable)} -m pawnzero perft startpos 2 --json >&-"
+    shown = subprocess.run(["sh", "-c", command], capture_output=True)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+
+
 def test_quiet_leaves_the_result_alone(cli: Any) -> None:
     loud, quiet = cli("check"), cli("check", "--quiet")
     assert "perft: 6 positions" in loud.out

@@ -6,7 +6,7 @@ moves of the last ply are not played).
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Tuple, Union
+from typing import Dict, Iterator, Optional, Tuple, Union
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from pawnzero.errors import UsageError
 from pawnzero.games.chess.moves import generate, play
 from pawnzero.games.chess.text import MAX_LEGAL, format_action, parse_position
 from pawnzero.native import kernel
+from pawnzero.progress import Progress
 
 _MAX_DEPTH = 20
+_PIECE = 6
+"""Plies counted in one go, half a second from the starting position: an interruption is heard between such pieces."""
 
 
 @kernel
@@ -31,6 +34,18 @@ def _count_leaves(stack: np.ndarray, legal: np.ndarray, depth: int) -> np.int64:
     return total
 
 
+def _count(stack: np.ndarray, legal: np.ndarray, depth: int) -> int:
+    """`_count_leaves`, a piece at a time."""
+    if depth <= _PIECE:
+        return int(_count_leaves(stack, legal, depth))
+    count, _ = generate(stack, depth, legal, depth)
+    total = 0
+    for action in legal[depth, :count].copy():
+        play(stack, depth, int(action), stack, depth - 1)
+        total += _count(stack, legal, depth - 1)
+    return total
+
+
 def _children(state: np.ndarray, depth: int) -> Iterator[Tuple[int, int]]:
     """(action, leaves under it) of every legal action, counted as it is asked for."""
     stack = np.zeros((depth + 1, len(state)), np.uint64)
@@ -39,7 +54,7 @@ def _children(state: np.ndarray, depth: int) -> Iterator[Tuple[int, int]]:
     count, _ = generate(stack, depth, legal, depth)
     for action in legal[depth, :count].copy():
         play(stack, depth, int(action), stack, depth - 1)
-        yield int(action), int(_count_leaves(stack, legal, depth - 1)) if depth > 1 else 1
+        yield int(action), _count(stack, legal, depth - 1) if depth > 1 else 1
 
 
 def check_depth(depth: int) -> None:
@@ -53,13 +68,24 @@ def _arguments(position: Union[str, np.ndarray], depth: int) -> np.ndarray:
     return parse_position(position) if isinstance(position, str) else position
 
 
-def perft(position: Union[str, np.ndarray], depth: int) -> int:
+def perft(position: Union[str, np.ndarray], depth: int, progress: Optional[Progress] = None) -> int:
     """How many games of `depth` plies start from `position`: a FEN, "startpos", or a state [S] uint64.
+
+    progress: is told of every first move that is counted, where the count takes longer than a moment.
 
     Raises UsageError for a text that is no position and for a depth that no count would ever finish.
     """
     state = _arguments(position, depth)
-    return sum(leaves for _, leaves in _children(state, depth)) if depth else 1
+    if depth == 0:
+        return 1
+    progress = (depth > _PIECE and progress) or Progress()
+    progress.start(f"perft {depth}", sum(1 for _ in _children(state, 1)), "moves")
+    total = 0
+    for _, leaves in _children(state, depth):
+        total += leaves
+        progress.advance(1, nodes=total)
+    progress.finish()
+    return total
 
 
 def perft_divide(position: Union[str, np.ndarray], depth: int) -> Dict[str, int]:
