@@ -28,6 +28,10 @@ OVERCONFIDENT = 0.5
 """Share of the targets' entropy. What cross-entropy asks of a net that cannot tell some positions apart is the mean of their
 targets, and the entropy of a mean is at least the mean entropy. Half of it is far on the wrong side."""
 
+BY_HEART = 0.1
+"""Nats that the value's loss is higher on held-out games: 0.00 to 0.08 in runs of connect four, whose games are many and short,
+0.2 to 0.3 in one of chess that got no stronger for it (docs/experiments/chess_small.md)."""
+
 _TREND = 3
 """Held-out measurements on either side of a comparison: one alone is of a single batch, and too noisy."""
 _SURE = 3.0
@@ -54,7 +58,7 @@ def selfplay_alarms(figures: Mapping[str, Any], earlier: Sequence[Mapping[str, A
 
 def training_alarms(records: Sequence[Mapping[str, Any]]) -> List[Alarm]:
     """What is ill about training. records: those of `train.json`, oldest first."""
-    found = (_overconfident(records[-1]), _overfitting(records)) if records else ()
+    found = (_overconfident(records[-1]), _overfitting(records), _results_by_heart(records)) if records else ()
     return [alarm for alarm in found if alarm is not None]
 
 
@@ -122,6 +126,23 @@ def _overfitting(records: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
         "overfitting",
         f"from step {measured[0]['step']} to {measured[-1]['step']} the loss on held-out games rose by {rise:.3f} while the "
         f"training loss fell by {fall:.3f}, so games are learned by heart; raise num_selfplay or lower trainer_iters",
+    )
+
+
+def _results_by_heart(records: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
+    measured = [record for record in records if "held_out_value_loss" in record][-2 * _TREND :]
+    if len(measured) < 2 * _TREND:
+        return None
+    held_out, own = ([record[name] for record in measured] for name in ("held_out_value_loss", "value_loss"))
+    gaps = [theirs - ours for theirs, ours in zip(held_out, own)]
+    count, gap = len(gaps), sum(gaps) / len(gaps)
+    error = math.sqrt(sum((one - gap) ** 2 for one in gaps) / (count - 1) / count)
+    if gap - _SURE * error <= BY_HEART:
+        return None
+    return Alarm(
+        "value_overfitting",
+        f"the value's loss is {sum(held_out) / count:.3f} on held-out games and {sum(own) / count:.3f} on those it learns from, "
+        "so it learns the results of single games by heart; raise trainer.value_mix or num_selfplay",
     )
 
 

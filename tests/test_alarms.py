@@ -114,6 +114,33 @@ def test_no_overfitting(losses: Sequence[float], held_out: Sequence[float]) -> N
     assert not training_alarms(records(losses, held_out))
 
 
+def valued(gaps: Sequence[float]) -> List[Dict[str, Any]]:
+    """Records whose value has these losses on held-out games above 0.5, which it has on its own."""
+    return [
+        {**record, "value_loss": 0.5, "held_out_value_loss": 0.5 + gap}
+        for record, gap in zip(records((2.0,) * 6, (2.0,) * 6), gaps)
+    ]
+
+
+def test_results_of_single_games_learned_by_heart() -> None:
+    (alarm,) = training_alarms(valued((0.24, 0.2, 0.22, 0.25, 0.21, 0.26)))
+    assert alarm.name == "value_overfitting"
+    assert "the value's loss is 0.730 on held-out games and 0.500 on those it learns from" in alarm.text
+
+
+@pytest.mark.parametrize(
+    "gaps",
+    [
+        (0.08, 0.06, 0.09, 0.07, 0.08, 0.09),
+        (0.5, 0.0, 0.4, -0.1, 0.3, 0.2),  # scatter
+        (0.4, 0.4, 0.4, 0.4, 0.4),  # too few to say
+        (-0.2, -0.2, -0.2, -0.2, -0.2, -0.2),
+    ],
+)
+def test_no_results_by_heart(gaps: Sequence[float]) -> None:
+    assert not training_alarms(valued(gaps))
+
+
 def test_no_records_and_records_without_held_out_games_raise_nothing() -> None:
     bare = [{name: value for name, value in record.items() if name != "held_out_loss"} for record in records(FALLING, RISING)]
     assert not training_alarms([])
@@ -123,8 +150,9 @@ def test_no_records_and_records_without_held_out_games_raise_nothing() -> None:
 def test_what_helps_are_settings() -> None:
     ill = [games(100, drawn=97), games(100, drawn=97, adjudicated=90), games(40, distinct_openings=2, policy_entropy=0.03)]
     alarms = [alarm for figures in ill for alarm in selfplay_alarms(figures)]
-    alarms += training_alarms(records(FALLING, RISING, target=1.0, net=0.4))
-    assert {alarm.name for alarm in alarms} == {"draws", "openings", "search_collapse", "policy_collapse", "overfitting"}
+    alarms += training_alarms(records(FALLING, RISING, target=1.0, net=0.4)) + training_alarms(valued((0.2,) * 6))
+    trained = {"policy_collapse", "overfitting", "value_overfitting"}
+    assert {alarm.name for alarm in alarms} == {"draws", "openings", "search_collapse"} | trained
     for alarm in alarms:
         words = [word.strip(",;()") for word in alarm.text.split()]
         named = [word for word in words if ("." in word and word[0].isalpha()) or "_" in word]
