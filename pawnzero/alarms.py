@@ -141,8 +141,8 @@ def _results_by_heart(records: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
         return None
     return Alarm(
         "value_overfitting",
-        f"the value's loss is {sum(held_out) / count:.3f} on held-out games and {sum(own) / count:.3f} on those it learns from, "
-        "so it learns the results of single games by heart; raise trainer.value_mix or num_selfplay",
+        f"the value's loss is {sum(held_out) / count:.3f} on held-out games and {sum(own) / count:.3f} on those it learns "
+        "from: it learns the results of single games by heart; raise trainer.value_mix or num_selfplay",
     )
 
 

@@ -125,7 +125,7 @@ def valued(gaps: Sequence[float]) -> List[Dict[str, Any]]:
 def test_results_of_single_games_learned_by_heart() -> None:
     (alarm,) = training_alarms(valued((0.24, 0.2, 0.22, 0.25, 0.21, 0.26)))
     assert alarm.name == "value_overfitting"
-    assert "the value's loss is 0.730 on held-out games and 0.500 on those it learns from" in alarm.text
+    assert "the value's loss is 0.730 on held-out games and 0.500 on those it learns from: " in alarm.text
 
 
 @pytest.mark.parametrize(
