@@ -167,6 +167,9 @@ class Agent:
         with locked(self.directory / ".lock", str(self.directory)):
             self._locks_held = 1
             self._clear()
+            path = self.directory / "metadata.json"
+            if path.exists():  # whoever held the lock before may have changed it since
+                self.metadata = _validated(read_json(path), path)
             try:
                 yield
             finally:

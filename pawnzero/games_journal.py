@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Dict, Iterator, Mapping, Optional, Type
+from typing import IO, Any, Dict, Iterator, Mapping, Optional, Set, Type
 
 from pawnzero.errors import PawnzeroError
 
@@ -57,6 +57,10 @@ class GamesJournal:
                 continue
             if isinstance(line, dict):
                 yield line
+
+    def games(self) -> Set[int]:
+        """Ids of the games that have a line."""
+        return {line["game_id"] for line in self.lines() if isinstance(line.get("game_id"), int)}
 
     def remove(self) -> None:
         """Forget everything, if there is anything."""

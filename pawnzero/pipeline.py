@@ -7,13 +7,14 @@ metadata.json's `stage` says which iteration is under way, which of its stages, 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.checks import run_checks
 from pawnzero.config import Config, SelfplayConfig
-from pawnzero.errors import UsageError
+from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json
 from pawnzero.games import get_game
 from pawnzero.nets import make_model
@@ -59,31 +60,57 @@ def run_iteration(
         config = agent.adopt(config, progress)
         precheck(agent.experiments, progress)
         found = _begin(agent, number, config, progress)
-        if "selfplay" not in found:
-            if "frozen" not in found:
-                found["frozen"] = begin_games(agent, config, progress)
-            _enter(agent, found, "selfplay")
-            found["selfplay"] = iteration_games(agent, config, number, found["frozen"], device, progress)
-            _enter(agent, found, "train")
-        if "train" not in found:
-            if "until_step" not in found:
-                found.update(_training_plan(agent, config, found["selfplay"]["positions"]))
-                _enter(agent, found, "train")
-            found["train"] = _train_until(agent, config, found["until_step"], device, use_amp, progress, found.get("steps"))
-            found["train"]["replay_ratio"] = _replay_ratio(config, found)
-            _enter(agent, found, "arena")
-        found["arena"] = evaluate_and_promote(
-            agent,
-            games=config.eval_games,
-            threshold=config.eval_threshold,
-            simulations=config.mcts_sims,
-            device=device,
-            seed=config.seed + number,
-            iteration=number,
-            config=config,
-            progress=progress,
-        )
+        with _timed(agent, found):
+            _iterate(agent, config, found, device, use_amp, progress)
         return _complete(agent, found)
+
+
+def _iterate(agent: Agent, config: Config, found: Dict[str, Any], device: str, use_amp: bool, progress: Progress) -> None:
+    """The stages that an iteration still lacks, in their order."""
+    number = found["iteration"]
+    if "selfplay" not in found:
+        if "frozen" not in found:
+            found["frozen"] = begin_games(agent, config, progress)
+        _enter(agent, found, "selfplay")
+        found["selfplay"] = iteration_games(agent, config, number, found["frozen"], device, progress)
+        _enter(agent, found, "train")
+    if "train" not in found:
+        if "until_step" not in found:
+            found.update(_training_plan(agent, config, found["selfplay"]["positions"]))
+            _enter(agent, found, "train")
+        elif "lacks" in found:
+            found["until_step"] = _step_reached(agent) + found.pop("lacks")
+            _enter(agent, found, "train")
+        found["train"] = _train_until(agent, config, found["until_step"], device, use_amp, progress, found.get("steps"))
+        found["train"]["replay_ratio"] = _replay_ratio(config, found)
+        _enter(agent, found, "arena")
+    found["arena"] = evaluate_and_promote(
+        agent,
+        games=config.eval_games,
+        threshold=config.eval_threshold,
+        simulations=config.mcts_sims,
+        device=device,
+        seed=config.seed + number,
+        iteration=number,
+        config=config,
+        progress=progress,
+    )
+
+
+@contextmanager
+def _timed(agent: Agent, found: Dict[str, Any]) -> Iterator[None]:
+    """Add what the block takes to the iteration's `spent` seconds; where it is interrupted they are kept with the stage."""
+    began, before = time.monotonic(), found.get("spent", 0.0)
+    try:
+        yield
+    except BaseException:
+        stage = agent.metadata["stage"]
+        if stage is not None:
+            spent = before + time.monotonic() - began
+            with suppress(PawnzeroError, OSError):  # what ended the block is told, not this
+                agent.update(stage={**stage, "found": {**stage["found"], "spent": spent}})
+        raise
+    found["spent"] = before + time.monotonic() - began
 
 
 def run_until(
@@ -135,8 +162,8 @@ def train_stage(
         steps = epochs * config.trainer_iters
         until_step = _step_reached(agent) + steps
         stage = agent.metadata["stage"]
-        if stage is not None and "until_step" in stage["found"]:
-            stage["found"]["until_step"] += steps  # the iteration under way keeps the training it still lacks
+        if stage is not None and "until_step" in stage["found"]:  # the iteration under way keeps the training that it lacks
+            stage["found"].setdefault("lacks", stage["found"]["until_step"] - _step_reached(agent))
             agent.update(stage=stage)
         open_replay(agent, config, progress).close()  # of the size that is wanted, before the others open it
         return _train_until(agent, config, team.tell(until_step), device, use_amp, progress, team=team)
@@ -185,13 +212,13 @@ def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Dic
     """What the iteration under way has found so far; a fresh start where none is under way."""
     stage = agent.metadata["stage"]
     if stage is not None and stage["iteration"] == number:
-        until = stage["found"].get("until_step") if stage["name"] == "train" else None
+        until = None if stage["name"] != "train" or "lacks" in stage["found"] else stage["found"].get("until_step")
         begun = "" if until is None else f", to step {until} as it was begun"
         progress.note(f"iteration {number} of {agent.name} goes on with: {stage['name']}{begun}")
         agent.keep_settings(config, progress)
         return dict(stage["found"])
     agent.keep_settings(config, progress)
-    return {"iteration": number, "started": time.time()}
+    return {"iteration": number}
 
 
 def _enter(agent: Agent, found: Dict[str, Any], name: str) -> None:
@@ -200,9 +227,9 @@ def _enter(agent: Agent, found: Dict[str, Any], name: str) -> None:
 
 def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:
     owed = found.pop("samples_owed", agent.metadata.get("samples_owed", 0.0))
-    for bookkeeping in ("until_step", "steps", "frozen"):
+    for bookkeeping in ("until_step", "steps", "frozen", "started"):
         found.pop(bookkeeping, None)
-    found["seconds"] = round(time.time() - found.pop("started"), 3)
+    found["seconds"] = round(found.pop("spent"), 3)
     found["promoted"] = found["arena"]["promoted"]
     found["alarms"] = [alarm for name in ("selfplay", "train") for alarm in found[name].get("alarms", ())]
     agent.update(

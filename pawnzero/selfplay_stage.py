@@ -84,6 +84,11 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
     with open_replay(agent, config, progress) as buffer:
         newest = buffer.total
         first = max(newest - len(buffer) + 1, newest - buffer.capacity + 1 + games * config.selfplay.max_plies)
+    if config.selfplay.restart_share > 0.0 and 0 < newest < first:
+        progress.note(
+            f"no game restarts from an archived position: {games} games of up to {config.selfplay.max_plies} plies could "
+            f"overwrite all {newest:,} of them; lower selfplay.max_plies or raise replay_capacity"
+        )
     threshold = _read_outlooks(agent).threshold(config.selfplay.resign_false_positives) if config.selfplay.resign else 0.0
     archive = [first, newest] if 1 <= first <= newest else None
     return {"archive": archive, "resign_below": threshold, "seed": config.seed}
@@ -100,7 +105,8 @@ def _play(
 ) -> Dict[str, Any]:
     """Play those of the games `ids` that the replay buffer does not hold; returns the figures of all of them."""
     with open_replay(agent, config, progress) as buffer:
-        stored = set(buffer.last_game_ids(buffer.capacity))
+        # Of games that the journal does not know another run has left some of the same ids.
+        stored = journal.games().intersection(buffer.last_game_ids(buffer.capacity))
     left = [game_id for game_id in ids if game_id not in stored]
     if len(left) < len(ids):
         progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
@@ -188,6 +194,7 @@ def _play_with(
                 summary.add(figures)
                 outlooks.add(record, game)
                 tick(1)
+            buffer.flush()  # before anything on the disk says that these games are played
         finally:
             spent = cost()
             summary.spent(spent)

@@ -6,12 +6,16 @@ Which of them is a matter of the game's own random numbers, so that a game's beg
 from __future__ import annotations
 
 import random
+from itertools import count
 from typing import Callable, Optional, Tuple
 
 from pawnzero.config import SelfplayConfig
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START
+
+_TRIES = 50
+"""Random beginnings of a length that may end the game before a shorter one is tried."""
 
 Archive = Callable[[int], Optional[Line]]
 """A position that an earlier game reached, with what came before it, chosen by a number below 2**63; None: there is none."""
@@ -37,11 +41,13 @@ def starting_line(
 
 
 def _random_line(game: Game, rng: random.Random, plies: int) -> Line:
-    while True:
+    """A line of `plies` random moves that is not over; shorter where so many hardly ever leave a game going."""
+    for failed in count():
         line = Line(game)
-        for _ in range(plies):
+        for _ in range(plies - max(0, failed - _TRIES)):
             line.push(rng.choice(line.legal.tolist()))
             if line.over:
                 break
         if not line.over:
-            return line
+            break
+    return line

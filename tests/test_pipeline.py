@@ -273,3 +273,66 @@ def test_training_meanwhile_leaves_an_interrupted_iteration_its_own(tmp_path: Pa
     reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
     assert reached["step"] == 10
     assert reached["steps_done"] > 0
+
+
+def test_training_that_is_interrupted_meanwhile_adds_nothing_to_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("train", 2))
+    agent = Agent.open(tmp_path / "A")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.train_stage(agent, CONFIG, device="cpu", progress=Notes("train", 1))
+    assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]["step"] == CONFIG.trainer_iters + 2
+
+
+def test_an_agent_whose_metadata_was_lost_plays_again_though_its_games_are_stored(tmp_path: Path) -> None:
+    pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    (tmp_path / "A" / "metadata.json").unlink()
+    notes = Notes()
+    found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=notes)
+    assert found["selfplay"]["games"] == CONFIG.num_selfplay
+    assert not [text for text in notes.texts if "before the interruption" in text]
+
+
+def test_games_are_on_the_disk_before_the_iteration_says_that_they_are_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages: List[str] = []
+
+    def flush(buffer: ReplayBuffer) -> None:
+        stages.append(json.loads((tmp_path / "A" / "metadata.json").read_text())["stage"]["name"])
+
+    monkeypatch.setattr(ReplayBuffer, "flush", flush)
+    pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert stages == ["selfplay"]
+
+
+def test_an_iterations_seconds_are_those_it_was_at_work(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("self-play", 2))
+    agent = Agent.open(tmp_path / "A")
+    stage = agent.metadata["stage"]
+    assert 0.0 < stage["found"]["spent"] < 600.0
+    with agent.lock():
+        agent.update(stage={**stage, "found": {**stage["found"], "spent": 7200.0}})
+    found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert 7200.0 < found["seconds"] < 7800.0
+    assert "spent" not in found
+
+
+def test_restarts_that_cannot_be_are_told(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(restart_share=0.5))
+    notes = Notes()
+    for _ in range(2):
+        pipeline.run_iteration(tmp_path / "A", config, device="cpu", progress=notes)
+    (told,) = (text for text in notes.texts if text.startswith("no game restarts from an archived position"))
+    assert "6 games of up to 200 plies could overwrite all" in told
+
+
+def test_whoever_takes_the_lock_sees_what_the_one_before_wrote(tmp_path: Path) -> None:
+    Agent.create(tmp_path / "A", CONFIG)
+    early, late = Agent.open(tmp_path / "A"), Agent.open(tmp_path / "A")
+    with late.lock():
+        late.update(next_iteration=5)
+    with early.lock():
+        assert early.metadata["next_iteration"] == 5

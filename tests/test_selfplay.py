@@ -18,7 +18,7 @@ from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, GameRecord
 from pawnzero.resign import FEWEST_GAMES, Outlooks
 from pawnzero.search.evaluator import Appetite, Collect, Evaluator
 from pawnzero.selfplay import Workload, play_games
-from pawnzero.starts import Archive
+from pawnzero.starts import Archive, starting_line
 from pawnzero.summary import GamesSummary, figures_of
 from tests.search.naive import HashEvaluator
 
@@ -301,3 +301,11 @@ def test_games_do_not_depend_on_questions_being_open_meanwhile() -> None:
     assert sorted(overlapped) == sorted(alone)
     for number, record in overlapped.items():
         assert_same(record, alone[number])
+
+
+@pytest.mark.parametrize(("game", "plies"), [("tic_tac_toe", 12), ("connect_four", 60)])
+def test_more_random_moves_than_a_game_has_still_leave_one_to_play(game: str, plies: int) -> None:
+    settings = SelfplayConfig(random_opening_share=1.0, random_opening_plies=plies)
+    lines = [starting_line(get_game(game), settings, seed=1, number=number)[0] for number in range(20)]
+    assert not any(line.over for line in lines)
+    assert max(len(line.actions) for line in lines) > 4
