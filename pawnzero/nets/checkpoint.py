@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
+from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
@@ -12,6 +14,7 @@ import torch
 from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import replacing
+from pawnzero.nets.device import is_out_of_memory
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.settings import read_shape
 
@@ -21,6 +24,15 @@ FORMAT = 1
 _NAME = "pawnzero checkpoint"
 _FLOAT = "float: "
 """Floats are stored as this and their hexadecimal digits: torch 1.13 reads no others with `weights_only`."""
+
+_KINDS = {
+    "game": (str,),
+    "step": (int,),
+    "epoch": (int,),
+    "net": (dict, OrderedDict),
+    "averaged": (dict, OrderedDict),
+    "training": (dict, type(None)),
+}
 
 Weights = Dict[str, torch.Tensor]
 
@@ -105,18 +117,28 @@ def _read(path: Path) -> Any:
     if not start.startswith(b"PK"):  # torch's files are zip archives
         raise PawnzeroError(f"{path}: not a pawnzero checkpoint")
     try:
-        return torch.load(str(path), map_location="cpu", weights_only=True)
+        with zipfile.ZipFile(str(path)) as archive:
+            whole = archive.testzip() is None  # torch does not look at the checksums
+        if whole:
+            return torch.load(str(path), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "PytorchStreamReader" not in str(error):
             raise PawnzeroError(f"{path}: not a pawnzero checkpoint (it holds more than plain values)") from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError):
-        pass
+    except Exception as error:  # which one depends on the byte that is damaged
+        if is_out_of_memory(error):
+            raise
     raise PawnzeroError(f"{path}: truncated or damaged checkpoint")
 
 
 def _parse(path: Path, content: Dict[str, Any]) -> Checkpoint:
     try:
         fields = {key: content[key] for key in ("game", "step", "epoch", "net", "averaged", "training")}
+        for key, kinds in _KINDS.items():
+            if type(fields[key]) not in kinds:
+                raise TypeError(f"{key} is of type {type(fields[key]).__name__}")
+        for key in ("net", "averaged"):
+            if not all(isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in fields[key].items()):
+                raise TypeError(f"{key} holds more than weights by name")
         fields["training"] = _with_floats_again(fields["training"])
         return Checkpoint(model=read_shape(content["model"], f"{path}: damaged checkpoint"), **fields)
     except UsageError as error:

@@ -92,9 +92,37 @@ def test_a_torn_file(tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-d
     for length in (5, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         assert "truncated or damaged" in _refusal(path)
-    middle = whole.index(checkpoint.net["stem.weight"].numpy().tobytes()[:64])
-    path.write_bytes(whole[:middle] + b"\xff" * 64 + whole[middle + 64 :])
-    assert "damaged" in _refusal(path) or "not all finite" in _refusal(path)
+
+
+def test_a_single_bit_of_a_weight(tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, checkpoint)
+    damaged = bytearray(path.read_bytes())
+    damaged[damaged.index(checkpoint.net["stem.weight"].numpy().tobytes()[:64])] ^= 1
+    path.write_bytes(damaged)
+    assert "truncated or damaged" in _refusal(path)
+
+
+@pytest.mark.parametrize("error", [TypeError, AttributeError, IndexError, KeyError, RuntimeError, OSError])
+def test_damage_that_torch_stumbles_over(error, tmp_path, checkpoint, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def stumble(*given: object, **named: object) -> None:
+        raise error("x")
+
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, checkpoint)
+    monkeypatch.setattr(torch, "load", stumble)
+    assert "truncated or damaged" in _refusal(path)
+
+
+def test_memory_that_runs_out_is_no_damage(tmp_path, checkpoint, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def greedy(*given: object, **named: object) -> None:
+        raise MemoryError
+
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, checkpoint)
+    monkeypatch.setattr(torch, "load", greedy)
+    with pytest.raises(MemoryError):
+        load_checkpoint(path)
 
 
 def test_contents_that_do_not_fit_together(tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
@@ -126,6 +154,10 @@ def test_contents_that_do_not_fit_together(tmp_path, checkpoint) -> None:  # typ
         ({"model": {"channels": 8, "blocks": 2, "se_ratio": 4, "mirrored": 1}}, "model.mirrored is 1, expected true or false"),
         ({"model": {"channels": 8, "blocks": 2, "se_ratio": 4, "activation": "gelu"}}, "expected one of relu, silu"),
         ({"game": ...}, "damaged"),
+        ({"game": ["chess"]}, "damaged checkpoint .*game is of type list"),
+        ({"step": "7"}, "damaged checkpoint .*step is of type str"),
+        ({"net": [1]}, "damaged checkpoint .*net is of type list"),
+        ({"averaged": {"stem.bias": 1}}, "damaged checkpoint .*averaged holds more than weights by name"),
     ],
 )
 def test_another_version_or_damage_inside(changes, said, tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
