@@ -16,7 +16,7 @@ from pawnzero.errors import PawnzeroError
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write; `path` becomes it when the block ends well, and is left as it was when it does not.
 
-    Raises PawnzeroError when the directory cannot be written.
+    Raises PawnzeroError that names `path` when it cannot be written: no such directory, no room left and the like.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -29,6 +29,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(str(beside), str(path))
+    except OSError as error:
+        if error.filename not in (None, str(beside)):  # of another file, which the block reads
+            raise
+        raise PawnzeroError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
         if beside.exists():
             beside.unlink()

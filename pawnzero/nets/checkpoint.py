@@ -75,7 +75,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "training": _with_floats_as_text(checkpoint.training),
     }
     with replacing(Path(path)) as stream:
-        torch.save(content, stream)
+        try:
+            torch.save(content, stream)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):  # torch ends its archive even so, and fails again in its own words
+                raise error.__context__ from None
+            raise
 
 
 def load_checkpoint(path: Path, game: Optional[str] = None, model: Optional[ModelConfig] = None) -> Checkpoint:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import pickle
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError
+from pawnzero.files import replacing
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 SHAPE = ModelConfig(channels=8, blocks=2)
@@ -193,3 +198,65 @@ def test_a_net_of_another_kind_comes_back_as_it_is(tmp_path, awake) -> None:  # 
 def test_a_folder_that_cannot_be_written(tmp_path, checkpoint) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(PawnzeroError, match="cannot be written"):
         save_checkpoint(tmp_path / "nowhere" / "latest.pt", checkpoint)
+
+
+@pytest.fixture
+def full_after(monkeypatch):  # type: ignore[no-untyped-def]
+    """full_after(n): from now on `replacing` finds the disk full once about n bytes are written."""
+
+    def arrange(room: int) -> None:
+        class Full(io.FileIO):
+            def write(self, content) -> int:  # type: ignore[no-untyped-def]
+                if self.tell() > room:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                return super().write(content)
+
+        def opened(path: Path, mode: str) -> io.BufferedWriter:
+            return io.BufferedWriter(Full(str(path), mode), 16)
+
+        monkeypatch.setattr("pawnzero.files.open", opened, raising=False)
+
+    return arrange
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])  # in torch's own words, as it ends its archive, or while it flushes
+def test_a_full_disk(share, tmp_path, checkpoint, full_after) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "latest.pt"
+    save_checkpoint(path, checkpoint)
+    before = path.read_bytes()
+    full_after(int(share * len(before)))
+    with pytest.raises(PawnzeroError) as caught:
+        save_checkpoint(path, checkpoint)
+    assert str(caught.value) == f"{path}: cannot be written ({os.strerror(errno.ENOSPC)})"
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_is_full_when_the_file_is_closed(tmp_path, full_after) -> None:  # type: ignore[no-untyped-def]
+    full_after(-1)
+    with pytest.raises(PawnzeroError, match=r"x\.json: cannot be written"), replacing(tmp_path / "x.json") as stream:
+        stream.write(b"{}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_whose_place_is_taken(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "x.json").mkdir()
+    with pytest.raises(PawnzeroError, match=r"x\.json: cannot be written"), replacing(tmp_path / "x.json") as stream:
+        stream.write(b"{}")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_another_file_keeps_its_name_in_the_error(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(FileNotFoundError, match=r"other\.pt"), replacing(tmp_path / "best.pt") as stream:
+        stream.write((tmp_path / "other.pt").read_bytes())
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory"), RuntimeError("CUDA error")])
+def test_no_memory_to_save_is_told_apart(error, tmp_path, checkpoint, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def failing(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "save", failing)
+    with pytest.raises(type(error)) as caught:
+        save_checkpoint(tmp_path / "latest.pt", checkpoint)
+    assert caught.value is error
