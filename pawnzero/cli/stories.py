@@ -37,9 +37,9 @@ def selfplay_line(found: Figures) -> str:
 
 
 def train_line(found: Figures) -> str:
-    """Steps and losses of training."""
+    """Steps of training, and the mean losses over them."""
     return (
-        f"{found['steps_done']} steps to step {found['step']}: loss {figure(found['last_loss'])} "
+        f"{found['steps_done']} steps to step {found['step']}: loss {figure(found['loss'])} "
         f"(policy {figure(found['policy_loss'])}, value {figure(found['value_loss'])}), "
         f"{figure(found['samples_per_second'])} samples/s on {found['device']} in {found['precision']}"
     )
