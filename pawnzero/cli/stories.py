@@ -54,9 +54,11 @@ def match_line(found: Figures) -> str:
 
 
 def elo_words(found: Figures) -> str:
-    """An Elo difference with its interval."""
+    """An Elo difference with its interval, or the bound that is known where every game was won, or lost."""
     if found["elo"] is None:
-        return "Elo undefined"
+        if found["elo_low"] is not None:
+            return f"Elo above {found['elo_low']:+.0f}"
+        return "Elo undefined" if found["elo_high"] is None else f"Elo below {found['elo_high']:+.0f}"
     low, high = ("?" if found[name] is None else f"{found[name]:+.0f}" for name in ("elo_low", "elo_high"))
     return f"Elo {found['elo']:+.0f} ({low} to {high})"
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pawnzero.cli.stories import train_line
+from typing import Optional
+
+import pytest
+
+from pawnzero.cli.stories import elo_words, train_line
 
 
 def test_the_losses_told_of_training_are_over_the_same_steps() -> None:
@@ -18,3 +22,17 @@ def test_the_losses_told_of_training_are_over_the_same_steps() -> None:
         "precision": "float32",
     }
     assert train_line(report).startswith("100 steps to step 300: loss 3.5 (policy 2.5, value 1), 1000 samples/s on cpu")
+
+
+@pytest.mark.parametrize(
+    ("elo", "low", "high", "words"),
+    [
+        (168.4, 40.2, 330.0, "Elo +168 (+40 to +330)"),
+        (168.4, 40.2, None, "Elo +168 (+40 to ?)"),
+        (None, 223.1, None, "Elo above +223"),  # 20 won of 20
+        (None, None, -223.1, "Elo below -223"),
+        (None, None, None, "Elo undefined"),
+    ],
+)
+def test_an_elo_difference(elo: Optional[float], low: Optional[float], high: Optional[float], words: str) -> None:
+    assert elo_words({"elo": elo, "elo_low": low, "elo_high": high}) == words
