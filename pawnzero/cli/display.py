@@ -34,7 +34,8 @@ class Stage:
         return f"{figure(rate)} {self.unit}/s" if rate >= 0.5 else f"{figure(60 * rate)} {self.unit}/min"
 
     def remaining(self) -> str:
-        if not self.done or self.total <= self.done:
+        """The time left; nothing while fewer than half of the games have ended, which are the short ones of those under way."""
+        if not self.done or self.total <= self.done or (self.unit == "games" and 2 * self.done < self.total):
             return ""
         return f"{duration((self.total - self.done) * self.seconds / self.done)} left"
 

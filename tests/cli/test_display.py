@@ -45,9 +45,24 @@ def test_a_log_has_a_line_at_start_and_end_and_every_few_seconds(clock: Any, cap
     progress.finish()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "self-play: 100 games …"
-    assert lines[1] == "self-play: 25/100 games, 5 games/s, 15 s left, draws 40 %, mean plies 120.5"
+    assert lines[1] == "self-play: 25/100 games, 5 games/s, draws 40 %, mean plies 120.5"
+    assert lines[2] == "self-play: 50/100 games, 5 games/s, 10 s left, draws 40 %, mean plies 120.5"
     assert len(lines) == 1 + 4 + 2
     assert lines[-2:] == ["a checkpoint was written", "self-play: 100 games in 20 s, draws 40 %, mean plies 120.5"]
+
+
+@pytest.mark.parametrize(("unit", "early"), [("games", ""), ("steps", "15 s left")])
+def test_games_that_end_first_are_the_short_ones(unit: str, early: str, clock: Any) -> None:
+    stage = display.Stage("a stage", 100, unit)
+    clock(5.0)
+    stage.done = 25
+    assert stage.remaining() == early
+    stage.done = 49
+    assert bool(stage.remaining()) == (unit == "steps")
+    stage.done = 50
+    assert stage.remaining() == "5.0 s left"
+    stage.done = 100
+    assert stage.remaining() == ""
 
 
 def test_a_stage_that_begins_ends_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,14 +137,14 @@ def test_the_screen_shows_stage_budget_and_standing(clock: Clock, monkeypatch: p
         progress.start("self-play", 20, "games")
         progress.advance(0, positions=100)
         clock(20)
-        progress.advance(5, positions=600, draws="40%")
+        progress.advance(10, positions=600, draws="40%")
         progress.note("[bold] is no markup here")
         progress._live.refresh()
         progress.finish()
     drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
     for words in (
         "AgentA: chess, 64×6 net",
-        "self-play: 5/20 games, 15 games/min, 1 min 00 s left",
+        "self-play: 10/20 games, 0.5 games/s, 20 s left",
         "600 positions (25/s), draws 40%",
         "0 of 2 iterations in 20 s",
         "policy 3.000",
