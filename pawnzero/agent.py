@@ -37,6 +37,27 @@ _ABANDONED = 60.0
 """Seconds after which nobody goes on with one of them."""
 _CHANGES_NAMED = 6
 """Settings that one line names."""
+_NUMBER = (int, float)
+_KINDS = {
+    "game": (str,),
+    "model": (dict,),
+    "seed": (int,),
+    "next_iteration": (int,),
+    "stage": (dict, type(None)),
+    "iterations": (list,),
+}
+"""What each entry of metadata.json is that has to be there."""
+_OPTIONAL = {
+    "config": (dict,),
+    "samples_owed": _NUMBER,
+    "games_outside_iterations": (int,),
+    "selfplay_alone": (dict, type(None)),
+}
+_STAGE = {"iteration": (int,), "name": (str,), "found": (dict,)}
+_FOUND = {"iteration": (int,), "started": _NUMBER}
+_ALONE = {"first": (int,), "games": (int,), "frozen": (dict,)}
+_ITERATION = {"iteration": (int,), "selfplay": (dict,), "train": (dict,), "arena": (dict,), "seconds": _NUMBER}
+"""What of a finished iteration is read again."""
 _NUMBERED = re.compile(r"ckpt_(\d{6,})\.pt")
 
 
@@ -230,15 +251,32 @@ def _validated(metadata: Any, path: Path) -> Dict[str, Any]:
         raise PawnzeroError(f"{path}: expected an agent's metadata in braces")
     if metadata.get("format") != FORMAT:
         raise PawnzeroError(f"{path}: format {metadata.get('format')!r}, expected {FORMAT} (written by another version?)")
-    wanted = {"game": str, "model": dict, "seed": int, "next_iteration": int, "iterations": list}
-    for key, kind in wanted.items():
-        if type(metadata.get(key)) is not kind:
-            raise PawnzeroError(f"{path}: {key} is {metadata.get(key)!r}, expected {kind.__name__}")
+    _check_kinds(metadata, _KINDS, "", path)
+    _check_kinds(metadata, {key: kinds for key, kinds in _OPTIONAL.items() if key in metadata}, "", path)
+    stage, alone = metadata["stage"], metadata.get("selfplay_alone")
+    if stage is not None:
+        _check_kinds(stage, _STAGE, "stage.", path)
+        _check_kinds(stage["found"], _FOUND, "stage.found.", path)
+    if alone is not None:
+        _check_kinds(alone, _ALONE, "selfplay_alone.", path)
+    for place, found in enumerate(metadata["iterations"]):
+        if not isinstance(found, dict):
+            raise PawnzeroError(f"{path}: iterations[{place}] is {found!r}, expected dict")
+        _check_kinds(found, _ITERATION, f"iterations[{place}].", path)
     try:
         read_shape(metadata["model"], str(path))
     except UsageError as error:
         raise PawnzeroError(str(error)) from None
     return metadata
+
+
+def _check_kinds(values: Mapping[str, Any], wanted: Mapping[str, Tuple[type, ...]], prefix: str, path: Path) -> None:
+    """Raises PawnzeroError that names the first of the `wanted` entries that is missing or of another kind."""
+    for key, kinds in wanted.items():
+        if type(values.get(key, ...)) not in kinds:
+            is_so = f"is {values[key]!r}" if key in values else "is missing"
+            expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
+            raise PawnzeroError(f"{path}: {prefix}{key} {is_so}, expected {expected}")
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:

@@ -91,6 +91,17 @@ def test_a_place_that_cannot_be_written(place: str) -> None:
         ({"format": 2}, "format 2, expected 1"),
         ({"game": None}, "game is None, expected str"),
         ({"next_iteration": "3"}, "next_iteration is '3', expected int"),
+        ({"stage": ...}, "stage is missing, expected dict or null"),
+        ({"stage": "train"}, "stage is 'train', expected dict or null"),
+        ({"stage": {"iteration": 0, "found": {}}}, "stage.name is missing, expected str"),
+        ({"stage": {"iteration": 0, "name": "train"}}, "stage.found is missing, expected dict"),
+        ({"stage": {"iteration": 0, "name": "train", "found": {}}}, "stage.found.iteration is missing, expected int"),
+        ({"iterations": [{}]}, "iterations[0].iteration is missing, expected int"),
+        ({"iterations": [7]}, "iterations[0] is 7, expected dict"),
+        ({"iterations": [{"iteration": 0, "selfplay": None}]}, "iterations[0].selfplay is None, expected dict"),
+        ({"config": []}, "config is [], expected dict"),
+        ({"samples_owed": "1"}, "samples_owed is '1', expected int or float"),
+        ({"selfplay_alone": {"games": 4}}, "selfplay_alone.first is missing, expected int"),
         ({"model": {"channels": 8}}, "expected blocks in it"),
         ({"model": {"channels": -8, "blocks": 1, "se_ratio": 4}}, "channels is -8, expected an integer of at least 1"),
         ({"model": {"channels": 8, "blocks": 1, "se_ratio": 4, "activation": "mish"}}, "expected one of relu, silu"),
@@ -104,7 +115,8 @@ def test_a_place_that_cannot_be_written(place: str) -> None:
 def test_metadata_that_cannot_be_relied_on(tmp_path: Path, change: dict, told: str) -> None:
     agent = Agent.create(tmp_path / "A", SMALL)
     path = agent.directory / "metadata.json"
-    path.write_text(json.dumps({**agent.metadata, **change}))
+    changed = {**agent.metadata, **change}
+    path.write_text(json.dumps({key: value for key, value in changed.items() if value is not ...}))
     with pytest.raises(PawnzeroError, match=r"metadata\.json: ") as caught:
         Agent.open(agent.directory)
     assert told in str(caught.value)
