@@ -8,6 +8,7 @@ was killed after its match goes on from what was written.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import os
 from datetime import datetime, timezone
@@ -31,6 +32,9 @@ from pawnzero.sequential import Hypotheses
 from pawnzero.stats import ACCEPT_H1
 
 UNTRAINED = "untrained net"
+
+_ADDED = ("promoted", "promotion", "threshold", "simulations", "step", "opponent", "iteration", "time")
+"""What a report says beside the match."""
 
 COLUMNS = (
     "time",
@@ -105,7 +109,7 @@ def evaluate_and_promote(
                 f"{agent.directory}: no latest net to evaluate; `pawnzero train {in_shell(agent.directory)}` makes one"
             )
         latest = load_checkpoint(agent.latest, game=agent.game, model=agent.model)
-        known = _already_played(agent, iteration, latest.step)
+        known = _already_played(agent, iteration, latest.step, progress)
         if known is not None:
             _record(agent, known, again=True)
             return known
@@ -141,13 +145,39 @@ def evaluate_and_promote(
         return report
 
 
-def _already_played(agent: Agent, iteration: Optional[int], step: int) -> Optional[Dict[str, Any]]:
-    """The report of this iteration's match, where one was written before an interruption."""
+def _already_played(agent: Agent, iteration: Optional[int], step: int, progress: Progress) -> Optional[Dict[str, Any]]:
+    """The report of this iteration's match, where one was written before an interruption. One line says where it is damaged."""
     path = agent.experiments / "last_arena.json"
     if iteration is None or not path.exists():
         return None
-    report: Dict[str, Any] = read_json(path)
-    return report if (report.get("iteration"), report.get("step")) == (iteration, step) else None
+    try:
+        report = read_json(path)
+    except PawnzeroError as error:
+        progress.note(f"{error}; it is passed over")
+        return None
+    if not isinstance(report, dict):
+        progress.note(f"{path}: not a match's report; it is passed over")
+        return None
+    if (report.get("iteration"), report.get("step")) != (iteration, step):
+        return None
+    if not _is_whole(report):
+        progress.note(f"{path}: the report of iteration {iteration} is damaged; its match is played again")
+        return None
+    return report
+
+
+def _is_whole(report: Mapping[str, Any]) -> bool:
+    """Whether a report has what is read of it again."""
+    match = {field.name for field in dataclasses.fields(MatchResult)} - {"played"}
+    colours = report.get("by_colour")
+    return (
+        match.union(_ADDED) <= set(report)
+        and isinstance(report["promoted"], bool)
+        and isinstance(report["endings"], dict)
+        and isinstance(report["sprt"], (dict, type(None)))
+        and isinstance(colours, dict)
+        and all(isinstance(one, dict) for one in colours.values())
+    )
 
 
 def _play(

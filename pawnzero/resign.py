@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+import logging
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from pawnzero.records import GameRecord
 FEWEST_GAMES = 50
 """Nobody resigns before so many games have been played on."""
 _MOST_OUTLOOKS = 4000
+_log = logging.getLogger("pawnzero")
 
 
 class Outlooks:
@@ -21,8 +23,15 @@ class Outlooks:
     those who would have resigned did not lose.
     """
 
-    def __init__(self, state: Optional[List[Tuple[float, bool]]] = None) -> None:
-        self._outlooks: List[Tuple[float, bool]] = [(float(worst), bool(lost)) for worst, lost in state or []]
+    def __init__(self, state: Any = None) -> None:
+        """state: what `state` gave; of anything else one line is logged, and nothing is known."""
+        self._outlooks: List[Tuple[float, bool]] = []
+        if state is None:
+            return
+        if isinstance(state, list) and all(map(_is_outlook, state)):
+            self._outlooks = [(float(worst), lost) for worst, lost in state]
+        else:
+            _log.info("what was known of resigning (resignation.json) is damaged; it is measured afresh")
 
     def state(self) -> List[Tuple[float, bool]]:
         """Everything known, as plain values: (lowest expected score, lost), oldest first."""
@@ -59,3 +68,12 @@ class Outlooks:
             "would_resign": len(below),
             "false_positive_rate": round(below.count(False) / len(below), 4) if below else None,
         }
+
+
+def _is_outlook(value: Any) -> bool:
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return False
+    worst, lost = value
+    if not isinstance(lost, bool) or isinstance(worst, bool) or not isinstance(worst, (int, float)):
+        return False
+    return 0.0 <= round(worst, 2) <= 1.0  # a WDL may sum to a little more than 1

@@ -15,6 +15,7 @@ from pawnzero.games import get_game
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pawnzero.players import game_of, parse_player
+from pawnzero.progress import Progress
 from pawnzero.promote import COLUMNS, UNTRAINED, append_row, evaluate_and_promote
 
 SHAPE = ModelConfig(channels=8, blocks=1)
@@ -133,6 +134,51 @@ def test_what_was_found_is_on_disk(agent):
     assert second["opponent"] == "AgentT best (step 100)"
     assert (agent.experiments / "last_arena.pgn").read_text().count("[Result ") == 2
     assert (agent.experiments / "arena.csv").read_text().startswith(",".join(COLUMNS) + "\n")
+
+
+class _Notes(Progress):
+    def __init__(self):
+        self.lines = []
+
+    def note(self, text):
+        self.lines.append(text)
+
+
+def test_a_match_that_was_written_down_is_not_played_again(agent):
+    found, notes = promote(agent, iteration=0), _Notes()
+    again = promote(agent, iteration=0, progress=notes)
+    assert again == json.loads(json.dumps(found))
+    assert len(rows(agent)) == 1
+    assert notes.lines == []
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[]", "not a match's report; it is passed over"),
+        ("7", "not a match's report; it is passed over"),
+        ('{"iteration": 0,', "not JSON"),
+        ('{"iteration": 0, "step": 100}', "the report of iteration 0 is damaged; its match is played again"),
+    ],
+)
+def test_a_damaged_report_is_passed_over(agent, content, told):
+    path, notes = agent.experiments / "last_arena.json", _Notes()
+    path.write_text(content)
+    found = promote(agent, iteration=0, progress=notes)
+    assert [told in line for line in notes.lines if str(path) in line] == [True]
+    assert json.loads(path.read_text()) == json.loads(json.dumps(found))
+    assert len(rows(agent)) == 1
+
+
+@pytest.mark.parametrize("change", [{"by_colour": []}, {"endings": None}, {"promoted": "yes"}, {"sprt": 7}])
+def test_a_report_with_a_damaged_entry_is_passed_over(agent, change):
+    path, notes = agent.experiments / "last_arena.json", _Notes()
+    found = promote(agent, iteration=0)
+    path.write_text(json.dumps({**found, **change}))
+    promote(agent, iteration=0, progress=notes)
+    assert any("is damaged; its match is played again" in line for line in notes.lines)
+    assert set(json.loads(path.read_text())) == set(found)
+    assert json.loads(path.read_text())["by_colour"]
 
 
 def test_the_same_seed_plays_the_same_match(agent):

@@ -271,6 +271,25 @@ def test_outlooks_are_each_players_own_worst() -> None:
     assert len(outlooks.state()) == 2
 
 
+@pytest.mark.parametrize(
+    "state", [{"a": 1}, [1, 2], "x", 7, [[0.1, True], [0.2]], [["a", True]], [[0.1, "no"]], [[True, True]], [[math.nan, True]]]
+)
+def test_damaged_outlooks_are_measured_afresh(state: object, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="pawnzero"):
+        assert Outlooks(state).state() == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "what was known of resigning (resignation.json) is damaged; it is measured afresh"
+    ]
+
+
+def test_outlooks_come_back_from_json(caplog: pytest.LogCaptureFixture) -> None:
+    known = [(0.25, True), (1.0, False), (0.0, True)]
+    with caplog.at_level("INFO", logger="pawnzero"):
+        assert Outlooks(json.loads(json.dumps(known))).state() == known
+        assert Outlooks().state() == Outlooks([]).state() == []
+    assert not caplog.records
+
+
 class _Late(HashEvaluator):
     """Answers only when asked again for them, as a device does; notes how many questions were open at once."""
 
