@@ -54,7 +54,7 @@ _OPTIONAL = {
     "selfplay_alone": (dict, type(None)),
 }
 _STAGE = {"iteration": (int,), "name": (str,), "found": (dict,)}
-_FOUND = {"iteration": (int,), "started": _NUMBER}
+_FOUND = {"iteration": (int,)}
 _ALONE = {"first": (int,), "games": (int,), "frozen": (dict,)}
 _ITERATION = {"iteration": (int,), "selfplay": (dict,), "train": (dict,), "arena": (dict,), "seconds": _NUMBER}
 """What of a finished iteration is read again."""

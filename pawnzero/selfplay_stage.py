@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Set
 from pawnzero.agent import Agent
 from pawnzero.alarms import selfplay_alarms
 from pawnzero.config import Config
+from pawnzero.errors import PawnzeroError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.games_journal import GamesJournal
@@ -208,7 +209,12 @@ def _outlooks_file(agent: Agent) -> Path:
 
 def _read_outlooks(agent: Agent) -> Outlooks:
     path = _outlooks_file(agent)
-    return Outlooks(read_json(path) if path.exists() else None)
+    if not path.exists():
+        return Outlooks()
+    try:
+        return Outlooks(read_json(path))
+    except PawnzeroError:
+        return Outlooks("no JSON")  # which is told as any other damage
 
 
 def open_replay(agent: Agent, config: Config, progress: Progress) -> ReplayBuffer:

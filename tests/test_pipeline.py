@@ -336,3 +336,10 @@ def test_whoever_takes_the_lock_sees_what_the_one_before_wrote(tmp_path: Path) -
         late.update(next_iteration=5)
     with early.lock():
         assert early.metadata["next_iteration"] == 5
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", '{"a": 1}'])
+def test_a_damaged_record_of_resignations_stops_nothing(tmp_path: Path, text: str) -> None:
+    pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    (tmp_path / "A" / "experiments" / "resignation.json").write_text(text)
+    assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["iteration"] == 1

@@ -140,7 +140,7 @@ def test_an_agent_without_any_file_but_its_metadata(tmp_path: Path, no_charts: N
 @pytest.mark.parametrize("stage", ["selfplay", "train", "arena"])
 def test_in_the_middle_of_an_iteration(tmp_path: Path, stage: str, no_charts: None) -> None:
     agent = invent(tmp_path, 2)
-    done: Dict[str, Any] = {"iteration": 2, "started": 0.0}
+    done: Dict[str, Any] = {"iteration": 2}
     if stage != "selfplay":
         ill = [{"name": "draws", "text": "all drawn"}]
         done["selfplay"] = {**agent.metadata["iterations"][0]["selfplay"], "games": 7, "alarms": ill}
