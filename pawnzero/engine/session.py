@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from queue import Empty
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from pawnzero import __version__
 from pawnzero.config import SearchConfig
@@ -20,7 +20,7 @@ from pawnzero.errors import PawnzeroError, UsageError
 
 if TYPE_CHECKING:  # what takes long to import is imported when it is needed
     from pawnzero.engine.mind import Mind
-    from pawnzero.engine.thinking import Thinking
+    from pawnzero.engine.thinking import Known, Thinking
     from pawnzero.games.base import Game
     from pawnzero.games.line import Line
 
@@ -46,7 +46,7 @@ class Session:
         self._mind: Optional[Mind] = None
         self._threads = 0
         self._line: Optional[Line] = None
-        self._thinking: Optional[Thinking] = None
+        self._thinking: Optional[Union[Thinking, Known]] = None
         self._debug = False
         self._commands: Dict[str, Callable[[List[str]], None]] = {
             "uci": self._uci,
@@ -138,13 +138,14 @@ class Session:
             self._tell(complaint)
         mind = self._ready()
         from pawnzero.engine.place import any_move
-        from pawnzero.engine.thinking import Thinking
+        from pawnzero.engine.thinking import Known, Thinking
         from pawnzero.games.line import Line
 
         line = self._line or Line(mind.game)
         if line.over:
             lost = int(mind.game.ending_values[line.ending]) < 0
-            self._say([f"info depth 0 score {'mate' if lost else 'cp'} 0", f"bestmove {any_move(line) or '(none)'}"])
+            self._write(f"info depth 0 score {'mate' if lost else 'cp'} 0")
+            self._thinking = Known(limits, any_move(line))
             return
         only = self._only(mind.game, line, limits.searchmoves)
         seed = int.from_bytes(os.urandom(8), "little")

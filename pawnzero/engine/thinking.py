@@ -141,3 +141,40 @@ class Thinking:
             multipv=self._options["MultiPV"],
             show_wdl=self._options["UCI_ShowWDL"],
         )
+
+
+class Known:
+    """A `go` with nothing to search: the answer `best` is known, and is held as that of a search would be."""
+
+    resting = True
+
+    def __init__(self, limits: Limits, best: Optional[str]) -> None:
+        self._limits = limits
+        self._best = best
+        self._pondering = limits.ponder
+        self._stopped = False
+
+    def advance(self) -> List[str]:
+        """Nothing."""
+        return []
+
+    def stop(self) -> None:
+        """Nothing holds the answer any longer."""
+        self._stopped = True
+
+    def ponder_hit(self) -> None:
+        """The expected move was played."""
+        self._pondering = False
+
+    @property
+    def over(self) -> bool:
+        """Whether it is time to answer."""
+        return self._stopped or not (self._limits.infinite or self._pondering)
+
+    def last_words(self) -> List[str]:
+        """The move."""
+        return [f"bestmove {self._best or '(none)'}"]
+
+    def figures(self) -> str:
+        """What a developer wants to know of the search."""
+        return "nothing was searched"

@@ -79,6 +79,30 @@ def test_where_neither_side_can_mate_some_move_is_given() -> None:
     assert chess.Move.from_uci(bests(said)[0]) in chess.Board("4k3/8/8/8/8/8/8/4K2N w - - 0 1").legal_moves
 
 
+@pytest.mark.parametrize(
+    ("fen", "best"),
+    [
+        ("R5k1/5ppp/8/8/8/8/8/4K3 b - - 0 1", r"\(none\)"),
+        ("k7/2Q5/2K5/8/8/8/8/8 b - - 0 1", r"\(none\)"),
+        ("4k3/8/8/8/8/8/8/4K3 w - - 0 1", "e1"),
+    ],
+)
+@pytest.mark.parametrize(("limits", "word"), [("infinite", "stop"), ("ponder wtime 9", "stop"), ("ponder", "ponderhit")])
+def test_an_ended_game_is_answered_no_sooner_than_another(fen: str, best: str, limits: str, word: str) -> None:
+    said = talk(f"position fen {fen}", (f"go {limits}", "info depth 0"), ("isready", "readyok"), (word, BEST), "isready")
+    assert said[1] == "readyok"
+    assert re.match(f"bestmove {best}", said[2])
+    assert said[3:] == ["readyok"]
+
+
+def test_infinite_holds_the_answer_of_an_ended_game_beyond_a_ponderhit_and_until_quit() -> None:
+    mated = "position fen R5k1/5ppp/8/8/8/8/8/4K3 b - - 0 1"
+    said = talk(mated, ("go infinite", "info depth 0"), "ponderhit", ("isready", "readyok"), ("go", "info string"), "quit")
+    assert said[1] == "readyok"
+    assert "running already" in said[2]
+    assert said[3:] == ["bestmove (none)"]
+
+
 def test_infinite_answers_on_stop_alone() -> None:
     said = talk(MATE_IN_ONE, ("go infinite", "info depth"), ("isready", "readyok"), ("stop", BEST), "isready")
     assert said[-1] == "readyok"
