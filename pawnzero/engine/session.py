@@ -46,6 +46,7 @@ class Session:
         self._mind: Optional[Mind] = None
         self._threads = 0
         self._line: Optional[Line] = None
+        self._refused = ""
         self._thinking: Optional[Union[Thinking, Known]] = None
         self._debug = False
         self._commands: Dict[str, Callable[[List[str]], None]] = {
@@ -117,7 +118,7 @@ class Session:
         self._options.set(words)
 
     def _ucinewgame(self, _: List[str]) -> None:
-        self._line = None
+        self._line, self._refused = None, ""
 
     def _set_debug(self, words: List[str]) -> None:
         self._debug = words[:1] == ["on"]
@@ -125,7 +126,9 @@ class Session:
     def _position(self, words: List[str]) -> None:
         from pawnzero.engine.place import parse_place
 
+        self._line, self._refused = None, " ".join(["position", *words])
         self._line, complaint = parse_place(self._game(), words)
+        self._refused = ""
         if complaint:
             self._tell(complaint)
 
@@ -141,6 +144,10 @@ class Session:
         from pawnzero.engine.thinking import Known, Thinking
         from pawnzero.games.line import Line
 
+        if self._refused:
+            self._tell(f"go: there is no position to search, since {self._refused!r} was refused")
+            self._thinking = Known(limits, None)
+            return
         line = self._line or Line(mind.game)
         if line.over:
             lost = int(mind.game.ending_values[line.ending]) < 0

@@ -260,10 +260,21 @@ def test_nothing_is_told_twice() -> None:
 
 
 def test_where_the_board_stands_after_a_bad_position() -> None:
-    kept = talk(MATE_IN_ONE, "position fen nonsense", "go nodes 100")
-    assert bests(kept) == ["a1a8"]
     before = talk(MATE_IN_TWO + " moves a1a6 b7a6 a6a7", "go nodes 100")
     assert bests(before) == ["b6b7"]  # the position before the move that cannot be played
+
+
+@pytest.mark.parametrize("refused", ["position fen nonsense", "position", "position fen nonsense moves e2e4"])
+def test_after_a_refused_position_there_is_none(refused: str) -> None:
+    held = ("go infinite", "info string"), ("isready", "readyok"), ("stop", BEST)
+    said = talk(MATE_IN_ONE, refused, "go nodes 100", "go", *held)
+    assert bests(said) == ["(none)"] * 3
+    assert not only(said, "info depth")
+    told = f"info string go: there is no position to search, since {refused!r} was refused"
+    assert only(said, "info string")[1:] == [told] * 3
+    assert said[-2:] == ["readyok", "bestmove (none)"]
+    assert bests(talk(refused, MATE_IN_ONE, "go nodes 100")) == ["a1a8"]
+    assert "(none)" not in bests(talk(MATE_IN_ONE, refused, "ucinewgame", "go nodes 3"))
 
 
 def test_words_out_of_order() -> None:
