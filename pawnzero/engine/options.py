@@ -17,7 +17,7 @@ _MOST_CORES = 1024
 class Option:
     """One option: its type in the protocol (spin, check, combo or string), and for spin the range, for combo the choices.
 
-    A string option holds a number that need not be whole, from `low` to `high`, as the protocol knows only whole ones.
+    A string option holds a finite number that need not be whole, from `low` to `high`, as the protocol knows only whole ones.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Option:
         """The value that `text` says. Raises UsageError with the expectation."""
         try:
             value = _READERS[self.kind](text.strip())
-            fits = value in self.choices if self.kind == "combo" else self.low <= value <= self.high
+            fits = value in self.choices if self.kind == "combo" else self.low <= value <= self.high and math.isfinite(value)
         except (KeyError, ValueError):
             fits = False
         if not fits:

@@ -61,7 +61,10 @@ def test_options_by_name_in_any_case() -> None:
     for wrong in ("name MultiPV value 0", "name MultiPV value 219", "name Temperature value -1", "name Temperature value inf"):
         with pytest.raises(UsageError, match="expected a"):
             options.set(wrong.split())
-    assert options["MultiPV"] == 5
+    for wrong in ("inf", "-inf", "Infinity", "1e999", "nan"):
+        with pytest.raises(UsageError, match=f"option CPuct is '{wrong}', expected a number of at least 0"):
+            options.set(["name", "CPuct", "value", wrong])
+    assert (options["MultiPV"], options["CPuct"]) == (5, 2.5)
 
 
 def test_values_as_people_read_them() -> None:
