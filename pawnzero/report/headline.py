@@ -6,10 +6,10 @@ matches, the newest net against the best one before it; a net may beat its forer
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from pawnzero.ratings import Result, rate
 from pawnzero.report.sources import Run, number
 from pawnzero.stats import OUTCOMES, estimate
 
@@ -40,36 +40,31 @@ def headline(run: Run) -> Headline:
 
 
 def _from_ladder(ladder: Optional[Mapping[str, Any]]) -> Optional[Headline]:
-    """The newest rated checkpoint against the oldest; None where there are no two.
+    """The newest rated checkpoint against the oldest; None where there are no two that games connect.
 
-    The bounds of the difference are those of two independent estimates: the squares of the two half-widths add up.
+    Both stand where they do by the anchor, and are sure of each other rather than of it: so the ladder's games are rated once
+    more with the oldest for an anchor.
     """
     rated = [
         player
         for player in (ladder or {}).get("players", [])
         if player.get("kind") == "checkpoint" and None not in (number(player.get("elo")), number(player.get("step")))
     ]
-    if len(rated) < 2:
+    if ladder is None or len(rated) < 2:
         return None
     first, last = (choose(rated, key=lambda player: player["step"]) for choose in (min, max))
-    gain = last["elo"] - first["elo"]
-    low, high = _spread(last, "elo_low", first, "elo_high"), _spread(last, "elo_high", first, "elo_low")
-    bounds = ["open" if end is None else f"{gain + end:+.0f}" for end in (low and -low, high)]
-    place = f"{abs(gain):.0f} Elo {'above' if gain >= 0 else 'below'} that of step {first['step']:,}"
-    told = f"on the ladder the net of step {last['step']:,} stands {place} (95 % interval: {' to '.join(bounds)})."
-    if low is not None and gain - low > 0:
+    results = [Result(one["first"], one["second"], tuple(one["pairs"])) for one in ladder["pairings"]]
+    gain = rate(results, first["name"]).get(last["name"])
+    if gain is None:
+        return None
+    place = f"{abs(gain.elo):.0f} Elo {'above' if gain.elo >= 0 else 'below'} that of step {first['step']:,}"
+    bounds = f"{gain.low:+.0f} to {gain.high:+.0f}"
+    told = f"on the ladder the net of step {last['step']:,} stands {place} (95 % interval: {bounds})."
+    if gain.low > 0:
         return Headline(YES, f"Yes: {told}")
-    if high is not None and gain + high < 0:
+    if gain.high < 0:
         return Headline(NO, f"No: {told}")
     return Headline(UNCLEAR, f"Not shown: {told} More games would tell.")
-
-
-def _spread(one: Mapping[str, Any], bound: str, other: Mapping[str, Any], opposite: str) -> Optional[float]:
-    """Half-width of the difference of two ratings on the side of `bound`; None where a bound is undefined."""
-    ends = number(one.get(bound)), number(other.get(opposite))
-    if ends[0] is None or ends[1] is None:
-        return None
-    return math.hypot(ends[0] - one["elo"], ends[1] - other["elo"])
 
 
 def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:

@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json
+from pawnzero.stats import OUTCOMES
 
 LADDER_FORMAT = 1
 
@@ -36,7 +37,7 @@ class Run:
     training:   records of train.json in order of their steps
     matches:    rows of arena.csv, oldest first: numbers, texts, `promoted` true or false, `pairs` five counts; None for what is
                 empty
-    ladder:     ladder.json as it stands; None where there is none
+    ladder:     ladder.json as it stands, but for players and pairings that are none; None where there is none
     missing:    a sentence for each thing that could not be shown
     """
 
@@ -142,7 +143,16 @@ def _ladder(agent: Agent, missing: List[str]) -> Optional[Dict[str, Any]]:
         missing.append(f"{path.name}: format {ladder.get('format')!r}, expected {LADDER_FORMAT} with a list of players.")
         return None
     named = [player for player in players if isinstance(player, dict) and isinstance(player.get("name"), str)]
-    return {**ladder, "players": named}
+    pairings = ladder.get("pairings")
+    return {**ladder, "players": named, "pairings": list(filter(_is_pairing, pairings if isinstance(pairings, list) else []))}
+
+
+def _is_pairing(one: Any) -> bool:
+    """Whether it names two players and has the five counts of their pairs."""
+    if not isinstance(one, dict) or not all(isinstance(one.get(side), str) for side in ("first", "second")):
+        return False
+    pairs = one.get("pairs")
+    return isinstance(pairs, list) and len(pairs) == OUTCOMES and all(isinstance(n, int) and n >= 0 for n in pairs)
 
 
 def _json(path: Path, kind: type, without: str, missing: List[str]) -> Any:

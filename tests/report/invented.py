@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from pawnzero.agent import Agent
 from pawnzero.arena import play_match
@@ -114,7 +114,7 @@ def _play_match(agent: Agent) -> None:
 
 
 def ladder() -> Dict[str, Any]:
-    """A ladder on which step 200 stands 120 Elo above step 20, bounds ±30 each."""
+    """A ladder on which step 200 stands some 120 Elo above step 20, as their games say; bounds of ±30 each are invented."""
 
     def player(name: str, kind: str, elo: Any, step: Any = None) -> Dict[str, Any]:
         spent = {"step": step, "positions": step and 50 * step, "hours": step and step / 1000}
@@ -129,4 +129,12 @@ def ladder() -> Dict[str, Any]:
         player("step 500", "checkpoint", None, 500),
     ]
     head = {"format": 1, "game": "connect_four", "simulations": 8, "anchor": {"player": "random", "elo": 0.0}}
-    return {**head, "players": players, "pairings": [], "updated": "2026-11-25T03:00:00+00:00"}
+    pairings = [pairing("step 200", "step 20", [5, 8, 29, 31, 27]), pairing("step 20", "random", [4, 6, 20, 12, 8])]
+    return {**head, "players": players, "pairings": pairings, "updated": "2026-11-25T03:00:00+00:00"}
+
+
+def pairing(first: str, second: str, pairs: List[int]) -> Dict[str, Any]:
+    """What a ladder keeps of the games of two players."""
+    won, drawn, lost = 2 * pairs[4] + pairs[3], pairs[3] + 2 * pairs[2] + pairs[1], pairs[1] + 2 * pairs[0]
+    games = {"games": 2 * sum(pairs), "wins": won, "draws": drawn, "losses": lost}
+    return {"first": first, "second": second, **games, "pairs": pairs}

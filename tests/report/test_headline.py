@@ -7,9 +7,10 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
+from pawnzero.ratings import Result, rate
 from pawnzero.report.headline import headline
 from pawnzero.report.sources import Run
-from tests.report.invented import ladder
+from tests.report.invented import ladder, pairing
 
 
 def _run(matches: List[Dict[str, Any]], ladder: Optional[Dict[str, Any]] = None) -> Run:
@@ -56,24 +57,33 @@ def test_a_match_of_one_game_has_no_pairs() -> None:
     assert headline(_run([lone])).answer == "not shown"
 
 
-@pytest.mark.parametrize(("elo", "answer"), [(210.0, "yes"), (120.0, "not shown"), (20.0, "no")])
-def test_a_ladder_is_believed_before_matches(elo: float, answer: str) -> None:
+@pytest.mark.parametrize(
+    ("pairs", "answer"), [([4, 8, 28, 32, 28], "yes"), ([10, 20, 40, 25, 10], "not shown"), ([28, 32, 28, 8, 4], "no")]
+)
+def test_a_ladder_is_believed_before_matches(pairs: List[int], answer: str) -> None:
     played = ladder()
-    newest = next(player for player in played["players"] if player["name"] == "step 200")
-    newest.update(elo=elo, elo_low=elo - 30, elo_high=elo + 30)
+    played["pairings"][0] = pairing("step 200", "step 20", pairs)
     told = headline(_run([_match([0, 0, 0, 0, 40])] * 2, played))
     assert told.answer == answer
-    assert f"{abs(elo - 90):.0f} Elo {'above' if elo > 90 else 'below'} that of step 20" in told.sentence
+    gain = rate([Result("200", "20", tuple(pairs))], "20")["200"]
+    assert f"{abs(gain.elo):.0f} Elo {'above' if gain.elo > 0 else 'below'} that of step 20" in told.sentence
+    assert f"(95 % interval: {gain.low:+.0f} to {gain.high:+.0f})" in told.sentence
     assert told.caveat == ""
 
 
-def test_a_rating_without_a_bound_proves_nothing_on_that_side() -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_games_between_two_nets_tell_them_apart_however_unsure_their_distance_from_the_anchor(turned: bool) -> None:
     played = ladder()
-    for player in played["players"]:
-        player["elo_low"] = None if player["name"] == "step 200" else player["elo_low"]
+    between = [10, 12, 30, 25, 23]
+    names = ("step 20", "step 200", between[::-1]) if turned else ("step 200", "step 20", between)
+    played["pairings"] = [pairing(name, "random", [0, 0, 0, 0, 10]) for name in ("step 20", "step 200")] + [pairing(*names)]
     told = headline(_run([], played))
-    assert told.answer == "not shown"
-    assert "interval: open to +162" in told.sentence
+    assert told.answer == "yes"
+    assert "stands 68 Elo above that of step 20 (95 % interval: +25 to +112)" in told.sentence
+
+
+def test_checkpoints_that_no_games_connect_leave_the_word_to_the_matches() -> None:
+    assert "match" in headline(_run([_match([0, 0, 0, 0, 40])] * 2, {**ladder(), "pairings": []})).sentence
 
 
 def test_a_ladder_with_one_rated_checkpoint_leaves_the_word_to_the_matches(tmp_path: Path) -> None:

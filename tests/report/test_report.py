@@ -15,7 +15,7 @@ import pytest
 from pawnzero.agent import Agent
 from pawnzero.files import write_json
 from pawnzero.report import write_report
-from tests.report.invented import invent, ladder
+from tests.report.invented import invent, ladder, pairing
 
 pytest.importorskip("matplotlib", reason="the report's charts need matplotlib (pip install matplotlib)")
 
@@ -110,7 +110,7 @@ def test_a_long_run_with_ladder_and_alarms(tmp_path: Path) -> None:
     assert found["alarms"] == [{"iteration": 41, "text": "draws <at> 99 % & rising"}]
     source, shown = read(found["html"])
     assert found["headline"] == (
-        "Yes: on the ladder the net of step 200 stands 120 Elo above that of step 20 (95 % interval: +78 to +162)."
+        "Yes: on the ladder the net of step 200 stands 121 Elo above that of step 20 (95 % interval: +79 to +164)."
     )
     assert "Iteration 41: draws <at> 99 % & rising" in shown
     assert f"{sum(1200 + number for number in range(50)):,} positions" in shown
@@ -201,6 +201,17 @@ def test_files_of_another_shape_are_said(tmp_path: Path, no_charts: None) -> Non
     assert any("ladder.json: format 2, expected 1" in sentence for sentence in found["missing"])
     assert any("train.json: 2 of 3 records" in sentence for sentence in found["missing"])
     read(found["html"])
+
+
+@pytest.mark.parametrize(
+    "pairings", [None, 7, [7], [{"first": "step 200", "second": "step 20"}], [pairing("step 200", "step 20", [0, 0, 0, -1, 9])]]
+)
+def test_pairings_that_are_none_say_nothing(tmp_path: Path, pairings: Any, no_charts: None) -> None:
+    agent = invent(tmp_path, 2)
+    write_json(agent.experiments / "ladder.json", {**ladder(), "pairings": pairings})
+    found = write_report(agent)
+    assert "match" in found["headline"]
+    assert found["ladder_players"] == 5
 
 
 def test_it_reads_beside_the_process_that_trains(tmp_path: Path) -> None:
