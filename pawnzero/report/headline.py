@@ -7,7 +7,7 @@ matches, the newest net against the best one before it; a net may beat its forer
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional
 
 from pawnzero.ratings import Result, rate
 from pawnzero.report.sources import Run, number
@@ -69,16 +69,28 @@ def _from_ladder(ladder: Optional[Mapping[str, Any]]) -> Optional[Headline]:
 
 def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     """The last few matches taken together. The very first had no best net to beat and is left out once there are others."""
+    matches = _distinct(matches)
     recent = matches[1:][-_RECENT:] or matches
     if not recent:
         return None
-    score, low, high = _score(recent)
-    games = int(sum(row["games"] for row in recent))
+    # An odd last game is in no pair, and so in no score of pairs. Where there are no pairs, the last match is told alone.
+    rows = [row for row in recent if sum(_pairs(row))]
+    if rows:
+        found = estimate([sum(counts) for counts in zip(*map(_pairs, rows))])
+        score, low, high = found.score, found.score_low, found.score_high
+        games = 2 * sum(sum(_pairs(row)) for row in rows)
+    else:
+        rows = recent = recent[-1:]
+        last = rows[0]
+        score, low, high = last["score"], number(last.get("score_low")) or 0.0, number(last.get("score_high")) or 1.0
+        games = int(last["games"])
     against = "the best net before it" if len(matches) > 1 else str(recent[0].get("opponent") or "its first opponent")
-    span = f"in the last {len(recent)} matches" if len(recent) > 1 else "in the last match"
-    told = (
-        f"{span} ({games} games) the newest net scored {score:.2f} against {against} (95 % interval: {low:.2f} to {high:.2f})."
-    )
+    span = f"the last {len(recent)} matches" if len(recent) > 1 else "the last match"
+    if len(rows) < len(recent):
+        span = f"{len(rows)} of {span}"
+    counted = f"{games} game{'s' if games != 1 else ''}"
+    bounds = f"95 % interval: {low:.2f} to {high:.2f}"
+    told = f"in {span} ({counted}) the newest net scored {score:.2f} against {against} ({bounds})."
     if low > 0.5:
         return Headline(YES, f"Yes, by its own matches: {told}", _FLATTERY)
     if high < 0.5:
@@ -86,15 +98,21 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     return Headline(UNCLEAR, f"Not shown: {told} The interval holds 0.50; more games would tell.", _FLATTERY)
 
 
-def _score(rows: List[Dict[str, Any]]) -> Tuple[float, float, float]:
-    """Score of the rows' pairs taken together, with its interval; of the last row alone where there are no pairs."""
-    pairs = [0] * OUTCOMES
-    for row in rows:
-        counts = row.get("pairs")
-        if isinstance(counts, list) and len(counts) == OUTCOMES:
-            pairs = [before + more for before, more in zip(pairs, counts)]
-    if not sum(pairs):
-        last = rows[-1]
-        return last["score"], number(last.get("score_low")) or 0.0, number(last.get("score_high")) or 1.0
-    found = estimate(pairs)
-    return found.score, found.score_low, found.score_high
+def _distinct(matches: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """The matches without those that repeat another: the same step, opponent and seed play the same games once more.
+
+    The longest stays, of equals the newest. Rows that do not tell all three are all kept.
+    """
+    kept: Dict[Any, Dict[str, Any]] = {}
+    for place, row in enumerate(matches):
+        key: Any = tuple(row.get(name) for name in ("step", "opponent", "seed"))
+        key = place if None in key else key
+        if key not in kept or row["games"] >= kept[key]["games"]:
+            kept[key] = row
+    return list(kept.values())
+
+
+def _pairs(row: Mapping[str, Any]) -> List[int]:
+    """Pentanomial counts of a match; zeros where it does not tell them."""
+    counts = row.get("pairs")
+    return counts if isinstance(counts, list) and len(counts) == OUTCOMES else [0] * OUTCOMES

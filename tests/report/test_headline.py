@@ -52,9 +52,37 @@ def test_small_matches_are_taken_together_and_only_the_last_few() -> None:
     assert told.answer == "yes"
 
 
+def test_a_match_that_is_played_again_is_no_new_evidence() -> None:
+    slightly = {**_match([1, 1, 3, 3, 2]), "step": 40.0, "seed": 1.0}
+    once, again = (headline(_run([_match([0, 0, 0, 0, 40])] + [slightly] * times)) for times in (1, 5))
+    assert once.answer == "not shown"
+    assert again == once
+    assert "in the last match (20 games)" in once.sentence
+    others = [{**slightly, **other} for other in ({}, {"step": 60.0}, {"seed": 2.0}, {"opponent": "other"}, {"seed": None})]
+    assert "the last 5 matches (100 games)" in headline(_run([_match([0, 0, 0, 0, 40]), *others])).sentence
+
+
+def test_of_a_match_that_is_played_again_the_longest_counts() -> None:
+    long, short = ({**_match(pairs), "step": 40.0, "seed": 1.0} for pairs in ([1, 1, 3, 3, 2], [0, 0, 0, 0, 2]))
+    for rows in ([long, short], [short, long]):
+        told = headline(_run([_match([9, 0, 0, 0, 0]), *rows])).sentence
+        assert "in the last match (20 games) the newest net scored 0.60" in told
+
+
 def test_a_match_of_one_game_has_no_pairs() -> None:
     lone = {"games": 1, "score": 1.0, "pairs": [0, 0, 0, 0, 0], "opponent": "x", "score_low": 0.3, "score_high": 1.0}
     assert headline(_run([lone])).answer == "not shown"
+    for rows in ([lone], [lone] * 7):
+        told = headline(_run(rows)).sentence
+        assert "in the last match (1 game) the newest net scored 1.00" in told
+        assert "0.30 to 1.00" in told
+
+
+def test_the_games_told_are_those_that_the_score_is_of() -> None:
+    odd = {**_match([1, 1, 3, 3, 2]), "games": 21, "score": 0.62}
+    lone = {"games": 1, "score": 1.0, "pairs": [0, 0, 0, 0, 0], "opponent": "best", "score_low": 0.3, "score_high": 1.0}
+    assert "the last 2 matches (40 games) the newest net scored 0.60" in headline(_run([lone, odd, odd])).sentence
+    assert "2 of the last 3 matches (40 games) the newest net scored 0.60" in headline(_run([lone, odd, odd, lone])).sentence
 
 
 @pytest.mark.parametrize(
