@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json
+from pawnzero.games_journal import GamesJournal
 from pawnzero.stats import OUTCOMES
 
 LADDER_FORMAT = 1
@@ -86,14 +87,13 @@ class Run:
 def read_run(agent: Agent) -> Run:
     """All that the agent's files say of its run."""
     missing: List[str] = []
-    under_way, so_far = (
-        value if isinstance(value, dict) else None for value in map(agent.metadata.get, ("stage", "selfplay_so_far"))
-    )
+    stage = agent.metadata.get("stage")
+    under_way = stage if isinstance(stage, dict) else None
     return Run(
         agent=agent,
         iterations=list(_iterations(agent.metadata["iterations"], under_way)),
         under_way=under_way,
-        so_far=so_far,
+        so_far=_so_far(agent, under_way or {}, missing),
         training=_training(agent.experiments / "train.json", missing),
         matches=_matches(agent.experiments / "arena.csv", missing),
         ladder=_ladder(agent, missing),
@@ -114,6 +114,23 @@ def _iterations(finished: List[Any], under_way: Optional[Figures]) -> Iterator[D
     for one in finished + begun:
         if isinstance(one, dict) and isinstance(one.get("iteration"), int):
             yield one
+
+
+def _so_far(agent: Agent, under_way: Figures, missing: List[str]) -> Optional[Dict[str, Any]]:
+    """What the journal of self-play holds of the iteration under way, each game once; None where it is at another stage."""
+    if under_way.get("name") != "selfplay":
+        return None
+    path = agent.experiments / "selfplay.jsonl"
+    positions = {}
+    try:
+        for line in GamesJournal(path).lines():
+            game_id, count = line.get("game_id"), number(line.get("positions"))
+            if isinstance(game_id, int) and game_id >> 32 == under_way.get("iteration") and count is not None:
+                positions[game_id] = int(count)
+    except OSError as error:
+        missing.append(f"{path}: cannot be read ({error.strerror}).")
+        return None
+    return {"games": len(positions), "positions": sum(positions.values())}
 
 
 def _alarms(one: Figures) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -14,8 +15,11 @@ import pytest
 
 from pawnzero.agent import Agent
 from pawnzero.files import write_json
+from pawnzero.progress import Progress
 from pawnzero.report import write_report
+from pawnzero.selfplay_stage import begin_games, iteration_games
 from tests.report.invented import invent, ladder, pairing
+from tests.train.random_games import CONFIG
 
 pytest.importorskip("matplotlib", reason="the report's charts need matplotlib (pip install matplotlib)")
 
@@ -145,14 +149,39 @@ def test_in_the_middle_of_an_iteration(tmp_path: Path, stage: str, no_charts: No
         ill = [{"name": "draws", "text": "all drawn"}]
         done["selfplay"] = {**agent.metadata["iterations"][0]["selfplay"], "games": 7, "alarms": ill}
     with agent.lock():
-        so_far = {"games": 7, "positions": 111} if stage == "selfplay" else None
-        agent.update(stage={"iteration": 2, "name": stage, "found": done}, selfplay_so_far=so_far)
+        agent.update(stage={"iteration": 2, "name": stage, "found": done})
     found = write_report(agent)
     assert found["games"] == (120 if stage == "selfplay" else 127)
     assert found["alarms"] == ([] if stage == "selfplay" else [{"iteration": 2, "text": "all drawn"}])
     _, shown = read(found["html"])
     assert f"Iteration 2 is under way, at {stage}" in shown
-    assert ("7 games with 111 positions so far" in shown) == (stage == "selfplay")
+    assert ("0 games with 0 positions so far" in shown) == (stage == "selfplay")
+
+
+def test_of_selfplay_under_way_the_journal_tells_how_far_it_is(tmp_path: Path, no_charts: None) -> None:
+    agent, config = Agent.create(tmp_path / "Three", CONFIG), dataclasses.replace(CONFIG, num_selfplay=3)
+    with agent.lock():
+        frozen = begin_games(agent, config, Progress())
+        iteration_games(agent, config, 1, frozen, "cpu", Progress())  # lines that the iteration after it does not count
+        found = iteration_games(agent, config, 2, frozen, "cpu", Progress())
+        agent.update(stage={"iteration": 2, "name": "selfplay", "found": {"iteration": 2}})
+    journal = agent.experiments / "selfplay.jsonl"
+    again = next(line for line in journal.read_bytes().splitlines() if str(2 << 32).encode() in line)
+    with journal.open("ab") as stream:
+        stream.write(again + b"\n[]\n" + again[:20])
+    _, shown = read(write_report(agent)["html"])
+    assert f"Iteration 2 is under way, at selfplay: 3 games with {found['positions']} positions so far." in shown
+    with agent.lock():
+        agent.update(stage={"iteration": 2, "name": "train", "found": {"iteration": 2, "selfplay": found}})
+    assert "at train." in read(write_report(agent)["html"])[1]
+
+
+def test_a_journal_that_cannot_be_read_is_said(tmp_path: Path, no_charts: None) -> None:
+    agent = invent(tmp_path, 1)
+    (agent.experiments / "selfplay.jsonl").mkdir()
+    with agent.lock():
+        agent.update(stage={"iteration": 1, "name": "selfplay", "found": {"iteration": 1}})
+    assert any("selfplay.jsonl: cannot be read" in sentence for sentence in write_report(agent)["missing"])
 
 
 @pytest.mark.parametrize("name", ["train.json", "arena.csv", "last_arena.pgn", "ladder.json", "replay.pt"])
