@@ -22,6 +22,7 @@ from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
 from pawnzero.nets.device import resolve_device
 from pawnzero.pgn import format_game
 from pawnzero.players import locate_net
+from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.stored import StoredGame
 
@@ -113,14 +114,13 @@ def _compared(checkpoint: Checkpoint, written: Optional[Answers], device: torch.
 
 
 def _pgn(stored: StoredGame, agent: Agent) -> str:
-    """A game as PGN. When it was played, and with which net, rows do not tell; the iteration stands in its number."""
+    """A game as PGN. When it was played, and with which net, rows do not tell; its id has its iteration, if it is of one."""
     line, game = stored.line, stored.line.game
-    iteration, number = stored.game_id >> 32, stored.game_id & 0xFFFFFFFF
     headers = {
         "Event": "pawnzero self-play",
         "Site": "?",
         "Date": "????.??.??",
-        "Round": f"{iteration}.{number}",
+        "Round": _round(stored.game_id),
         "White": agent.name,
         "Black": agent.name,
         "Game": game.name,
@@ -129,3 +129,10 @@ def _pgn(stored: StoredGame, agent: Agent) -> str:
         "Ending": game.endings[line.ending],
     }
     return format_game(game, headers, line, stored.result)
+
+
+def _round(game_id: int) -> str:
+    """Iteration and number of the game in it; of a game outside iterations its number among those."""
+    if game_id >= OUTSIDE_ITERATIONS:
+        return str(game_id - OUTSIDE_ITERATIONS)
+    return f"{game_id >> 32}.{game_id & 0xFFFFFFFF}"

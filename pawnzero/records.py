@@ -13,13 +13,17 @@ USUAL_START = "start"
 RANDOM_OPENING = "random opening"
 FROM_ARCHIVE = "archive"
 
+OUTSIDE_ITERATIONS = 1 << 62
+"""Ids of games played by `pawnzero selfplay` start here, so that they never meet an iteration's."""
+
 
 @dataclass(frozen=True)
 class GameRecord:
     """One game, from its first known position to its end. T is the number of positions in which a move was made.
 
     game:         the game's name
-    game_id:      unique within an agent (iteration << 32 | number of the game in it), below 2**63
+    game_id:      unique within an agent (iteration << 32 | number of the game in it, or
+                  OUTSIDE_ITERATIONS + number), below 2**63
     context:      the first `context` of the T positions were given (an opening, an archived beginning), not searched:
                   they are history for the later ones and are not trained on
     states:       [T, S] uint64

@@ -22,14 +22,13 @@ from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
+from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.replay import ReplayBuffer
 from pawnzero.resign import Outlooks
 from pawnzero.search import leaves_a_tree
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.summary import GamesSummary, figures_of
 
-_OUTSIDE_ITERATIONS = 1 << 62
-"""Ids of games played by `pawnzero selfplay` start here, so that they never meet an iteration's."""
 _NOTE_SECONDS = 5.0
 """Between two notes of what self-play has cost so far."""
 
@@ -52,7 +51,7 @@ def selfplay_stage(
             journal.remove()
             agent.update(games_outside_iterations=first + games, selfplay_alone=stage)
         agent.keep_settings(config, progress)
-        ids = [_OUTSIDE_ITERATIONS + n for n in range(stage["first"], stage["first"] + games)]
+        ids = [OUTSIDE_ITERATIONS + n for n in range(stage["first"], stage["first"] + games)]
         figures = _play(agent, config, ids, journal, stage["frozen"], device, progress)
         agent.update(selfplay_alone=None)
         return figures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from pawnzero.players import NetPlayer, RandomPlayer, game_of, parse_player
 from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import UniformEvaluator
+from pawnzero.selfplay_stage import selfplay_stage
 from tests.formats.known_net import STEP, known_checkpoint, known_net
 
 CHESS = get_game("chess")
@@ -225,6 +227,17 @@ def test_other_games_have_their_own_notation(tmp_path: Path) -> None:
     assert f'[Result "{RESULTS[record.result]}"]' in text
     assert f'[Ending "{get_game("tic_tac_toe").endings[record.ending]}"]' in text
     assert len(text.split("\n\n")[1].split()) == len(record) + 1
+
+
+def test_games_of_no_iteration_have_a_plain_number(tmp_path: Path) -> None:
+    from tests.train.random_games import CONFIG
+
+    agent = Agent.create(tmp_path / "Three", CONFIG)
+    for games in (2, 1):
+        selfplay_stage(agent, CONFIG, games=games, device="cpu")
+    export_games(agent, tmp_path / "games.pgn", 10)
+    rounds = re.findall(r'\[Round "(.*)"\]', (tmp_path / "games.pgn").read_text())
+    assert sorted(rounds) == ["0", "1", "2"]
 
 
 def test_arena_games_read_back_by_python_chess(tmp_path: Path) -> None:
