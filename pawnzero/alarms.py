@@ -30,7 +30,7 @@ targets, and the entropy of a mean is at least the mean entropy. Half of it is f
 
 BY_HEART = 0.1
 """Nats that the value's loss is higher on held-out games: 0.00 to 0.08 in runs of connect four, whose games are many and short,
-0.2 to 0.3 in one of chess that got no stronger for it (docs/experiments/chess_small.md)."""
+0.2 to 0.3 in one of chess that a larger `value_mix` made far stronger (docs/experiments/chess_small.md)."""
 
 _TREND = 3
 """Held-out measurements on either side of a comparison: one alone is of a single batch, and too noisy."""

@@ -138,7 +138,7 @@ class TrainConfig:
         default=0.99, metadata={"help": "decay a step of the averaged weights that play", "min": 0.0, "max": 1.0}
     )
     value_mix: float = field(
-        default=0.25,
+        default=0.75,
         metadata={"help": "share of the root's WDL in the value target, the rest is the game's result", "min": 0.0, "max": 1.0},
     )
     value_weight: float = field(default=1.0, metadata={"help": "weight of the value loss", "min": 0.0})
