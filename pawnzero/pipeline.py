@@ -163,7 +163,8 @@ def train_stage(
         steps = epochs * config.trainer_iters
         until_step = _step_reached(agent) + steps
         stage = agent.metadata["stage"]
-        if stage is not None and "until_step" in stage["found"]:  # the iteration under way keeps the training that it lacks
+        if stage is not None and "until_step" in stage["found"] and "train" not in stage["found"]:
+            # The iteration under way keeps the training that it lacks.
             stage["found"].setdefault("lacks", stage["found"]["until_step"] - _step_reached(agent))
             agent.update(stage=stage)
         open_replay(agent, config, progress).close()  # of the size that is wanted, before the others open it

@@ -11,6 +11,7 @@ import csv
 import dataclasses
 import io
 import os
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
@@ -150,11 +151,9 @@ def _already_played(agent: Agent, iteration: Optional[int], step: int, progress:
     path = agent.experiments / "last_arena.json"
     if iteration is None or not path.exists():
         return None
-    try:
+    report = None
+    with suppress(PawnzeroError):
         report = read_json(path)
-    except PawnzeroError as error:
-        progress.note(f"{error}; it is passed over")
-        return None
     if not isinstance(report, dict):
         progress.note(f"{path}: not a match's report; it is passed over")
         return None

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
+from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
 from pawnzero.records import GameRecord
 
 FEWEST_GAMES = 50
 """Nobody resigns before so many games have been played on."""
 _MOST_OUTLOOKS = 4000
-_log = logging.getLogger("pawnzero")
 
 
 class Outlooks:
@@ -23,15 +22,11 @@ class Outlooks:
     those who would have resigned did not lose.
     """
 
-    def __init__(self, state: Any = None) -> None:
-        """state: what `state` gave; of anything else one line is logged, and nothing is known."""
-        self._outlooks: List[Tuple[float, bool]] = []
-        if state is None:
-            return
-        if isinstance(state, list) and all(map(_is_outlook, state)):
-            self._outlooks = [(float(worst), lost) for worst, lost in state]
-        else:
-            _log.info("what was known of resigning (resignation.json) is damaged; it is measured afresh")
+    def __init__(self, state: Any = ()) -> None:
+        """state: what `state` gave. Raises PawnzeroError for anything else."""
+        if not isinstance(state, (list, tuple)) or not all(map(_is_outlook, state)):
+            raise PawnzeroError("expected pairs of an expected score and whether the game was lost")
+        self._outlooks: List[Tuple[float, bool]] = [(float(worst), lost) for worst, lost in state]
 
     def state(self) -> List[Tuple[float, bool]]:
         """Everything known, as plain values: (lowest expected score, lost), oldest first."""

@@ -89,7 +89,9 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
             f"no game restarts from an archived position: {games} games of up to {config.selfplay.max_plies} plies could "
             f"overwrite all {newest:,} of them; lower selfplay.max_plies or raise replay_capacity"
         )
-    threshold = _read_outlooks(agent).threshold(config.selfplay.resign_false_positives) if config.selfplay.resign else 0.0
+    threshold = (
+        _read_outlooks(agent, progress).threshold(config.selfplay.resign_false_positives) if config.selfplay.resign else 0.0
+    )
     archive = [first, newest] if 1 <= first <= newest else None
     return {"archive": archive, "resign_below": threshold, "seed": config.seed}
 
@@ -110,7 +112,7 @@ def _play(
     left = [game_id for game_id in ids if game_id not in stored]
     if len(left) < len(ids):
         progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
-    summary, outlooks = _so_far(journal, stored.intersection(ids)), _read_outlooks(agent)
+    summary, outlooks = _so_far(journal, stored.intersection(ids)), _read_outlooks(agent, progress)
     if left:
         evaluator = NetEvaluator(latest_net(agent), device, progress=progress)
         progress.note(f"self-play with {evaluator.description}")
@@ -206,14 +208,14 @@ def _outlooks_file(agent: Agent) -> Path:
     return agent.experiments / "resignation.json"
 
 
-def _read_outlooks(agent: Agent) -> Outlooks:
+def _read_outlooks(agent: Agent, progress: Progress) -> Outlooks:
     path = _outlooks_file(agent)
-    if not path.exists():
-        return Outlooks()
-    try:
-        return Outlooks(read_json(path))
-    except PawnzeroError:
-        return Outlooks("no JSON")  # which is told as any other damage
+    if path.exists():
+        try:
+            return Outlooks(read_json(path))
+        except PawnzeroError:
+            progress.note(f"{path}: damaged; what is hopeless is measured afresh")
+    return Outlooks()
 
 
 def open_replay(agent: Agent, config: Config, progress: Progress) -> ReplayBuffer:

@@ -285,6 +285,15 @@ def test_training_that_is_interrupted_meanwhile_adds_nothing_to_it(tmp_path: Pat
     assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]["step"] == CONFIG.trainer_iters + 2
 
 
+def test_training_after_an_iterations_own_leaves_nothing_in_its_record(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("arena", 1))
+    pipeline.train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")
+    found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert found["train"]["step"] == CONFIG.trainer_iters
+    assert set(found) == {"iteration", "selfplay", "train", "arena", "seconds", "promoted", "alarms"}
+
+
 def test_an_agent_whose_metadata_was_lost_plays_again_though_its_games_are_stored(tmp_path: Path) -> None:
     pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     (tmp_path / "A" / "metadata.json").unlink()
@@ -342,4 +351,6 @@ def test_whoever_takes_the_lock_sees_what_the_one_before_wrote(tmp_path: Path) -
 def test_a_damaged_record_of_resignations_stops_nothing(tmp_path: Path, text: str) -> None:
     pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     (tmp_path / "A" / "experiments" / "resignation.json").write_text(text)
-    assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["iteration"] == 1
+    notes = Notes()
+    assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=notes)["iteration"] == 1
+    assert [text for text in notes.texts if "resignation.json: damaged" in text]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.errors import PawnzeroError
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.games.line import Line
@@ -274,20 +275,15 @@ def test_outlooks_are_each_players_own_worst() -> None:
 @pytest.mark.parametrize(
     "state", [{"a": 1}, [1, 2], "x", 7, [[0.1, True], [0.2]], [["a", True]], [[0.1, "no"]], [[True, True]], [[math.nan, True]]]
 )
-def test_damaged_outlooks_are_measured_afresh(state: object, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO", logger="pawnzero"):
-        assert Outlooks(state).state() == []
-    assert [record.getMessage() for record in caplog.records] == [
-        "what was known of resigning (resignation.json) is damaged; it is measured afresh"
-    ]
+def test_what_are_no_outlooks_is_refused(state: object) -> None:
+    with pytest.raises(PawnzeroError, match="expected pairs"):
+        Outlooks(state)
 
 
-def test_outlooks_come_back_from_json(caplog: pytest.LogCaptureFixture) -> None:
+def test_outlooks_come_back_from_json() -> None:
     known = [(0.25, True), (1.0, False), (0.0, True)]
-    with caplog.at_level("INFO", logger="pawnzero"):
-        assert Outlooks(json.loads(json.dumps(known))).state() == known
-        assert Outlooks().state() == Outlooks([]).state() == []
-    assert not caplog.records
+    assert Outlooks(json.loads(json.dumps(known))).state() == known
+    assert Outlooks().state() == Outlooks([]).state() == []
 
 
 class _Late(HashEvaluator):
