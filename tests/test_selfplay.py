@@ -324,3 +324,45 @@ def test_more_random_moves_than_a_game_has_still_leave_one_to_play(game: str, pl
     lines = [starting_line(get_game(game), settings, seed=1, number=number)[0] for number in range(20)]
     assert not any(line.over for line in lines)
     assert max(len(line.actions) for line in lines) > 4
+
+
+def test_the_temperature_falls_so_many_plies_after_what_was_given() -> None:
+    game = get_game("connect_four")
+    archived = Line.from_actions(game, [3, 3, 3, 3])
+    settings = SelfplayConfig(max_plies=8, restart_share=1.0, temperature=2.0, temperature_plies=1, temperature_end=0.0)
+    records = play(
+        "connect_four", list(range(30)), settings=settings, algorithm="puct", archive=lambda number: archived
+    ).values()
+    lines = [record.actions.tolist() for record in records]
+    assert len({line[4] for line in lines}) > 3
+    assert len({tuple(line) for line in lines}) == len({line[4] for line in lines})
+
+
+def test_cheap_searches_are_without_noise() -> None:
+    games = [
+        {tuple(record.actions) for record in play("connect_four", list(range(6)), settings=settings).values()}
+        for settings in (SelfplayConfig(full_search_share=0.0), SETTINGS)
+    ]
+    assert list(map(len, games)) == [1, 6]
+
+
+def test_nobody_resigns_before_a_move_of_the_own_game() -> None:
+    game = get_game("connect_four")
+    archived = Line.from_actions(game, [3])
+    settings = dataclasses.replace(SETTINGS, resign_playthrough=0.0, restart_share=0.5)
+    records = play("connect_four", list(range(12)), settings=settings, resign_below=1.5, archive=lambda number: archived)
+    assert {(len(record), record.context) for record in records.values()} == {(1, 0), (2, 1)}
+    assert {record.ending for record in records.values()} == {RESIGNATION}
+
+
+def test_outlooks_of_a_drawn_game_and_of_one_that_the_second_player_began() -> None:
+    game = get_game("connect_four")
+    archived = Line.from_actions(game, [3])
+    settings = dataclasses.replace(SETTINGS, restart_share=1.0)
+    record = play("connect_four", [0], settings=settings, archive=lambda number: archived)[0]
+    for result, lost in ((1, [True, False]), (0, [False, False]), (-1, [False, True])):
+        outlooks = Outlooks()
+        outlooks.add(dataclasses.replace(record, result=result), game)
+        assert [hopeless for _, hopeless in outlooks.state()] == lost
+        score = record.root_wdl[1:, 0] + record.root_wdl[1:, 1] / 2
+        assert [worst for worst, _ in outlooks.state()] == pytest.approx([score[0::2].min(), score[1::2].min()], abs=1e-5)
