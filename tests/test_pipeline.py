@@ -13,6 +13,8 @@ from pawnzero import pipeline
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.nets.checkpoint import Checkpoint, Weights, save_checkpoint
+from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
@@ -354,3 +356,17 @@ def test_a_damaged_record_of_resignations_stops_nothing(tmp_path: Path, text: st
     notes = Notes()
     assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=notes)["iteration"] == 1
     assert [text for text in notes.texts if "resignation.json: damaged" in text]
+
+
+def test_the_averaged_weights_play_for_training(tmp_path: Path) -> None:
+    def weights(seed: int) -> Weights:
+        return PolicyValueNet(CONFIG.model, CONFIG.game, seed).state_dict()
+
+    played = []
+    for name, current, averaged in (("A", 1, 2), ("B", 2, 2), ("C", 1, 1)):
+        agent = Agent.create(tmp_path / name, CONFIG)
+        save_checkpoint(agent.latest, Checkpoint(CONFIG.game, CONFIG.model, 5, 1, weights(current), weights(averaged)))
+        selfplay_stage(agent, CONFIG, games=3, device="cpu")
+        played.append(agent.replay.read_bytes())
+    assert played[0] == played[1]
+    assert played[0] != played[2]

@@ -12,8 +12,10 @@ from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
+from pawnzero.games.line import Line
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pawnzero.pgn import read_games
 from pawnzero.players import game_of, parse_player
 from pawnzero.progress import Progress
 from pawnzero.promote import COLUMNS, UNTRAINED, append_row, evaluate_and_promote
@@ -248,3 +250,23 @@ def test_agents_and_checkpoints_are_players(agent):
     agent.latest.write_bytes(agent.latest.read_bytes()[:500])
     with pytest.raises(PawnzeroError, match="truncated or damaged"):
         parse_player(str(agent.latest), game=game)
+
+
+def test_a_player_plays_the_averaged_weights(agent):
+    game = get_game("tic_tac_toe")
+
+    def said(net):
+        save_checkpoint(agent.latest, net)
+        return parse_player(str(agent.latest), game=game, device="cpu", simulations=0).assess([Line(game)])[1].tolist()
+
+    assert said(checkpoint(100, seed=11, averaged_seed=7)) == said(checkpoint(100, seed=7)) != said(checkpoint(100, seed=11))
+
+
+def test_another_net_is_judged_from_other_openings(agent):
+    def begun(step):
+        save_checkpoint(agent.latest, checkpoint(step, seed=7))
+        promote(agent, games=8)
+        return [written.moves[0] for written in read_games(agent.experiments / "last_arena.pgn")]
+
+    assert begun(100) == begun(100)
+    assert begun(100) != begun(200)
