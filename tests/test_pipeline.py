@@ -370,3 +370,36 @@ def test_the_averaged_weights_play_for_training(tmp_path: Path) -> None:
         played.append(agent.replay.read_bytes())
     assert played[0] == played[1]
     assert played[0] != played[2]
+
+
+def test_games_go_on_as_they_were_begun_though_the_seed_was_changed(tmp_path: Path) -> None:
+    def moves(agent: Agent) -> Dict[int, List[int]]:
+        return {game.game_id: game.line.actions for game in ReplayBuffer(agent.replay).newest_games(10)}
+
+    whole, torn = (Agent.create(tmp_path / name, CONFIG) for name in ("A", "B"))
+    selfplay_stage(whole, CONFIG, games=8, device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(torn, CONFIG, games=8, device="cpu", progress=Notes("self-play", 1))
+    selfplay_stage(torn, dataclasses.replace(CONFIG, seed=9), games=8, device="cpu")
+    assert moves(torn) == moves(whole)
+
+
+def test_hopeless_games_are_given_up_where_that_is_asked_for(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    (agent.experiments / "resignation.json").write_text(json.dumps([(0.9, True)] * 200))
+    for resign, threshold in ((False, 0.0), (True, 0.9)):
+        config = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(resign=resign, resign_playthrough=0.0))
+        found = selfplay_stage(agent, config, games=4, device="cpu")
+        assert found["resignation"]["threshold"] == threshold
+        assert (found["resigned"] > 0) is resign
+
+
+def test_what_games_cost_is_added_up_over_two_interruptions(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    one_by_one = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(games_in_flight=1))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            selfplay_stage(agent, one_by_one, games=8, device="cpu", progress=Notes("self-play", 3))
+    figures = selfplay_stage(agent, one_by_one, games=8, device="cpu")
+    assert figures["games"] == 8
+    assert figures["simulations"] >= figures["simulations_per_move"] * figures["positions"] - 1
