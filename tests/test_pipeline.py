@@ -403,3 +403,14 @@ def test_what_games_cost_is_added_up_over_two_interruptions(tmp_path: Path) -> N
     figures = selfplay_stage(agent, one_by_one, games=8, device="cpu")
     assert figures["games"] == 8
     assert figures["simulations"] >= figures["simulations_per_move"] * figures["positions"] - 1
+
+
+def test_games_restart_where_earlier_ones_stood(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    config = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(max_plies=9, restart_share=1.0))
+    assert selfplay_stage(agent, config, games=4, device="cpu")["restart_share"] == 0.0
+    assert selfplay_stage(agent, config, games=4, device="cpu")["restart_share"] > 0.0
+    games = ReplayBuffer(agent.replay).newest_games(8)
+    assert any(game.context > 0 for game in games[:4])
+    beginnings = {tuple(old.line.actions[:plies]) for old in games[4:] for plies in range(10)}
+    assert {tuple(game.line.actions[: game.context]) for game in games[:4]} <= beginnings

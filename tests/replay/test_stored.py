@@ -93,3 +93,37 @@ def test_a_game_that_began_with_the_second_side_to_move(tmp_path: Path) -> None:
 
 def test_an_empty_buffer_has_no_games(tmp_path: Path) -> None:
     assert ReplayBuffer(tmp_path / "replay.pt").newest_games(3) == []
+
+
+def test_a_game_can_begin_wherever_an_earlier_one_stood(tmp_path: Path) -> None:
+    records = play("connect_four", 4)
+    stood = [(record, ply) for record in records for ply in range(len(record))]
+    buffer = ReplayBuffer(tmp_path / "replay.pt", capacity=len(stood), game="connect_four")
+    for record in records:
+        buffer.append(record)
+    first, last = 5, len(stood) - 3
+    archive = buffer.archive((first, last))
+    assert archive is not None
+    for number in range(2 * (last - first + 1)):
+        record, ply = stood[first - 1 + number % (last - first + 1)]
+        line = archive(number)
+        assert line is not None
+        assert line.actions == record.actions[:ply].tolist()
+        assert np.array_equal(line.states, record.states[: ply + 1])
+
+
+def test_a_game_whose_beginning_was_overwritten_is_archived_from_its_oldest_position(tmp_path: Path) -> None:
+    old, new = play("connect_four", 2)
+    buffer = ReplayBuffer(tmp_path / "replay.pt", capacity=len(new) + 2, game="connect_four")
+    buffer.append(old)
+    archive = buffer.archive()
+    buffer.append(new)
+    kept = buffer.archive()
+    assert archive is not None
+    assert kept is not None
+    line = kept(1)
+    assert line is not None
+    assert line.actions == old.actions[-2:-1].tolist()
+    assert np.array_equal(line.states, old.states[-2:])
+    assert archive(0) is None
+    assert buffer.archive((1, 1))(0) is None  # type: ignore[misc]
