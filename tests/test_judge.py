@@ -209,6 +209,16 @@ def test_a_sample_is_distinct_evenly_spread_and_fixed_by_its_seed():
     assert len({line.keys[-1] for line in lines + other}) > 500
 
 
+def test_games_of_a_sample_go_wrong_after_their_beginning_too():
+    mistakes = 0
+    for line in sample_positions(SOLVER, 60, seed=2):
+        for state, action in list(zip(line.states, line.actions))[4:]:
+            scores = SOLVER.scores(state[np.newaxis])[0]
+            legal = TTT.look(state).legal[0].tolist()
+            mistakes += np.sign(scores[legal.index(action)]) < np.sign(scores.max())
+    assert mistakes > 5
+
+
 def test_a_file_of_positions(tmp_path):
     path = tmp_path / "positions.txt"
     path.write_text("\ufeff44455 3\n\n# a comment\n  startpos\n1 1 1\n", encoding="utf-8")
