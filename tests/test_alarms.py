@@ -106,6 +106,7 @@ def test_games_learned_by_heart() -> None:
         (RISING, RISING),  # newer games are harder
         (RISING, FALLING),
         (FALLING, (2.1, 2.4, 2.0, 2.3, 2.1, 2.5)),  # scatter
+        (FALLING, (2.0, 2.1, 2.2, 2.15, 2.25, 2.35)),  # a rise of twice its standard error
         ((2.0, 1.7, 2.1, 1.9, 1.6, 2.0), RISING),
         (FALLING[:5], RISING[:5]),  # too few to say
     ],

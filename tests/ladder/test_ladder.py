@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -199,3 +200,16 @@ def test_an_engine_is_known_by_the_name_it_gives_itself(tmp_path):
         frozenset(("Fake (nodes=5)", "random")),
         frozenset(("step 100", "random")),
     }
+
+
+def test_games_count_alike_whoever_is_named_first(tmp_path):
+    book = Book(tmp_path / "ladder.json", "tic_tac_toe", terms_of(CONFIG, None, None))
+    for name in ("a", "random"):
+        book.enter(climb.Contestant(name, name, "random"))
+    book.add("a", "random", SimpleNamespace(games=6, wins=3, draws=2, losses=1, pairs=(0, 1, 0, 1, 1)))
+    book.add("random", "a", SimpleNamespace(games=4, wins=0, draws=1, losses=3, pairs=(1, 1, 0, 0, 0)))
+    (pairing,) = book.to_json()["pairings"]
+    assert (pairing["first"], pairing["games"], pairing["pairs"]) == ("a", 10, [0, 1, 0, 2, 2])
+    assert (pairing["wins"], pairing["draws"], pairing["losses"]) == (6, 3, 1)
+    assert (book.score("a", "random"), book.score("random", "a")) == (0.75, 0.25)
+    assert book.games("random", "a") == 10
