@@ -140,6 +140,12 @@ def test_duplicates_are_counted_as_such():
     assert match(RandomPlayer(1), RandomPlayer(2), 6, game=FOUR, starts=lines(FOUR, "") * 3).distinct_games == 6
 
 
+def test_the_same_moves_from_another_position_are_another_game():
+    starts = [Line(CHESS, CHESS.parse(f"4k3/8/8/8/8/8/{pawn}/4K3 w - - 0 1")) for pawn in ("4P3", "P3P3")]
+    result = match(Scripted("a", preferring("e1d1")), Scripted("b", preferring("e8d8")), 4, CHESS, starts, max_plies=2)
+    assert (result.distinct_games, result.duplicates, result.distinct_openings) == (2, 2, 2)
+
+
 def test_duplicates_are_reported():
     start = lines(TIC, "")
     result = match(Scripted("a", first_legal), Scripted("b", first_legal), 6, game=TIC, starts=start * 3)

@@ -270,3 +270,12 @@ def test_another_net_is_judged_from_other_openings(agent):
 
     assert begun(100) == begun(100)
     assert begun(100) != begun(200)
+
+
+def test_the_match_of_another_net_does_not_count_though_the_iteration_is_the_same(agent):
+    promote(agent, iteration=0)
+    save_checkpoint(agent.latest, checkpoint(200, seed=7))
+    found = promote(agent, iteration=0, threshold=1.0)
+    assert (found["step"], found["promoted"]) == (200, False)
+    assert [row["step"] for row in rows(agent)] == ["100", "200"]
+    assert load_checkpoint(agent.best).step == 100
