@@ -132,6 +132,14 @@ def test_it_learns_and_leaves_what_it_promises(tmp_path: Path, buffer: ReplayBuf
     assert any(not torch.equal(raw[name], averaged[name]) for name in raw)
 
 
+def test_the_report_s_losses_are_means_over_all_steps(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    log = tmp_path / "train.json"
+    report = train(buffer, CONFIG, checkpoints=tmp_path / "new", until_step=13, device="cpu", log=log)
+    early, late = json.loads(log.read_text())
+    assert report.loss == pytest.approx((10 * early["loss"] + 3 * late["loss"]) / 13, rel=1e-5)
+    assert report.last_loss == pytest.approx(late["loss"], rel=1e-5)
+
+
 def test_numbered_checkpoints_are_pruned_but_never_the_newest_written(tmp_path: Path, buffer: ReplayBuffer) -> None:
     folder = tmp_path / "c"
     folder.mkdir()
