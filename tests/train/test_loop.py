@@ -234,6 +234,32 @@ def test_a_window_shorter_than_the_buffer_ends_with_the_newest_row(tmp_path: Pat
     assert state.stage.window == positions.train.window
 
 
+def test_the_window_grows_with_the_rows_that_were_overwritten_too(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(tmp_path / "replay.pt", capacity=300, game="tic_tac_toe")
+    for game_id in range(45):
+        buffer.append(random_record(game_id))
+    rows = 200 + (buffer.total - 200) // 2
+    assert len(buffer) == 300 > rows > 200 + (300 - 200) // 2
+    config = configure(window_start=200, window_growth=0.5, window_exponent=1.0)
+    state = open_state(tmp_path / "c", config, "tic_tac_toe", None, torch.device("cpu"))
+    window = begin_stage(state, buffer, config, 10, 10, Progress()).train.window
+    assert window == (buffer.total - rows + 1, buffer.total)
+
+
+@pytest.mark.parametrize("games", [2, 40])
+def test_a_stage_whose_rows_were_overwritten_meanwhile_goes_on_with_others(tmp_path: Path, games: int) -> None:
+    buffer = ReplayBuffer(tmp_path / "replay.pt", capacity=100, game="tic_tac_toe")
+    for game_id in range(20):
+        buffer.append(random_record(game_id))
+    state = open_state(tmp_path / "c", CONFIG, "tic_tac_toe", None, torch.device("cpu"))
+    begin_stage(state, buffer, CONFIG, 10, 10, Progress())
+    for game_id in range(20, 20 + games):
+        buffer.append(random_record(game_id))
+    heard = Heard()
+    assert begin_stage(state, buffer, CONFIG, 10, 10, heard).train.window == (buffer.total - 99, buffer.total)
+    assert ["goes on with other positions" in note for note in heard.notes] == [True]
+
+
 def test_a_schedule_without_a_horizon_falls_over_the_whole_stage(tmp_path: Path, buffer: ReplayBuffer) -> None:
     config = configure(schedule="cosine", schedule_factor=0.0, warmup_steps=0)
     train(buffer, config, checkpoints=tmp_path, until_step=4, device="cpu", log=tmp_path / "train.json", save_every=1)
