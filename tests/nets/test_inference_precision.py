@@ -70,3 +70,17 @@ def test_a_format_that_is_fast_but_wrong_is_not_trusted(awake, monkeypatch) -> N
     _Wrong.calls = 0
     with pytest.raises(PawnzeroError, match="wrong numbers"):
         choose_precision(net, CPU, "bfloat16")
+
+
+@pytest.mark.parametrize("head", [0, 1])
+def test_a_format_that_is_always_wrong_is_not_trusted(head, awake, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    class Wrong(CompiledNet):
+        def __call__(self, planes):  # type: ignore[no-untyped-def]
+            answers = list(super().__call__(planes))
+            if self.dtype == torch.bfloat16:
+                answers[head][:, 0] += 2.0
+            return tuple(answers)
+
+    monkeypatch.setattr(precision, "CompiledNet", Wrong)
+    monkeypatch.setattr(precision, "fastest_format", lambda device, channels: (torch.bfloat16, "fast"))
+    assert choose_precision(awake("tic_tac_toe"), CPU, "auto").dtype == torch.float32
