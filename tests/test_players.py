@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import chess
+import chess.engine
 import numpy as np
 import pytest
 
@@ -135,6 +136,16 @@ def test_uci_mistakes_are_one_line(spec, told):
     with pytest.raises(PawnzeroError, match=told) as caught:
         parse_player(spec, game=CHESS)
     assert "\n" not in str(caught.value)
+
+
+def test_an_engine_gets_the_limits_of_its_name():
+    for text, limit in (
+        ("depth=7;movetime=250", chess.engine.Limit(depth=7, time=0.25)),
+        ("nodes=9", chess.engine.Limit(nodes=9)),
+        ("Style=true", chess.engine.Limit(nodes=DEFAULT_NODES)),
+    ):
+        with UciPlayer(CHESS, parse_uci(f"{FAKE};{text}"), processes=1) as player:
+            assert player._limit == limit
 
 
 def test_engines_play_chess_alone():
