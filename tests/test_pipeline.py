@@ -146,6 +146,12 @@ def test_the_replay_ratio_says_how_far_an_iteration_trains(tmp_path: Path) -> No
     assert Agent.open(tmp_path / "A").metadata["samples_owed"] == 3 * positions - samples
 
 
+def test_the_replay_ratio_counts_all_samples_of_a_step(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, grad_accum_steps=2, trainer=dataclasses.replace(CONFIG.trainer, replay_ratio=8.0))
+    found = pipeline.run_iteration(tmp_path / "A", config, device="cpu")
+    assert found["train"]["step"] == 8 * found["selfplay"]["positions"] // (2 * CONFIG.batch_size)
+
+
 def test_stages_alone(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", CONFIG)
     with pytest.raises(PawnzeroError, match="selfplay"):

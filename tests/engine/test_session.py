@@ -43,6 +43,12 @@ def test_nodes_are_kept_to_and_told() -> None:
     assert last[last.index("pv") + 1] == said[-1].split()[1]
 
 
+@pytest.mark.parametrize(("limit", "asked"), [(30, 500), (500, 30)])
+def test_the_smaller_limit_of_nodes_counts(limit: int, asked: int) -> None:
+    said = talk(f"setoption name NodeLimit value {limit}", f"go nodes {asked}")
+    assert " nodes 30 " in only(said, "info depth")[-1]
+
+
 def test_the_expected_line_can_be_played() -> None:
     for last in only(talk("position startpos moves e2e4 c7c5 g1f3", "go nodes 300"), "info depth"):
         board = chess.Board()
