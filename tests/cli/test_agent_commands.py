@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import signal
@@ -152,6 +153,25 @@ def test_promotion_by_a_sequential_test_is_told(cli: Any, agent_dir: Path, tiny_
     assert "the best net stays" in shown
     shown = cli(*argv, "--elo0", "-800", "--elo1", "-300").out
     assert "yes: SPRT of Elo -800 against -300: H1 accepted" in shown
+
+
+def test_openings_of_a_file_are_played(cli: Any, agent_dir: Path, tiny_config: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.epd").write_text("a2a4 h7h5\n")
+    argv = ["--games", "2", "--openings", tmp_path / "mine.epd", "--config", tiny_config]
+    assert cli("arena", "random", "random", *argv, "--pgn", tmp_path / "games.pgn").code == 0
+    assert cli("promote", agent_dir, *argv).code == 0
+    assert cli("ladder", agent_dir, "--engines", "none", *argv).code == 0
+    experiments = agent_dir / "experiments"
+    for games in (tmp_path / "games.pgn", experiments / "last_arena.pgn", experiments / "ladder" / "games.pgn"):
+        assert games.read_text().count("\n1. a4 h5 ") == 2, games
+
+
+def test_the_error_rates_of_a_sequential_test(cli: Any, tiny_config: Path) -> None:
+    argv = ["arena", "random", "random", "--config", tiny_config, "--game", "tic_tac_toe", "--games", "2"]
+    found = cli(*argv, "--sprt", "0", "10", "--alpha", "0.1", "--beta", "0.2", "--json").json()["sprt"]
+    assert (found["alpha"], found["beta"]) == (0.1, 0.2)
+    assert found["lower"] == pytest.approx(math.log(0.2 / 0.9))
+    assert found["upper"] == pytest.approx(math.log(0.8 / 0.1))
 
 
 def test_the_agents_own_shape_is_kept_and_said(cli: Any, agent_dir: Path, tiny_config: Path) -> None:

@@ -32,6 +32,16 @@ def test_a_ladder_is_told_and_left_on_disk(cli: Any, agent_dir: Path, tiny_confi
     assert cli("arena", agent_dir / net["spec"], "random", "--games", "2", "--sims", "1", "--config", tiny_config).code == 0
 
 
+def test_an_anchor_has_the_rating_that_is_given(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    argv = ["ladder", agent_dir, "--games", "2", "--engines", "none", "--config", tiny_config]
+    found = cli(*argv, "--anchor-elo", "500", "--json").json()
+    assert found["anchor"] == {"player": "random", "elo": 500.0}
+    assert {player["name"]: player["elo"] for player in found["players"]}["random"] == 500.0
+    found = cli(*argv, "--anchor", "step 4", "--anchor-elo", "-30", "--json").json()
+    assert found["anchor"] == {"player": "step 4", "elo": -30.0}
+    assert cli(*argv, "--anchor", "random", "--json").json()["anchor"] == {"player": "random", "elo": 0.0}
+
+
 def test_a_picture_is_drawn_where_that_is_possible(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
     pytest.importorskip("matplotlib", reason="draws the picture: pip install matplotlib")
     shown = cli("ladder", agent_dir, "--games", "2", "--engines", "none", "--config", tiny_config).out
