@@ -290,6 +290,16 @@ def test_a_buffer_of_few_games_trains_on_all_of_them(tmp_path: Path) -> None:
         assert len(positions.train.batch(0, 8)) == 8
 
 
+@pytest.mark.parametrize("limit", [0.0, 2.0])
+def test_a_gradient_is_cut_to_its_limit_where_there_is_one(tmp_path: Path, buffer: ReplayBuffer, limit: float) -> None:
+    log = tmp_path / "train.json"
+    train(buffer, configure(grad_clip=limit, value_weight=100.0), checkpoints=tmp_path, until_step=1, device="cpu", log=log)
+    (record,) = json.loads(log.read_text())
+    assert record["grad_norm"] > 5.0
+    applied = 10 * math.sqrt(sum(float((tenth**2).sum()) for tenth in gradients(tmp_path)))
+    assert applied == pytest.approx(limit or record["grad_norm"], rel=1e-3)
+
+
 def test_settings_that_change_between_calls_count(tmp_path: Path, buffer: ReplayBuffer) -> None:
     train(buffer, CONFIG, checkpoints=tmp_path, until_step=2, device="cpu")
     assert settings_of_optimizer(tmp_path, "lr") == pytest.approx([CONFIG.trainer.lr * 2 / 5] * 2)  # of five to warm up
