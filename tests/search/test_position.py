@@ -54,6 +54,17 @@ def test_an_open_end_is_puct_and_the_same_at_every_moment() -> None:
     assert not open_ended.done
 
 
+def test_leaves_that_are_taken_side_by_side_are_few_among_visits() -> None:
+    search = PositionSearch(Line(CHESS), HashEvaluator(), SearchConfig(), room=500, leaves=16)
+    taken = []
+    while search.simulations < 300:
+        before = search.simulations
+        search.step()
+        taken.append(search.simulations - before)
+        assert taken[-1] <= max(1, before // 8)
+    assert max(taken) == 16
+
+
 def test_room_ends_an_open_search_and_visits_to_known_positions_take_none() -> None:
     search = PositionSearch(Line(get_game("tic_tac_toe")), UniformEvaluator(), SearchConfig(solver=False), room=60, leaves=8)
     search.run()
