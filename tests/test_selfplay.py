@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Set
 
 import numpy as np
 import pytest
@@ -366,3 +366,32 @@ def test_outlooks_of_a_drawn_game_and_of_one_that_the_second_player_began() -> N
         assert [hopeless for _, hopeless in outlooks.state()] == lost
         score = record.root_wdl[1:, 0] + record.root_wdl[1:, 1] / 2
         assert [worst for worst, _ in outlooks.state()] == pytest.approx([score[0::2].min(), score[1::2].min()], abs=1e-5)
+
+
+class _Listening(HashEvaluator):
+    """Keeps what it is asked about."""
+
+    def __init__(self) -> None:
+        self.asked: Set[bytes] = set()
+
+    def evaluate(self, bits: np.ndarray, scalars: np.ndarray, *rest: np.ndarray) -> None:
+        self.asked.update(row.tobytes() + more.tobytes() for row, more in zip(bits, scalars))
+        super().evaluate(bits, scalars, *rest)
+
+
+def test_the_net_is_shown_the_game_s_past_and_what_of_it_was_repeated() -> None:
+    game, evaluator = get_game("chess"), _Listening()
+    archived = Line(game)
+    for move in ("g1f3", "g8f6", "f3g1", "f6g8"):
+        archived.push(game.parse_action(archived.state, move))
+    assert archived.repeated == [0, 0, 0, 0, 1]
+    settings = SelfplayConfig(max_plies=12, restart_share=1.0)
+    record = play("chess", [0], settings=settings, evaluator=evaluator, archive=lambda number: archived)[0]
+    line = Line.from_actions(game, archived.actions)
+    for action in record.actions[4:]:
+        states, repeated, length = line.history(game.history)
+        bits, scalars = np.zeros((1, game.bit_planes), np.uint64), np.zeros((1, game.scalar_planes), np.float32)
+        game.encode(states[None], repeated[None], np.array([length], np.int16), bits, scalars)
+        assert bits.tobytes() + scalars.tobytes() in evaluator.asked
+        line.push(int(action))
+    assert len(record) == 12
