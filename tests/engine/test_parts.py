@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from pawnzero.config import SearchConfig
+from pawnzero.engine import thinking
 from pawnzero.engine.info import centipawns, per_mille
 from pawnzero.engine.limits import Limits, parse_go
+from pawnzero.engine.mind import Mind
 from pawnzero.engine.options import Options
 from pawnzero.errors import UsageError
+from pawnzero.games import get_game
+from pawnzero.games.line import Line
+from pawnzero.search import UniformEvaluator
 
 
 def test_all_that_go_knows() -> None:
@@ -75,3 +82,17 @@ def test_values_as_people_read_them() -> None:
     assert per_mille((0.0, 0.0, 1.0)) == (0, 0, 1000)
     assert sum(per_mille((0.5005, 0.0, 0.4995))) == 1000
     assert min(per_mille((0.5005, 0.0, 0.4995))) >= 0
+
+
+def test_the_own_time_begins_with_the_ponderhit(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5.0]
+    monkeypatch.setattr(thinking, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    search, mind = SearchConfig(), Mind(get_game("chess"), UniformEvaluator(), 4)
+    limits = Limits(movetime=1000, ponder=True)
+    one = thinking.Thinking(mind, Line(mind.game), limits, Options(search), search, (), began=now[0], seed=0)
+    for seconds, word, over in ((0.0, "", False), (90.0, "", False), (0.0, "hit", False), (0.9, "", False), (0.2, "", True)):
+        now[0] += seconds
+        if word:
+            one.ponder_hit()
+        one.advance()
+        assert one.over is over

@@ -67,6 +67,19 @@ def test_mates_are_proven_and_told(how: str) -> None:
     assert said[-1].startswith("bestmove a1a6 ponder ")
 
 
+class Hopeful(UniformEvaluator):
+    """Whoever is to move stands to win."""
+
+    def evaluate(self, bits: np.ndarray, *rest: np.ndarray) -> None:
+        super().evaluate(bits, *rest)
+        rest[-1][:] = (0.9, 0.1, 0.0)
+
+
+def test_scores_are_of_the_side_to_move() -> None:
+    said = talk("setoption name UCI_ShowWDL value true", "go nodes 1", evaluator=Hopeful())
+    assert " score cp -546 wdl 0 100 900 " in only(said, "info depth")[-1]
+
+
 def test_a_lost_position_is_told_as_such() -> None:
     said = talk("position fen k7/8/2K5/8/8/8/8/1Q6 b - - 0 1", "setoption name UCI_ShowWDL value true", "go nodes 500")
     assert bests(said) == ["a8a7"]
@@ -132,6 +145,13 @@ def test_a_clock_with_one_legal_move_does_not_think() -> None:
     said = talk("position fen 7k/8/8/8/8/8/6R1/4K3 b - - 0 1", "go wtime 9999999 btime 9999999")
     assert bests(said) == ["h8h7"]
     assert " nodes 1 " in only(said, "info depth")[-1]
+
+
+def test_a_time_for_the_move_is_used_though_there_is_nothing_to_choose() -> None:
+    forced = "position fen 7k/8/8/8/8/8/6R1/4K3 b - - 0 1"
+    said = talk(forced, ("go movetime 600000", "info depth"), ("isready", "readyok"), ("stop", BEST))
+    assert bests(said) == ["h8h7"]
+    assert said[-1].startswith(BEST)
 
 
 def test_searchmoves_and_multipv() -> None:
