@@ -220,3 +220,17 @@ def test_root_noise_is_a_share_of_the_prior() -> None:
     assert float(noise.sum()) == pytest.approx(1.0, abs=1e-4)
     assert float(noise.min()) >= -1e-5
     assert float(noise.max()) > 2 / 20
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_moves_are_drawn_in_proportion_to_a_power_of_their_visits(temperature: float) -> None:
+    search = single_tree("connect_four", Line(get_game("connect_four")), 60)
+    while search.working().any():
+        search.wave()
+    result = read_roots(search, [0])
+    draws = 20_000
+    drawn = search.choose(np.zeros(draws, np.int64), np.full(draws, temperature, np.float32))
+    weight = result.visits[0].astype(float) ** (1 / temperature)
+    found = [np.count_nonzero(drawn == action) / draws for action in result.legal[0]]
+    assert found == pytest.approx((weight / weight.sum()).tolist(), abs=0.015)
+    assert len(set(result.visits[0].tolist())) > 3
