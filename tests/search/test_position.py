@@ -135,6 +135,25 @@ def test_the_winner_hurries_and_the_loser_delays() -> None:
         assert [move.plies for move in moves] == sorted(wins) + [0] * (len(moves) - len(wins + losses)) + sorted(losses)[::-1]
 
 
+def test_plies_to_the_end_are_those_of_a_winner_who_hurries_and_a_loser_who_delays() -> None:
+    for fen in ("8/8/8/8/8/4k3/r7/5K2 w - - 0 1", "6k1/8/8/6K1/8/8/R7/1R6 w - - 0 1", "8/8/8/8/8/5k2/1q6/5K2 w - - 0 1"):
+        search = PositionSearch(at(fen), HashEvaluator(), SearchConfig(), room=40000, leaves=4)
+        search.run()
+        t = search._trees
+
+        def away(node: int) -> int:
+            edges = range(int(t.first_edge[0, node]), int(t.first_edge[0, node] + t.edge_count[0, node]))  # noqa: B023
+            children = [int(t.child[0, edge]) for edge in edges if t.child[0, edge] >= 0]  # noqa: B023
+            if t.proven[0, node] == PROVEN_LOSS:  # noqa: B023
+                return max((1 + away(child) for child in children), default=0)
+            return min(1 + away(child) for child in children if t.proven[0, child] == PROVEN_LOSS)  # noqa: B023
+
+        children = dict(zip(t.action[0].tolist(), t.child[0, : int(t.edge_count[0, 0])].tolist()))
+        decided = [move for move in search.read().moves if move.proof != UNPROVEN]
+        assert decided
+        assert [move.plies for move in decided] == [1 + away(children[move.action]) for move in decided]
+
+
 def test_a_win_at_once_is_never_missed() -> None:
     for fen in ("6k1/8/6K1/8/8/8/R7/R7 w - - 0 1", "6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1"):
         search = PositionSearch(at(fen), HashEvaluator(), SearchConfig(), room=20000, simulations=40)

@@ -11,10 +11,11 @@ import pytest
 
 from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
-from pawnzero.games.base import ONGOING
+from pawnzero.games.base import ONGOING, REPETITION
 from pawnzero.games.line import Line
 from pawnzero.search import BatchedSearch, Searcher, UniformEvaluator, read_roots
-from pawnzero.search.root import set_root
+from pawnzero.search.batch import leaves_a_tree
+from pawnzero.search.root import move_on, set_root
 from pawnzero.search.tree import UNEXPANDED, Trees
 from tests.search.naive import HashEvaluator, NaiveSearch, visits_of
 
@@ -234,3 +235,28 @@ def test_moves_are_drawn_in_proportion_to_a_power_of_their_visits(temperature: f
     found = [np.count_nonzero(drawn == action) / draws for action in result.legal[0]]
     assert found == pytest.approx((weight / weight.sum()).tolist(), abs=0.015)
     assert len(set(result.visits[0].tolist())) > 3
+
+
+def test_a_position_s_third_time_is_seen_late_in_a_long_game_too() -> None:
+    game = get_game("chess")
+    shuffle = ["g1f3", "g8f6", "f3g5", "f6g4", "g5f3", "g4f6", "f3g1", "f6g8"]
+    steps = [(f"{file}{a}{file}{a + 1}", f"{file}{9 - a}{file}{8 - a}") for a in (2, 3) for file in "abcdeh"]
+    moves = [move for step in steps for move in (*step, *shuffle)] + shuffle[:2]
+    line, after, ending = Line(game), game.allocate(1), np.zeros(1, np.uint8)
+    search = single_tree("chess", line, 1)
+    for move in moves:
+        assert not line.over
+        action = game.parse_action(line.state, move)
+        game.step(line.state[np.newaxis], np.array([action], np.int16), after)
+        new = (after.state, after.legal, after.count, after.ending, after.key, after.reversible)
+        left, budget, exploration = np.full(1, 500, np.int32), np.ones(1, np.int32), np.zeros(1, np.float32)
+        move_on(search.trees, np.zeros(1, np.int64), new, left, budget, exploration, ending)
+        line.push(action)
+        assert ending[0] == line.ending
+    assert len(moves) == 122
+    assert line.ending == REPETITION
+
+
+def test_fewer_games_get_more_leaves() -> None:
+    assert [leaves_a_tree(SearchConfig(), games) for games in (0, 1, 8, 9, 16, 33, 64, 500)] == [8, 8, 8, 7, 4, 1, 1, 1]
+    assert leaves_a_tree(SearchConfig(leaves_per_tree=5), 500) == 5
