@@ -88,6 +88,8 @@ def test_iterations_leave_what_is_promised(tmp_path: Path) -> None:
     agent = Agent.open(tmp_path / "A")
     assert [step for step, _ in agent.numbered()] == [10, 15]
     assert [found["iteration"] for found in agent.metadata["iterations"]] == [0, 1, 2]
+    ids = ReplayBuffer(agent.replay).last_game_ids(500)
+    assert sorted(ids) == [(number << 32) + game for number in range(3) for game in range(6)]
 
 
 def test_a_finished_iteration_does_nothing_and_a_gap_is_refused(tmp_path: Path) -> None:

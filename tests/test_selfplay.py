@@ -15,7 +15,7 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.games.line import Line
-from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, GameRecord
+from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START, GameRecord
 from pawnzero.resign import FEWEST_GAMES, Outlooks
 from pawnzero.search.evaluator import Appetite, Collect, Evaluator
 from pawnzero.selfplay import Workload, play_games
@@ -395,3 +395,19 @@ def test_the_net_is_shown_the_game_s_past_and_what_of_it_was_repeated() -> None:
         assert bits.tobytes() + scalars.tobytes() in evaluator.asked
         line.push(int(action))
     assert len(record) == 12
+
+
+def test_the_newest_outlooks_stay() -> None:
+    record = play("connect_four", [0])[0]
+    outlooks = Outlooks([(0.5, True)] * 4000)
+    outlooks.add(dataclasses.replace(record, result=0), get_game("connect_four"))
+    assert len(outlooks.state()) == 4000
+    assert [lost for _, lost in outlooks.state()[-3:]] == [True, False, False]
+
+
+def test_no_game_begins_where_it_would_be_too_long() -> None:
+    game = get_game("connect_four")
+    archived = Line.from_actions(game, [3, 3])
+    for plies, begun in ((2, USUAL_START), (3, FROM_ARCHIVE)):
+        settings = SelfplayConfig(max_plies=plies, restart_share=1.0)
+        assert starting_line(game, settings, seed=1, number=0, archive=lambda number: archived)[1] == begun
