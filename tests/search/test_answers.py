@@ -93,6 +93,17 @@ def test_what_differs_in_anything_is_another_question(part: str) -> None:
     assert ask(answers, changed) == 1
 
 
+@pytest.mark.parametrize("part", ["bits", "scalars", "legal"])
+def test_each_word_of_a_question_counts(part: str) -> None:
+    answers = Answers(get_game("chess"), 1, 0)
+    question = dict(zip(("bits", "scalars", "legal", "count"), questions(1, 1, 5, 0)))
+    ask(answers, question)
+    for place in range(5 if part == "legal" else question[part].shape[1]):
+        changed = {**question, part: question[part].copy()}
+        changed[part][0, place] += changed[part].dtype.type(1)
+        assert ask(answers, changed) == 1, place
+
+
 def test_boards_that_differ_in_few_squares_are_all_told_apart() -> None:
     """None to two squares, occupied in two neighbouring planes or both in one of them."""
     game, square = get_game("chess"), np.uint64(1) << np.arange(64, dtype=np.uint64)

@@ -21,8 +21,9 @@ from pawnzero.games.line import Line
 from pawnzero.search import BatchedSearch, UniformEvaluator, read_roots
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.gumbel import considered_visits
+from pawnzero.search.random import stream
 from pawnzero.search.root import set_root
-from pawnzero.search.searcher import SearchResult
+from pawnzero.search.searcher import SearchResult, place_line
 from pawnzero.search.tree import UNEXPANDED, UNPROVEN
 from tests.oracles.mctx_trees import Setting
 from tests.search.naive import HashEvaluator, NaiveSearch, visits_of
@@ -346,3 +347,21 @@ def test_root_noise_is_gumbels() -> None:
     drawn = result.visits.sum(0) / 2000
     spread = np.sqrt(result.prior[0] * (1 - result.prior[0]) / 2000)
     assert (np.abs(drawn - result.prior[0]) < 4 * spread).all()
+
+
+def test_noise_is_gumbel_s_times_the_exploration() -> None:
+    game = get_game("connect_four")
+
+    def noise(exploration: float) -> np.ndarray:
+        search = BatchedSearch(game, UniformEvaluator(), CONFIG, trees=400, simulations=8, leaves=1)
+        for g in range(400):
+            search.trees.rng[g] = stream(7, g)
+            place_line(search, g, Line(game), 8, exploration=exploration)
+        search.wave()
+        return search.trees.gumbel[:, :7].astype(float)
+
+    standard = noise(1.0)
+    assert standard.mean() == pytest.approx(0.5772, abs=0.08)  # Euler's constant
+    assert standard.var() == pytest.approx(np.pi**2 / 6, rel=0.1)
+    for exploration in (0.0, 0.25, 3.0):
+        assert noise(exploration) == pytest.approx(exploration * standard, rel=1e-5)
