@@ -411,3 +411,12 @@ def test_no_game_begins_where_it_would_be_too_long() -> None:
     for plies, begun in ((2, USUAL_START), (3, FROM_ARCHIVE)):
         settings = SelfplayConfig(max_plies=plies, restart_share=1.0)
         assert starting_line(game, settings, seed=1, number=0, archive=lambda number: archived)[1] == begun
+
+
+def test_who_wins_with_the_last_ply_that_is_allowed_has_won() -> None:
+    game, settings = get_game("tic_tac_toe"), SelfplayConfig(max_plies=5)
+    records = play("tic_tac_toe", list(range(40)), settings=settings, simulations=2).values()
+    for record in records:
+        line = Line.from_actions(game, record.actions.tolist(), max_plies=5)
+        assert (line.ending, line.result, len(record)) == (record.ending, record.result, 5)
+    assert {record.result for record in records} == {0, 1}
