@@ -18,7 +18,7 @@ import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
@@ -97,11 +97,18 @@ class Agent:
         return agent
 
     @classmethod
-    def open_or_create(cls, directory: Path, config: Config) -> Agent:
-        """The agent in `directory`, which is created where there is none."""
+    def open_or_create(cls, directory: Path, config: Config, progress: Optional[Progress] = None) -> Agent:
+        """The agent in `directory`, which is created where there is none; a line says where it is but another one again."""
         if (Path(directory) / "metadata.json").exists():
             return cls.open(directory)
-        return cls.create(directory, config)
+        agent = cls.create(directory, config)
+        twin = agent._twin()
+        if twin and progress is not None:
+            progress.note(
+                f"{agent.name} begins with the same net as {twin}, from seed {config.seed}: with the same settings both play "
+                "and learn the same; another --seed makes another agent"
+            )
+        return agent
 
     @property
     def name(self) -> str:
@@ -155,6 +162,22 @@ class Agent:
             kept = _differences(self.model, config.model)
             progress.note(f"{self.name}'s net keeps its shape ({kept}); the setting of another is for new agents only")
         return dataclasses.replace(config, game=self.game, model=self.model)
+
+    def _twin(self) -> Optional[str]:
+        """The name of an agent beside this one that has the same game, shape and seed, so began with the same net."""
+        same = ("game", "model", "seed")
+        for path in sorted(self.directory.resolve().parent.glob("*/metadata.json")):
+            try:
+                other = read_json(path)
+            except PawnzeroError:
+                continue
+            if (
+                path.parent.name != self.name
+                and isinstance(other, dict)
+                and all(other.get(k) == self.metadata[k] for k in same)
+            ):
+                return path.parent.name
+        return None
 
     def keep_settings(self, config: Config, progress: Progress) -> None:
         """Save what is used from now on; where it is not what was used before, one line says what changed."""

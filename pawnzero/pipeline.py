@@ -50,7 +50,7 @@ def run_iteration(
     progress = progress or Progress()
     if iteration and not (agent_dir / "metadata.json").exists():
         raise UsageError(f"iteration {iteration}: {agent_dir} is no agent yet; its first iteration is 0")
-    agent = Agent.open_or_create(agent_dir, config)
+    agent = Agent.open_or_create(agent_dir, config, progress)
     with agent.lock():
         number = agent.metadata["next_iteration"]
         if iteration is not None and iteration > number:

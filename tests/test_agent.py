@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import List
+from typing import Any, Dict, List
 
 import pytest
 
@@ -49,6 +49,23 @@ def test_open_or_create_keeps_what_is_there(tmp_path: Path) -> None:
     first = Agent.open_or_create(tmp_path / "A", SMALL)
     second = Agent.open_or_create(tmp_path / "A", dataclasses.replace(SMALL, seed=6))
     assert second.metadata == first.metadata
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"), [({}, True), ({"seed": 6}, False), ({"model": ModelConfig(channels=16, blocks=1)}, False)]
+)
+def test_a_new_agent_that_is_another_one_again_is_told(tmp_path: Path, changes: Dict[str, Any], told: bool) -> None:
+    notes = _Notes()
+    Agent.open_or_create(tmp_path / "A", SMALL, notes)
+    assert notes.lines == []
+    (tmp_path / "X").mkdir()
+    (tmp_path / "X" / "metadata.json").write_text("{")
+    for _ in range(2):
+        Agent.open_or_create(tmp_path / "B", dataclasses.replace(SMALL, **changes), notes)
+    assert notes.lines == told * [
+        "B begins with the same net as A, from seed 5: with the same settings both play and learn the same; "
+        "another --seed makes another agent"
+    ]
 
 
 def test_create_does_not_replace_an_agent(tmp_path: Path) -> None:

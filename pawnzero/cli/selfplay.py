@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.agent import Agent
     from pawnzero.selfplay_stage import selfplay_stage
 
-    agent = Agent.open_or_create(args.agent_dir, config)
     with shown_progress() as progress:
+        agent = Agent.open_or_create(args.agent_dir, config, progress)
         figures = selfplay_stage(agent, config, games=config.num_selfplay, device=device, progress=progress)
     report(args, figures, figure_lines(figures))
     return 0
