@@ -12,6 +12,7 @@ Only names are known here; what the files hold is the business of the parts that
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import time
@@ -22,7 +23,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import in_shell, read_json, write_json
+from pawnzero.files import in_shell, read_json, replacing
 from pawnzero.games import get_game
 from pawnzero.locks import locked
 from pawnzero.progress import Progress
@@ -93,7 +94,7 @@ class Agent:
         with agent.lock():
             if (agent.directory / "metadata.json").exists():
                 raise PawnzeroError(f"{directory}: already an agent")
-            write_json(agent.directory / "metadata.json", agent.metadata)
+            _write(agent.directory / "metadata.json", agent.metadata)
         return agent
 
     @classmethod
@@ -193,7 +194,7 @@ class Agent:
         assert self._locks_held, "an agent is written by whoever holds its lock"
         path = self.directory / "metadata.json"
         self.metadata = {**_validated(read_json(path), path), **changes}
-        write_json(path, self.metadata)
+        _write(path, self.metadata)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -266,6 +267,14 @@ def _new_metadata(directory: Path, config: Config) -> Dict[str, Any]:
         "stage": None,
         "iterations": [],
     }
+
+
+def _write(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Replace `path` by `metadata` as JSON, an iteration a line: there may be thousands, all written several times in each."""
+    iterations = ",\n".join("    " + json.dumps(found) for found in metadata["iterations"])
+    before, after = json.dumps({**metadata, "iterations": []}, indent=2).split('\n  "iterations": []')
+    with replacing(path) as stream:
+        stream.write(f'{before}\n  "iterations": [\n{iterations}\n  ]{after}\n'.encode())
 
 
 def _validated(metadata: Any, path: Path) -> Dict[str, Any]:

@@ -39,6 +39,20 @@ def test_create_and_open(tmp_path: Path) -> None:
     assert agent.metadata["config"]["seed"] == 5
 
 
+def test_metadata_has_a_line_for_each_iteration(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    path = agent.directory / "metadata.json"
+    for count in (0, 1, 3):
+        found = [
+            {"iteration": i, "selfplay": {"iterations": []}, "train": {}, "arena": {}, "seconds": 1.5} for i in range(count)
+        ]
+        with agent.lock():
+            agent.update(iterations=found, next_iteration=count, best={"iterations": []})
+        assert json.loads(path.read_text()) == agent.metadata
+        assert Agent.open(agent.directory).metadata["iterations"] == found
+        assert sum(line.startswith('    {"iteration": ') for line in path.read_text().splitlines()) == count
+
+
 def test_open_says_what_creates_one(tmp_path: Path) -> None:
     with pytest.raises(PawnzeroError, match=r"nobody: no agent here; pawnzero iterate, run and selfplay create one"):
         Agent.open(tmp_path / "nobody")
