@@ -11,7 +11,16 @@ from __future__ import annotations
 import argparse
 
 from pawnzero.cli.display import shown_progress
-from pawnzero.cli.options import add_agent, add_device, add_iteration_settings, add_json, natural, read_device, read_settings
+from pawnzero.cli.options import (
+    add_agent,
+    add_device,
+    add_iteration_settings,
+    add_json,
+    config_to_name,
+    natural,
+    read_device,
+    read_settings,
+)
 from pawnzero.cli.output import report
 from pawnzero.cli.stories import closing_lines, iteration_lines
 
@@ -35,5 +44,5 @@ def run(args: argparse.Namespace) -> int:
         figures = run_iteration(
             args.agent_dir, config, iteration=args.iteration, device=device, use_amp=args.use_amp, progress=progress
         )
-    report(args, figures, [*iteration_lines(figures), *closing_lines(args.agent_dir, args.config)])
+    report(args, figures, [*iteration_lines(figures), *closing_lines(args.agent_dir, config_to_name(args))])
     return 0

@@ -114,8 +114,7 @@ def script(command: str, file: str, argv: Optional[Sequence[str]] = None) -> int
     parser = command_parser(command, Path(file).name)
     parser.set_defaults(command=command)
     args = parser.parse_args(argv)
-    if getattr(args, "config", "") is None:
-        args.config = Path(os.path.relpath(str(Path(file).resolve().parent / "config_rx580.json")))
+    args.stock_config = Path(os.path.relpath(str(Path(file).resolve().parent / "config_rx580.json")))
     return _run(module_of(command), args, parser.prog)
 
 

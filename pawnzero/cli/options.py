@@ -95,14 +95,18 @@ def add_settings(parser: argparse.ArgumentParser, *keys: str, names: Optional[Ma
 
 def read_settings(args: argparse.Namespace) -> Config:
     """The settings of this run: flags beat the file, the file beats the defaults. Says which file it is."""
-    path = args.config
-    if path is None and _DEFAULT_FILE.is_file():
-        path = _DEFAULT_FILE
+    path = args.config or getattr(args, "stock_config", None) or (_DEFAULT_FILE if _DEFAULT_FILE.is_file() else None)
     given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
     config = load_config(path, given)
     kept = _kept_capacity(args, config) if args.config is None and given.get("replay_capacity") is None else None
     print(f"settings: {path or 'defaults (no file)'}" + (f"; the replay buffer keeps its {kept:,} positions" if kept else ""))
     return replace(config, replay_capacity=kept) if kept else config
+
+
+def config_to_name(args: argparse.Namespace) -> Optional[Path]:
+    """The file that --config has to name for `pawnzero` to take the settings of this run; None where it takes them unasked."""
+    path: Optional[Path] = args.config or getattr(args, "stock_config", None)
+    return None if args.config is None and path == _DEFAULT_FILE else path
 
 
 def _kept_capacity(args: argparse.Namespace, config: Config) -> Optional[int]:

@@ -16,6 +16,7 @@ from pawnzero.cli.options import (
     add_device,
     add_iteration_settings,
     add_json,
+    config_to_name,
     natural,
     positive,
     read_device,
@@ -71,5 +72,5 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
             each=tell,
         )
-    report(args, figures, closing_lines(args.agent_dir, args.config))
+    report(args, figures, closing_lines(args.agent_dir, config_to_name(args)))
     return 0

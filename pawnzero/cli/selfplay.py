@@ -1,6 +1,8 @@
 """Self-play alone: games into the agent's replay buffer.
 
 pawnzero selfplay models/AgentA --games 100
+
+Interrupted, it keeps the games that have ended; called again with as many games, it plays those that lack.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from pawnzero.cli.display import shown_progress
 from pawnzero.cli.options import add_agent, add_device, add_json, add_settings, read_device, read_settings
 from pawnzero.cli.output import report
 from pawnzero.cli.stories import figure_lines
+
+RESUMES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("expected one agent's directory, as AGENT_DIR or --agent-dir AGENT_DIR")
     from pawnzero.agent import Agent
 
-    agent = Agent.open(args.agent or args.agent_dir)
+    args.agent_dir = args.agent_dir or args.agent
+    agent = Agent.open(args.agent_dir)
     config = read_settings(args)
     device = read_device(args)
     from pawnzero.pipeline import train_stage

@@ -14,9 +14,13 @@ from typing import Any
 
 import pytest
 
+from pawnzero.cli.main import script
 from pawnzero.cli.stories import closing_lines
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.replay import ReplayBuffer
+
+TRAINING = Path(__file__).resolve().parents[2] / "training"
+SCRIPTS = {"train": ("train", str(TRAINING / "train.py")), "run_iteration": ("iterate", str(TRAINING / "run_iteration.py"))}
 
 
 def test_iterate_leaves_everything_the_contract_lists(agent_dir: Path) -> None:
@@ -68,7 +72,7 @@ def test_iterate_tells_people_what_happened(cli: Any, tmp_path: Path, tiny_confi
 
 
 def test_a_command_without_the_agents_own_file_keeps_its_positions_and_says_what_changes(
-    cli: Any, tmp_path: Path, tiny_config: Path
+    cli: Any, tmp_path: Path, tiny_config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = {**json.loads(tiny_config.read_text()), "replay_capacity": 150_000}
     own = tmp_path / "own.json"
@@ -86,6 +90,15 @@ def test_a_command_without_the_agents_own_file_keeps_its_positions_and_says_what
     assert "the replay buffer keeps its 150,000 positions" in shown
     assert "settings that A was not used with before: " in shown
     assert "mcts_sims " in shown
+    assert capacity() == 150_000
+    kept = ("train", agent, "--iters-per-epoch", "1")
+    assert "keeps its 150,000 positions" in cli(*kept).out
+    for name, argv in (
+        ("train", ["--agent-dir", agent, "--iters-per-epoch", "1"]),
+        ("run_iteration", [agent, "--iteration", "0"]),
+    ):
+        assert script(*SCRIPTS[name], [str(argument) for argument in argv]) == 0
+        assert "keeps its 150,000 positions" in capsys.readouterr().out
     assert capacity() == 150_000
     cli("selfplay", agent, "--games", "1", "--mcts-sims", "2", "--replay-capacity", "140000")
     assert capacity() == 140_000
