@@ -1,8 +1,8 @@
 """One iteration of an agent: self-play → train → evaluate → promote; and the endless run of them.
 
-Every stage can be interrupted and goes on where it was, but for the match, which begins anew: what is finished lies in the
-agent's files, and metadata.json's `stage` says which iteration is under way, which of its stages, and what the ones before it
-found.
+Every stage can be interrupted and goes on from what it has finished: training from its last step, self-play from the games that
+have ended; a match begins anew. What is finished lies in the agent's files, and metadata.json's `stage` says which iteration is
+under way, which of its stages, and what the ones before it found.
 """
 
 from __future__ import annotations

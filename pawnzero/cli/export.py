@@ -6,9 +6,10 @@
   pawnzero export models/AgentA games.pgn --games 50
   pawnzero export their_net.pb.gz net.pt
 
-What is exported of an agent is its best net. Before a net is written its answers are compared with the original's, on --device
-(as ONNX only where onnxruntime is installed, on the processor). lc0 nets of the same family (a ResNet on 112 planes) can be
-exported too, and play in the arena as they are. docs/formats.md says what is in each file and how to load it.
+What is exported of an agent is its best net. Its answers are compared with the original's, on --device, and one that differs
+is not written as ONNX or for lc0 (ONNX is compared only where onnxruntime is installed, on the processor). lc0 nets of the same
+family (a ResNet on 112 planes) can be exported too, and play in the arena as they are. docs/formats.md says what is in each
+file and how to load it.
 """
 
 from __future__ import annotations

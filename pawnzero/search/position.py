@@ -32,9 +32,10 @@ class PositionSearch:
     seed:        of what `temperature` draws
 
     A known number of simulations is spent as the configuration says, by sequential halving under Gumbel: the search that the
-    net was trained with and is measured with, but for how many leaves a wave takes. Where the number is not known there is no
-    such schedule: stopped early, it has given many candidates equal shares and settled nothing, and begun anew with twice the
-    number, it treats the visits it finds as if they were its own equal shares. Then PUCT searches. Its visits are worth
+    net was trained with and is measured with, but for how many leaves a wave takes, and that a move which wins at once is
+    always seen. Where the number is not known there is no such schedule: stopped early, it has given many candidates equal
+    shares and settled nothing, and begun anew with twice the number, it treats the visits it finds as if they were its own
+    equal shares. Then PUCT searches. Its visits are worth
     something at every moment, and in the end it comes back to every move, also deep in the tree, where Gumbel's rule lets
     values outweigh all priors after some hundred visits and does not look at the other moves again.
 

@@ -23,7 +23,7 @@ _VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_M
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Let the process keep what it frees while the block runs, and give the system what is free at its end.
+    """Let the process keep what it frees from now on, and give the system what is free at the block's end.
 
     Only glibc is asked to, and only where the environment does not say how memory is to be kept (mallopt(3)).
     """
