@@ -23,7 +23,7 @@ from pawnzero.train.crowding import Crowding
 from pawnzero.train.heap import freed_memory_kept
 from pawnzero.train.log import Record, TrainLog
 from pawnzero.train.memory import SMALLER_NET, MicroBatch, patiently
-from pawnzero.train.precision import TrainPrecision, choose_precision
+from pawnzero.train.precision import TrainPrecision, check_precision, choose_precision
 from pawnzero.train.report import Tally, TrainReport, rounded
 from pawnzero.train.samples import Samples, make_samples
 from pawnzero.train.signals import StopRequest
@@ -63,7 +63,7 @@ def train(
     call that follows an interrupted one with the same `until_step` goes on with its stage, on a CPU bit for bit as if there had
     been no interruption.
 
-    use_amp:     half precision where the device gains by it; `progress` is told which.
+    use_amp:     half precision where the device, of a team the leader's, gains by it; `progress` is told which.
     log:         `train.json`, where a record a few steps is added; TensorBoard's files go beside it where that is installed.
     epoch_steps: steps counted as one epoch, by default `trainer_iters`.
     save_every:  steps between checkpoints; there is always one at the end.
@@ -72,8 +72,8 @@ def train(
     SIGINT and SIGTERM (on the main thread) finish the step in hand, save, and set `interrupted` in the report.
 
     Raises UsageError for a setting below 1 or a device that is not there, PawnzeroError when the buffer is empty, `latest.pt`
-    is damaged or of another game or shape, the directory cannot be written, one sample does not fit in memory, or the loss is
-    not finite (what was saved before then stays).
+    is damaged or of another game or shape, the directory cannot be written, one sample does not fit in memory, the loss is not
+    finite (what was saved before then stays), or the device is not one for the number format of the one that leads.
     """
     progress = (team.leads and progress) or Progress()
     effective = _positive(config.batch_size, "batch_size") * _positive(config.grad_accum_steps, "grad_accum_steps")
@@ -82,7 +82,10 @@ def train(
     team.share(effective)
     _make_folder(checkpoints)
     state = patiently(lambda: open_state(checkpoints, config, buffer.game.name, net, where), f"the net; {SMALLER_NET}")
-    precision = choose_precision(where, state.net.shape.channels, use_amp)
+    # One choice for all: each would measure its own card, and gradients of scaled and of plain losses would be added up.
+    precision = team.tell(choose_precision(where, state.net.shape.channels, use_amp) if team.leads else None)
+    if not team.leads:
+        check_precision(where, precision)
     if use_amp:
         progress.note(f"training on {where} in {precision.name}: {precision.reason}")
     unfinished = state.step < until_step

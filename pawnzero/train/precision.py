@@ -12,7 +12,8 @@ from typing import Any, ContextManager, Dict, Optional
 
 import torch
 
-from pawnzero.nets.precision import fastest_format
+from pawnzero.errors import PawnzeroError
+from pawnzero.nets.precision import fastest_format, half_formats
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,12 @@ def choose_precision(device: torch.device, channels: int, use_amp: bool) -> Trai
         return TrainPrecision(torch.float32, "half precision was not asked for")
     dtype, reason = fastest_format(device, channels)
     return TrainPrecision(dtype, reason)
+
+
+def check_precision(device: torch.device, precision: TrainPrecision) -> None:
+    """Raises PawnzeroError where `device` is not one for the format that process 0 chose for all."""
+    if precision.dtype not in (torch.float32, *half_formats(device)):
+        raise PawnzeroError(
+            f"training: {device} is not made for {precision.name}, in which process 0 trains; "
+            "train without --use-amp, or on GPUs of one kind"
+        )

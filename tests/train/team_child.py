@@ -20,7 +20,7 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.launch import leave
 from pawnzero.nets import make_model
 from pawnzero.replay import ReplayBuffer
-from pawnzero.train import train
+from pawnzero.train import precision, train
 from pawnzero.train.team import Team, joined
 
 CONFIG_OF_TEAM = replace(CONFIG, batch_size=3, grad_accum_steps=3)
@@ -84,10 +84,34 @@ def late(folder: Path, team: Team) -> Dict[str, Any]:
         return {"error": str(error)}
 
 
+def measures(team: Team, leader: torch.dtype, other: torch.dtype) -> None:
+    """Let each of two cards gain by another format."""
+    precision.half_formats = lambda device: (torch.bfloat16,)
+    precision.fastest_format = lambda *what: (leader if team.leads else other, "measured")
+
+
+def formats(folder: Path, team: Team) -> Dict[str, Any]:
+    found = {}
+    for name, pair in {"half": (torch.bfloat16, torch.float32), "float": (torch.float32, torch.bfloat16)}.items():
+        measures(team, *pair)
+        found[name] = go(folder, name, CONFIG_OF_TEAM, team, use_amp=True)
+    return found
+
+
+def refused(folder: Path, team: Team) -> Dict[str, Any]:
+    measures(team, torch.bfloat16, torch.float32)
+    if not team.leads:
+        precision.half_formats = lambda device: ()
+    try:
+        return {"report": go(folder, "refused", CONFIG_OF_TEAM, team, use_amp=True)}
+    except PawnzeroError as error:
+        return {"error": str(error)}
+
+
 if __name__ == "__main__":
     scenario, place = sys.argv[1], Path(sys.argv[2])
     remembered.cache_home = lambda: place
     with joined("cpu") as this_team:
-        result = {"everything": everything, "late": late}[scenario](place, this_team)
+        result = {"everything": everything, "late": late, "formats": formats, "refused": refused}[scenario](place, this_team)
         (place / f"{this_team.rank}.json").write_text(json.dumps(result))
     leave(0)

@@ -126,6 +126,21 @@ def test_memory_that_runs_out_later_ends_all_with_a_reason(tmp_path: Path) -> No
     assert load_checkpoint(tmp_path / "late" / "latest.pt").step == 4
 
 
+def test_one_number_format_for_all_whatever_each_card_is_best_at(tmp_path: Path) -> None:
+    fill(tmp_path / "replay.pt").close()
+    reports = run_two("formats", tmp_path)
+    for name, format_of_leader in (("half", "bfloat16"), ("float", "float32")):
+        assert [found[name]["precision"] for found in reports] == [format_of_leader] * 2
+        assert reports[0][name]["last_loss"] == reports[1][name]["last_loss"]
+
+
+def test_a_card_that_is_not_made_for_the_format_says_so(tmp_path: Path) -> None:
+    fill(tmp_path / "replay.pt").close()
+    leader, other = run_two("refused", tmp_path)
+    assert "cpu is not made for bfloat16, in which process 0 trains; train without --use-amp" in other["error"]
+    assert "another of the processes has ended" in leader["error"]
+
+
 def test_the_documented_command_under_torchrun(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", CONFIG)
     fill(agent.replay).close()
