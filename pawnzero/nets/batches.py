@@ -7,6 +7,9 @@ from typing import Callable, Dict, Sequence
 
 from pawnzero.remembered import Remembered
 
+CARD_BATCHES = (128, 256, 512, 1024, 2048)
+"""What is tried on a GPU."""
+
 _MEASURED = Remembered("fastest_batches")
 _ROUNDS = 3
 _SECONDS = 0.01

@@ -15,14 +15,13 @@ import numpy as np
 import torch
 
 from pawnzero.nets.backends import Question, bucket
-from pawnzero.nets.batches import fastest_batch
+from pawnzero.nets.batches import CARD_BATCHES, fastest_batch
 from pawnzero.nets.fold import FoldedNet
 from pawnzero.nets.planes import unpack_tensor
 from pawnzero.search.evaluator import Appetite, Collect
 
 _QUESTIONS = 2
 """Under way a thread: it searches for one while the device works on the other."""
-_BATCHES = (128, 256, 512, 1024, 2048)
 
 
 class DeviceBackend:
@@ -39,7 +38,7 @@ class DeviceBackend:
         self._free: List[_Lane] = []
         self._lock = threading.Lock()
         self._finish()  # the net must be there before another stream reads it
-        sizes = [size for size in _BATCHES if size == _BATCHES[0] or self._fits(size)]
+        sizes = [size for size in CARD_BATCHES if size == CARD_BATCHES[0] or self._fits(size)]
         self.appetite = Appetite(fastest_batch(key, sizes, self._try), _QUESTIONS)
 
     def enter_thread(self, threads: int) -> None:

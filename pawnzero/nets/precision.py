@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Dict, List, Tuple
+from typing import Dict, Sequence, Tuple
 
 import torch
 from torch.nn import functional
 
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.nets.device import describe_device
+from pawnzero.nets.batches import CARD_BATCHES
+from pawnzero.nets.device import describe_device, is_out_of_memory
 from pawnzero.nets.fold import CompiledNet, FoldedNet
 from pawnzero.nets.planes import unpack_tensor
 from pawnzero.nets.resnet import PolicyValueNet
@@ -29,6 +30,11 @@ _CHECK_POSITIONS = 16
 _CHECK_REPEATS = 3
 _GAIN = 1.1
 """Half precision is taken where it is at least so many times as fast: for less it is not worth its rounding."""
+_CPU_BATCH = 64
+_CPU_CONVOLUTIONS = 3
+_CARD_SECONDS = 0.01
+"""Of convolutions between two waits for a card, so that neither the wait nor the first launch counts."""
+_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -84,33 +90,38 @@ def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "a
 
 
 @lru_cache(maxsize=None)
-def fastest_format(device: torch.device, channels: int) -> Tuple[torch.dtype, str]:
-    """The format in which `device` convolves fastest, and why: measured in some milliseconds, once a machine and width.
+def fastest_format(device: torch.device, channels: int, batch: int = CARD_BATCHES[-1]) -> Tuple[torch.dtype, str]:
+    """The format in which `device` convolves fastest, and why: measured in a moment, once a machine, width and (GPU) batch.
+
+    batch: positions at once. With few a GPU waits for its next operator, in whatever format; a CPU's cores take small parts.
 
     What was measured is kept in `formats.json` in the cache folder; without that file it is measured again.
     """
-    key = f"{describe_device(device)} width {channels}"
+    on_cpu = device.type == "cpu"
+    batch = _CPU_BATCH if on_cpu else min(batch, CARD_BATCHES[-1])
+    key = f"{describe_device(device)} width {channels}" + ("" if on_cpu else f" batch {batch}")
     name, reason = (_MEASURED.recall(key) or ["", ""])[:2]
     if name in FORMATS:
         return FORMATS[name], reason
-    dtype, reason = _measure_formats(device, channels)
+    dtype, reason = _measure_formats(device, channels, batch)
     _MEASURED.keep(key, [str(dtype).replace("torch.", ""), reason])
     return dtype, reason
 
 
-def _measure_formats(device: torch.device, channels: int) -> Tuple[torch.dtype, str]:
+def _measure_formats(device: torch.device, channels: int, batch: int) -> Tuple[torch.dtype, str]:
     halves = half_formats(device)
     if not halves:
         return torch.float32, "half precision gains nothing on this device"
-    seconds: Dict[torch.dtype, float] = {
-        dtype: _convolution_seconds(device, channels, dtype) for dtype in (torch.float32, *halves)
-    }
+    batch, seconds = _seconds_by_format(device, channels, (torch.float32, *halves), batch)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # a large batch's memory is for the net now
     best = min(halves, key=lambda dtype: seconds[dtype])
     ratio = seconds[torch.float32] / seconds[best]
     name = str(best).replace("torch.", "")
+    how = "" if device.type == "cpu" else f", {batch} positions at once"
     if ratio < _GAIN:
-        return torch.float32, f"{name} convolves only {ratio:.2f} times as fast"
-    return best, f"convolves {ratio:.1f} times as fast as float32"
+        return torch.float32, f"{name} convolves only {ratio:.2f} times as fast{how}"
+    return best, f"convolves {ratio:.1f} times as fast as float32{how}"
 
 
 def _cpu_has_bfloat16() -> bool:
@@ -121,20 +132,38 @@ def _cpu_has_bfloat16() -> bool:
         return False
 
 
-def _convolution_seconds(device: torch.device, channels: int, dtype: torch.dtype) -> float:
-    """The shortest of a few runs of one convolution of the net's width over 64 boards."""
+def _seconds_by_format(
+    device: torch.device, channels: int, formats: Sequence[torch.dtype], batch: int
+) -> Tuple[int, Dict[torch.dtype, float]]:
+    """The batch, halved until memory holds it, and `_convolution_seconds` of each format in it."""
+    while True:
+        try:
+            return batch, {dtype: _convolution_seconds(device, channels, dtype, batch) for dtype in formats}
+        except (RuntimeError, MemoryError) as error:
+            if batch == 1 or not is_out_of_memory(error):
+                raise
+        batch //= 2
+
+
+def _convolution_seconds(device: torch.device, channels: int, dtype: torch.dtype, batch: int) -> float:
+    """One convolution of the net's width over a batch of boards: the shortest of a few runs."""
     with torch.inference_mode():
-        x = torch.randn(64, channels, 8, 8).to(device, dtype).contiguous(memory_format=torch.channels_last)
+        x = torch.randn(batch, channels, 8, 8, device=device).to(dtype).contiguous(memory_format=torch.channels_last)
         weight = torch.randn(channels, channels, 3, 3).to(device, dtype).contiguous(memory_format=torch.channels_last)
-        runs: List[float] = []
-        for _ in range(6):
+
+        def seconds(count: int) -> float:
             started = time.perf_counter()
-            for _ in range(3):
+            for _ in range(count):
                 functional.conv2d(x, weight, padding=1)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            runs.append(time.perf_counter() - started)
-        return min(runs[1:])
+            return time.perf_counter() - started
+
+        count = _CPU_CONVOLUTIONS
+        seconds(count)  # libraries prepare each shape anew
+        while device.type == "cuda" and seconds(count) < _CARD_SECONDS:
+            count *= 2
+        return min(seconds(count) for _ in range(_RUNS)) / count
 
 
 def disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype, repeats: int = _CHECK_REPEATS) -> str:

@@ -79,11 +79,12 @@ def train(
     effective = _positive(config.batch_size, "batch_size") * _positive(config.grad_accum_steps, "grad_accum_steps")
     epoch_steps = _positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
     where = team.device(device)
-    team.share(effective)
+    first, stop = team.share(effective)
+    a_pass = min(config.batch_size, stop - first)
     _make_folder(checkpoints)
     state = patiently(lambda: open_state(checkpoints, config, buffer.game.name, net, where), f"the net; {SMALLER_NET}")
     # One choice for all: each would measure its own card, and gradients of scaled and of plain losses would be added up.
-    precision = team.tell(choose_precision(where, state.net.shape.channels, use_amp) if team.leads else None)
+    precision = team.tell(choose_precision(where, state.net.shape.channels, use_amp, a_pass) if team.leads else None)
     if not team.leads:
         check_precision(where, precision)
     if use_amp:

@@ -48,11 +48,14 @@ class TrainPrecision:
         return scaler
 
 
-def choose_precision(device: torch.device, channels: int, use_amp: bool) -> TrainPrecision:
-    """Float32, or where `use_amp` asks for it the half precision in which `device` convolves clearly faster."""
+def choose_precision(device: torch.device, channels: int, use_amp: bool, batch: int) -> TrainPrecision:
+    """Float32, or where `use_amp` asks for it the half precision in which `device` convolves clearly faster.
+
+    batch: samples of a pass.
+    """
     if not use_amp:
         return TrainPrecision(torch.float32, "half precision was not asked for")
-    dtype, reason = fastest_format(device, channels)
+    dtype, reason = fastest_format(device, channels, batch)
     return TrainPrecision(dtype, reason)
 
 

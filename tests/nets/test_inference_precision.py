@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Iterator, List, Tuple
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from pawnzero.nets.fold import CompiledNet
 from pawnzero.nets.precision import choose_precision, fastest_format
 
 CPU = torch.device("cpu")
+CARD = torch.device("cuda", 0)
 
 
 def test_a_format_asked_for_is_taken(awake) -> None:  # type: ignore[no-untyped-def]
@@ -44,8 +47,58 @@ def test_the_measurement_is_made_once_a_machine(monkeypatch) -> None:  # type: i
 @pytest.mark.parametrize(("half_seconds", "taken"), [(1.0, torch.bfloat16), (3.9, torch.float32), (8.0, torch.float32)])
 def test_half_precision_must_be_clearly_faster(half_seconds, taken, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(precision, "half_formats", lambda device: (torch.bfloat16,))
-    monkeypatch.setattr(precision, "_convolution_seconds", lambda d, c, dtype: 4.0 if dtype == torch.float32 else half_seconds)
-    assert precision._measure_formats(CPU, 8)[0] == taken
+    monkeypatch.setattr(
+        precision, "_convolution_seconds", lambda d, c, dtype, b: 4.0 if dtype == torch.float32 else half_seconds
+    )
+    assert precision._measure_formats(CPU, 8, 64)[0] == taken
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[Tuple[Any, ...]]]:
+    """What formats were measured for, of a card that is not there."""
+    measured: List[Tuple[Any, ...]] = []
+    monkeypatch.setattr(precision, "_measure_formats", lambda *what: measured.append(what) or (torch.bfloat16, "measured"))
+    monkeypatch.setattr(precision, "describe_device", lambda device: f"a {device.type}")
+    fastest_format.cache_clear()
+    yield measured
+    fastest_format.cache_clear()
+
+
+def test_a_card_is_measured_at_the_batch_that_it_will_run(measured) -> None:  # type: ignore[no-untyped-def]
+    for batch in ((), (32,), (128,), (32,), (5000,)):
+        fastest_format(CARD, 64, *batch)
+        fastest_format.cache_clear()
+    assert measured == [(CARD, 64, 2048), (CARD, 64, 32), (CARD, 64, 128)]
+
+
+def test_what_small_batches_said_of_a_card_is_not_taken_any_longer(measured) -> None:  # type: ignore[no-untyped-def]
+    for device in (CARD, CPU):
+        precision._MEASURED.keep(f"a {device.type} width 64", ["float32", "bfloat16 convolves only 1.02 times as fast"])
+    assert fastest_format(CARD, 64) == (torch.bfloat16, "measured")
+    assert fastest_format(CPU, 64)[0] == torch.float32
+
+
+def test_a_core_takes_small_parts_of_any_batch(measured) -> None:  # type: ignore[no-untyped-def]
+    fastest_format(CPU, 64)
+    fastest_format(CPU, 64, 512)
+    assert measured == [(CPU, 64, 64)]
+
+
+def test_a_batch_that_memory_does_not_hold_is_measured_in_part(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    tried = []
+
+    def seconds(device, channels, dtype, batch):  # type: ignore[no-untyped-def]
+        tried.append((dtype, batch))
+        if batch > 512 and dtype == torch.float32:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return 2.0 if dtype == torch.float32 else 1.0
+
+    monkeypatch.setattr(precision, "half_formats", lambda device: (torch.bfloat16,))
+    monkeypatch.setattr(precision, "_convolution_seconds", seconds)
+    dtype, reason = precision._measure_formats(CARD, 64, 2048)
+    assert (dtype, reason) == (torch.bfloat16, "convolves 2.0 times as fast as float32, 512 positions at once")
+    full = torch.float32
+    assert tried == [(full, 2048), (full, 1024), (full, 512), (torch.bfloat16, 512)]
 
 
 class _Wrong(CompiledNet):

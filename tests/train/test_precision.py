@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, NamedTuple
 
@@ -12,6 +13,7 @@ from random_games import CONFIG, fill
 from pawnzero.nets import precision as inference_precision
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.train import TrainReport, loop, train
+from pawnzero.train import precision as train_precision
 from pawnzero.train.precision import TrainPrecision, choose_precision
 from pawnzero.train.schedule import averaging_decay
 from pawnzero.train.state import TrainState
@@ -100,17 +102,30 @@ def test_each_kind_of_card_gets_the_format_it_gains_by(  # type: ignore[no-untyp
     monkeypatch.setattr(torch.version, "hip", hip)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: _Card(architecture))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    monkeypatch.setattr(inference_precision, "_convolution_seconds", lambda device, channels, dtype: seconds[dtype])
+    monkeypatch.setattr(inference_precision, "_convolution_seconds", lambda device, channels, dtype, batch: seconds[dtype])
     inference_precision.fastest_format.cache_clear()
-    chosen = choose_precision(torch.device("cuda", 0), 64, use_amp=True)
+    chosen = choose_precision(torch.device("cuda", 0), 64, use_amp=True, batch=32)
     inference_precision.fastest_format.cache_clear()
     assert (chosen.name, chosen.scales) == (taken, scales)
     assert said in chosen.reason
 
 
+def test_the_format_is_measured_with_passes_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(loop, "choose_precision", choose_precision)
+    monkeypatch.setattr(
+        train_precision,
+        "fastest_format",
+        lambda *what: asked.append(what) or (torch.float32, "measured"),  # type: ignore[func-returns-value]
+    )
+    config = replace(CONFIG, batch_size=40)
+    train(fill(tmp_path / "replay.pt"), config, checkpoints=tmp_path / "c", until_step=1, device="cpu", use_amp=True)
+    assert asked == [(torch.device("cpu"), 8, 40)]
+
+
 def test_float32_unless_half_precision_is_asked_for() -> None:
-    plain = choose_precision(torch.device("cpu"), 8, use_amp=False)
+    plain = choose_precision(torch.device("cpu"), 8, use_amp=False, batch=32)
     assert (plain.name, plain.scales, plain.make_scaler(torch.device("cpu"), None)) == ("float32", False, None)
-    asked = choose_precision(torch.device("cpu"), 8, use_amp=True)
+    asked = choose_precision(torch.device("cpu"), 8, use_amp=True, batch=32)
     assert asked.name in ("float32", "bfloat16")
     assert asked.reason != plain.reason
