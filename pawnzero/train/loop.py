@@ -208,7 +208,7 @@ class _Run:
             self._look_for_crowding()
         if self._team.leads:
             self._checkpoint = patiently(
-                lambda: self._state.save(checkpoints, self._config.keep_checkpoints),
+                lambda: self._stepper.save(checkpoints, self._config.keep_checkpoints),
                 "writing a checkpoint; the same command goes on from the last one",
             )
         self._clock = time.perf_counter()

@@ -62,7 +62,7 @@ class TrainState:
         self.epoch = 0
         self.stage: Optional[Stage] = None
         self.scaler: Optional[Dict[str, Any]] = None
-        """State of the loss scaling, where the last stage scaled its loss."""
+        """State of the loss scaling when it was last saved, where a stage scaled its loss."""
         training: Dict[str, Any] = {}
         if checkpoint is not None:
             net.load_state_dict(checkpoint.net)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Dict, Iterator, Sequence, Tuple
 
 import torch
@@ -98,6 +99,12 @@ class Stepper:
 
         return MicroBatch(self.micro.size, len(samples), self.micro.progress, self.micro.fitted).run(work)
 
+    def save(self, folder: Path, keep: int) -> Path:
+        """`TrainState.save` of the state as it stands."""
+        if self._scaler is not None:
+            self.state.scaler = self._scaler.state_dict()  # not in every step, since it waits for the device
+        return self.state.save(folder, keep)
+
     def _train_on(self, samples: Samples, size: int) -> torch.Tensor:
         """One whole step with passes of `size` samples. Where memory runs out nothing has changed, and it can be repeated.
 
@@ -116,7 +123,8 @@ class Stepper:
                     "training: out of memory while the weights were moved; the same command goes on from the last checkpoint"
                 ) from None
             self.updating = False
-            self._scaler = self._precision.make_scaler(self._device, self.state.scaler)  # it may have unscaled already
+            if self._scaler is not None:  # it may have unscaled already
+                self._scaler = self._precision.make_scaler(self._device, self._scaler.state_dict())
             raise
         return torch.cat([self._team.total(figures), norm.reshape(1)])
 
@@ -174,7 +182,6 @@ class Stepper:
         else:
             self._scaler.step(self.state.optimizer)
             self._scaler.update()
-            self.state.scaler = self._scaler.state_dict()
         self.state.advance(self._config)
         return norm
 

@@ -45,16 +45,46 @@ def test_steps_count_and_the_scale_is_saved(tmp_path: Path) -> None:
     assert saved(tmp_path)["scaler"]["_growth_tracker"] == 12
 
 
+def test_the_scale_is_read_when_it_is_saved_and_in_no_other_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read it is to wait for the device."""
+    read = []
+    real = torch.amp.GradScaler.state_dict
+    monkeypatch.setattr(torch.amp.GradScaler, "state_dict", lambda scaler: read.append(scaler) or real(scaler))
+    train_in_float16(tmp_path, 12)
+    assert len(read) == 1
+
+
+def begin_with_scale(monkeypatch: pytest.MonkeyPatch, scaler: Dict[str, Any]) -> None:
+    """Training that goes on finds this state of the scaling in its checkpoint."""
+    resume = TrainState._resume
+
+    def resume_with(state: TrainState, training: Dict[str, Any]) -> None:
+        resume(state, {**training, "scaler": scaler})
+
+    monkeypatch.setattr(TrainState, "_resume", resume_with)
+
+
+def test_a_step_repeated_for_memory_keeps_the_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_in_float16(tmp_path, 3)
+    begin_with_scale(monkeypatch, {**saved(tmp_path)["scaler"], "scale": 2.0**40})
+    clip, calls = torch.nn.utils.clip_grad_norm_, [0]
+
+    def short_of_memory(*arguments: Any, **options: Any) -> torch.Tensor:
+        calls[0] += 1
+        if calls[0] == 2:  # the first step has overflowed and halved the scale
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return clip(*arguments, **options)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", short_of_memory)
+    report = train_in_float16(tmp_path, 6)
+    assert (report.steps_done, report.overflows, report.micro_batch) == (3, 3, 4)
+    assert saved(tmp_path)["scaler"]["scale"] == 2.0**37
+
+
 def test_an_overflowing_step_moves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train_in_float16(tmp_path, 3)
     before = load_checkpoint(tmp_path / "c" / "latest.pt")
-    scaler = {**saved(tmp_path)["scaler"], "scale": 2.0**40}
-    resume = TrainState._resume
-
-    def resume_with_a_huge_scale(state: TrainState, training: Dict[str, Any]) -> None:
-        resume(state, {**training, "scaler": scaler})
-
-    monkeypatch.setattr(TrainState, "_resume", resume_with_a_huge_scale)
+    begin_with_scale(monkeypatch, {**saved(tmp_path)["scaler"], "scale": 2.0**40})
     report = train_in_float16(tmp_path, 4)
     after = load_checkpoint(tmp_path / "c" / "latest.pt")
     assert (report.steps_done, report.overflows) == (1, 1)
