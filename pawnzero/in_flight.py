@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional
 
+from pawnzero.cores import usable_cores
 from pawnzero.games.base import Game
 from pawnzero.search.evaluator import Appetite
 from pawnzero.search.tree import bytes_a_tree
@@ -46,20 +47,13 @@ def crew(
     in_flight: games at once; 0: chosen here
     threads:   that play; 0: one a core, but none with less than a quarter of a full batch
     """
-    cores = threads or _cores()
+    cores = threads or usable_cores()
     at_once = in_flight or _fitting(game, simulations, cores * appetite.questions * appetite.batch)
     at_once = at_once if games is None else min(at_once, games)
     fewest = max(1, appetite.batch // 4)
     workers = max(1, min(threads or min(cores, at_once // fewest), at_once))
     each = _dealt(at_once, workers)
     return Crew([_dealt(seats, max(1, min(appetite.questions, seats // fewest))) for seats in each])
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    with suppress(AttributeError, OSError):  # not on every system
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _dealt(count: int, hands: int) -> List[int]:

@@ -15,7 +15,7 @@ CARD = Appetite(batch=1024, questions=2)
 
 
 def test_batches_are_full_where_there_are_games_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_flight, "_cores", lambda: 16)
+    monkeypatch.setattr(in_flight, "usable_cores", lambda: 16)
     monkeypatch.setattr(in_flight, "_memory", lambda: None)
     assert crew(CHESS, 64, Appetite()).seats == [[256]] * 16
     assert crew(CHESS, 64, CARD).seats == [[1024, 1024]] * 16
@@ -34,7 +34,7 @@ def test_every_game_has_a_seat_and_every_table_a_game(appetite: Appetite) -> Non
 
 
 def test_few_games_are_not_spread_thin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_flight, "_cores", lambda: 16)
+    monkeypatch.setattr(in_flight, "usable_cores", lambda: 16)
     monkeypatch.setattr(in_flight, "_memory", lambda: None)
     assert crew(CHESS, 64, Appetite(), games=10).seats == [[10]]
     assert crew(CHESS, 64, Appetite(), games=200).seats == [[66], [67], [67]]

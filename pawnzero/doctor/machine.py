@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Dict, Mapping, Optional, Tuple
 
 import torch
 
+from pawnzero.cores import usable_cores
 from pawnzero.doctor.cards import Card, cards_of_pci, cards_of_torch
 from pawnzero.native import cache_home
 
@@ -72,7 +72,7 @@ def look(place: Path, root: Path = Path("/")) -> Machine:
         cpu=cpu or platform.processor() or platform.machine(),
         cpu_features=features,
         cores=cores,
-        cores_allowed=min(_affinity(cores), _quota(root / "sys/fs/cgroup", cores)),
+        cores_allowed=min(usable_cores(), _quota(root / "sys/fs/cgroup", cores)),
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         memory=min(memory, limit) if memory and limit else memory,
         memory_free=free,
@@ -129,10 +129,6 @@ def _memory(meminfo: str) -> Tuple[Optional[int], Optional[int]]:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
     except (AttributeError, OSError, ValueError):
         return None, None
-
-
-def _affinity(cores: int) -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else cores
 
 
 def _quota(cgroup: Path, cores: int) -> float:

@@ -6,7 +6,6 @@ kilobyte up and a fifth of that down.
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import nullcontext
 from typing import Any, ContextManager, List, Optional, Tuple
@@ -14,6 +13,7 @@ from typing import Any, ContextManager, List, Optional, Tuple
 import numpy as np
 import torch
 
+from pawnzero.cores import usable_cores
 from pawnzero.nets.backends import Question, bucket
 from pawnzero.nets.batches import CARD_BATCHES, fastest_batch
 from pawnzero.nets.fold import FoldedNet
@@ -95,11 +95,11 @@ class DeviceBackend:
         self._finish()
 
     def _fits(self, size: int) -> bool:
-        """Whether questions of `size` from all threads of this machine find room in half of the card's free memory."""
+        """Whether questions of `size` from as many threads as play find room in half of the card's free memory."""
         if self.net.device.type != "cuda":
             return True
         free, _ = torch.cuda.mem_get_info(self.net.device)
-        under_way = _QUESTIONS * (os.cpu_count() or 1)
+        under_way = _QUESTIONS * usable_cores()
         return under_way * size * self.net.bytes_a_position <= free // 2
 
     def _finish(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import numpy as np
@@ -88,6 +89,17 @@ def test_several_threads_submit_at_once(ask, awake, reference) -> None:  # type:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_batches_leave_room_for_the_threads_that_may_play(awake, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """On 2 cores of a machine of 256, larger batches fit than where all of them ask."""
+    backend = _backend(awake("tic_tac_toe"))
+    monkeypatch.setattr(backend.net, "device", torch.device("cuda", 0))
+    room = 2 * 2 * 2 * 512 * backend.net.bytes_a_position  # half of it, two questions under way on each of two cores
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (room, room))
+    monkeypatch.setattr(os, "cpu_count", lambda: 256)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 7}, raising=False)
+    assert [backend._fits(size) for size in (256, 512, 1024)] == [True, True, False]
 
 
 def _on_a_device(net, questions: int) -> NetEvaluator:  # type: ignore[no-untyped-def]
