@@ -17,8 +17,8 @@ from torch.nn import functional
 from pawnzero.games import get_game
 from pawnzero.nets.resnet import HEAD_GAIN, PolicyValueNet, by_square, draw_weights
 
-_SEED = 1
-"""Of the heads' first weights."""
+_OTHER_NUMBERS = 0x68656164
+"""The heads' first weights are drawn with this in the seed: with the net's own they would be its first layers', scaled."""
 
 
 class Outputs(NamedTuple):
@@ -74,11 +74,14 @@ class PliesLeftHead(nn.Module):
 
 
 class WithHeads(nn.Module):
-    """A net and the auxiliary heads that are asked for. The net is the very one it is given; `heads` has only the heads."""
+    """A net and the auxiliary heads that are asked for. The net is the very one it is given; `heads` has only the heads.
 
-    def __init__(self, net: PolicyValueNet, reply: bool, plies_left: bool) -> None:
+    seed: decides the heads' first weights; may be the net's.
+    """
+
+    def __init__(self, net: PolicyValueNet, reply: bool, plies_left: bool, seed: int = 0) -> None:
         super().__init__()
-        generator = torch.Generator().manual_seed(_SEED)
+        generator = torch.Generator().manual_seed(seed ^ _OTHER_NUMBERS)
         heads: Dict[str, nn.Module] = {}
         with torch.random.fork_rng(devices=[]):  # torch's own initialisation draws from the global state
             if reply:

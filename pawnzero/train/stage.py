@@ -41,7 +41,7 @@ def open_state(checkpoints: Path, config: Config, game: str, net: Optional[Polic
         net = PolicyValueNet(shape, game, config.seed)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # 1.1 to 1.2 times as fast, CPU or GPU
     net.train()
-    return TrainState(net, config.trainer, checkpoint)
+    return TrainState(net, config.trainer, checkpoint, config.seed)
 
 
 def begin_stage(

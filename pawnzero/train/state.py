@@ -50,13 +50,16 @@ class Stage:
 class TrainState:
     """A net in training: its weights, their average, the optimizer, and how many steps they have seen."""
 
-    def __init__(self, net: PolicyValueNet, config: TrainConfig, checkpoint: Optional[Checkpoint] = None) -> None:
+    def __init__(
+        self, net: PolicyValueNet, config: TrainConfig, checkpoint: Optional[Checkpoint] = None, seed: int = 0
+    ) -> None:
         """A fresh state around `net`, or `checkpoint`'s: its weights are loaded into `net` in place.
 
-        Auxiliary heads are those that `config` asks for; one that the checkpoint lacks starts fresh, one more is forgotten.
+        Auxiliary heads are those that `config` asks for; one that the checkpoint lacks starts fresh, from `seed`, one more is
+        forgotten.
         """
         self.net = net
-        self.module = WithHeads(net, reply=config.reply_weight > 0.0, plies_left=config.plies_left_weight > 0.0)
+        self.module = WithHeads(net, config.reply_weight > 0.0, config.plies_left_weight > 0.0, seed)
         """What is trained: the net and its auxiliary heads."""
         self.step = 0
         self.epoch = 0

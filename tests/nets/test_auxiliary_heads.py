@@ -39,6 +39,24 @@ def test_policy_and_value_are_the_nets_own(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2**62])
+def test_heads_do_not_begin_as_the_net_does(seed: int) -> None:
+    """Of one seed's numbers both would draw the same, to a factor: the reply's layer those of the stem."""
+    net = make_model("cpu", 8, 1, 4, "tic_tac_toe", seed)
+    heads = WithHeads(net, reply=True, plies_left=True, seed=seed).heads
+    others = WithHeads(net, reply=True, plies_left=True, seed=seed + 1).heads
+    for name, layer in heads.named_parameters():
+        if layer.dim() < 2:
+            continue
+        drawn = layer.detach().flatten()
+        assert not torch.equal(drawn, others.get_parameter(name).detach().flatten())
+        for weights in net.parameters():
+            count = min(len(drawn), weights.numel())
+            if count >= 32 and weights.dim() >= 2 and weights.any():
+                both = torch.stack([drawn[:count], weights.detach().flatten()[:count]])
+                assert abs(float(torch.corrcoef(both)[0, 1])) < 0.6, name
+
+
 @pytest.mark.parametrize(("name", "row", "seen_from"), [("chess", 6, 1), ("chess", 0, 7), ("tic_tac_toe", 2, 2)])
 def test_a_reply_stands_where_the_opponents_piece_does(name: str, row: int, seen_from: int) -> None:
     """A cell that lights up in the trunk speaks for the opponent's actions from that cell, as they number them."""

@@ -25,6 +25,7 @@ from pawnzero.train.auxiliary import AUXILIARY_FIGURES, AuxiliaryTargets, auxili
 from pawnzero.train.losses import losses
 from pawnzero.train.samples import make_samples
 from pawnzero.train.schedule import learning_rate, make_optimizer, set_rate
+from pawnzero.train.stage import open_state
 
 BOTH = configure(reply_weight=0.5, plies_left_weight=0.3)
 CPU = torch.device("cpu")
@@ -156,6 +157,19 @@ def test_they_come_and_go_and_training_goes_on(tmp_path: Path, buffer: ReplayBuf
     assert last is not None
     assert last["heads"] == {}
     assert len(last["optimizer"]["state"]) == tensors
+
+
+def test_they_begin_from_trainings_seed_and_go_on_from_their_checkpoint(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    def heads(seed: int, folder: Path = tmp_path) -> Dict[str, torch.Tensor]:
+        return dict(open_state(folder, replace(BOTH, seed=seed), "tic_tac_toe", None, CPU).module.heads.state_dict())
+
+    first = heads(5)["reply.out.weight"]
+    assert torch.equal(heads(5)["reply.out.weight"], first)
+    assert not torch.equal(heads(6)["reply.out.weight"], first)
+    run(tmp_path / "c", buffer, 3)
+    trained, again = heads(5, tmp_path / "c"), heads(6, tmp_path / "c")
+    assert not torch.equal(trained["reply.out.weight"], first)
+    assert all(torch.equal(tensor, again[name]) for name, tensor in trained.items())
 
 
 def test_being_stopped_changes_nothing(tmp_path: Path, buffer: ReplayBuffer) -> None:
