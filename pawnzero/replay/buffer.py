@@ -20,7 +20,7 @@ from pawnzero.replay.stored import StoredGame, newest_games
 
 
 class ReplayBuffer:
-    """The positions of the newest games, in one file. One process may append; any number may read meanwhile."""
+    """The positions of the newest games, in one file. One process at a time may append; any number may read meanwhile."""
 
     def __init__(self, path: Union[str, os.PathLike[str]], capacity: Optional[int] = None, game: Optional[str] = None) -> None:
         """Open `path`; where there is no file, it is created by the first `append`.
@@ -70,11 +70,15 @@ class ReplayBuffer:
         return len(self.last_game_ids(self.capacity))
 
     def append(self, record: GameRecord) -> None:
-        """Add a game's positions; of a game longer than the capacity the newest. Costs what is added.
+        """Add a game's positions after all that are in the file now; of a game longer than the capacity the newest.
+
+        Costs what is added.
 
         Raises PawnzeroError when the record is not of this game or the file cannot be written; the buffer is then as before.
         """
         self._look()
+        if self._ring is not None:
+            self._ring.catch_up()
         rows = rows_of(record, self.game)
         if len(rows) == 0:
             return
@@ -143,8 +147,11 @@ class ReplayBuffer:
         Raises UsageError for a capacity below 1, PawnzeroError when the new file cannot be written.
         """
         self._capacity = _checked(capacity)
-        if self._ring is not None and capacity != self._ring.capacity:
-            self._ring.resize(capacity)
+        self._look()
+        if self._ring is not None:
+            self._ring.catch_up()
+            if capacity != self._ring.capacity:
+                self._ring.resize(capacity)
 
     def flush(self) -> None:
         """Wait until what was appended is on the disk."""

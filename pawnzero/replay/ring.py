@@ -170,11 +170,13 @@ class Ring:
                 expected = HEADER_BYTES + self.capacity * self.row_type.itemsize
                 if size != expected:
                     raise PawnzeroError(f"{self.path}: {size} bytes, expected {expected} (truncated?)")
+                file = os.fstat(stream.fileno())
                 view = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise PawnzeroError(f"{self.path}: cannot be read ({error.strerror})") from None
         words = np.frombuffer(view, np.uint64, offset=HEADER_BYTES)
         self.words = words.reshape(self.capacity, self.row_type.itemsize // 8)
+        self._file = file
         self.refresh()
 
     def _read_header(self, page: bytes) -> None:
@@ -208,6 +210,20 @@ class Ring:
         """Find the newest row again: another process may have appended."""
         with np.errstate(over="ignore"):
             self.newest = int(find_newest(self.words, self.base))
+
+    def catch_up(self) -> None:
+        """Before writing: stand where the file does now. Others may have appended, or put another in its place (see `resize`).
+
+        Raises PawnzeroError where the file is gone, or is what `Ring` would not open.
+        """
+        try:
+            same = os.path.samestat(self._file, os.stat(self.path))
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
+        if same and len(self.words) > 0:
+            self.refresh()
+        else:
+            self._map()
 
     @property
     def oldest(self) -> int:

@@ -72,6 +72,52 @@ def test_two_objects_on_one_file_see_each_other(tmp_path: Path) -> None:
     assert reader.sampler(0).window == (1, 40)
 
 
+def test_nobody_overwrites_what_another_has_appended_or_resized(tmp_path: Path) -> None:
+    path = tmp_path / "replay.pt"
+    first, second = ReplayBuffer(path, 100, "walk"), ReplayBuffer(path, 100, "walk")
+    oracle = Oracle(100)
+    for number, buffer in enumerate([first, second, second, first, second, first, first, second], start=1):
+        record = make_record(number, 9)
+        buffer.append(record)
+        oracle.append(record)
+        oracle.check(buffer)
+        oracle.check(ReplayBuffer(path))
+        if number == 5:
+            first.resize(40)  # which did not append the newest
+            oracle.resize(40)
+
+
+def test_a_closed_buffer_appends_after_what_it_has(tmp_path: Path) -> None:
+    buffer, oracle = ReplayBuffer(tmp_path / "replay.pt", 100, "walk"), Oracle(100)
+    for number in (1, 2):
+        buffer.append(make_record(number, 9))
+        oracle.append(make_record(number, 9))
+        buffer.close()
+    oracle.check(ReplayBuffer(buffer.path))
+
+
+def test_a_file_that_has_gone_is_said_so(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(tmp_path / "replay.pt", 100, "walk")
+    buffer.append(make_record(1, 9))
+    buffer.path.unlink()
+    with pytest.raises(PawnzeroError, match=r"replay.pt: cannot be written \(No such file or directory\)"):
+        buffer.append(make_record(2, 9))
+
+
+def test_a_file_of_another_game_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "replay.pt"
+    buffer = ReplayBuffer(path, 100, "walk")
+    buffer.append(make_record(1, 9))
+    buffer = ReplayBuffer(path)
+    path.unlink()
+    chess = header(name=b"chess")
+    path.write_bytes(chess)
+    for _ in range(2):
+        with pytest.raises(PawnzeroError, match=r"replay.pt: row size 256, expected \d+"):
+            buffer.append(make_record(2, 9))
+    assert path.read_bytes() == chess
+
+
 def test_an_empty_buffer_says_what_fills_it(tmp_path: Path) -> None:
     path = tmp_path / "AgentA" / "checkpoints" / "replay.pt"
     message = r"replay.pt holds no positions to train on: fill it with `pawnzero selfplay .*AgentA --games 10`"
