@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import time
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
@@ -26,6 +25,7 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import in_shell, read_json, replacing
 from pawnzero.games import get_game
 from pawnzero.locks import locked
+from pawnzero.numbered import numbered_checkpoints
 from pawnzero.progress import Progress
 from pawnzero.settings import read_shape
 
@@ -59,7 +59,6 @@ _FOUND = {"iteration": (int,)}
 _ALONE = {"first": (int,), "games": (int,), "frozen": (dict,)}
 _ITERATION = {"iteration": (int,), "selfplay": (dict,), "train": (dict,), "arena": (dict,), "seconds": _NUMBER}
 """What of a finished iteration is read again."""
-_NUMBERED = re.compile(r"ckpt_(\d{6,})\.pt")
 
 
 class Agent:
@@ -222,10 +221,7 @@ class Agent:
 
     def numbered(self) -> List[Tuple[int, Path]]:
         """(step, path) of the numbered checkpoints, oldest first."""
-        if not self.checkpoints.is_dir():
-            return []
-        matches = ((_NUMBERED.fullmatch(path.name), path) for path in self.checkpoints.iterdir())
-        return sorted((int(match.group(1)), path) for match, path in matches if match)
+        return numbered_checkpoints(self.checkpoints) if self.checkpoints.is_dir() else []
 
     def _clear(self) -> None:
         """Remove what killed writes have left. Ladders and reports write into `experiments` without the lock, so what was

@@ -7,26 +7,16 @@ Weights, their gradients, the optimizer and the losses stay float32 in any case;
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, ContextManager, Dict, Optional
 
 import torch
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.nets.precision import fastest_format, half_formats
+from pawnzero.nets.precision import Precision, fastest_format, half_formats
 
 
-@dataclass(frozen=True)
-class TrainPrecision:
-    """The format of a net's layers in training, and in words why it was taken."""
-
-    dtype: torch.dtype
-    reason: str
-
-    @property
-    def name(self) -> str:
-        """float32, bfloat16 or float16."""
-        return str(self.dtype).replace("torch.", "")
+class TrainPrecision(Precision):
+    """The format of a net's layers in training."""
 
     @property
     def scales(self) -> bool:

@@ -6,7 +6,6 @@ function of the stage's seed, the step's number and the rows in the buffer.
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -18,9 +17,8 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.nets.auxiliary import WithHeads
 from pawnzero.nets.checkpoint import Checkpoint, Weights, load_checkpoint, save_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.numbered import numbered_checkpoints, numbered_path
 from pawnzero.train.schedule import NET, average, averaging_decay, make_optimizer
-
-_NUMBERED = re.compile(r"ckpt_(\d{6,})\.pt")
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ class TrainState:
                 "heads": {name: head.state_dict() for name, head in self.module.heads.items()},
             },
         )
-        numbered = folder / f"ckpt_{self.step:06d}.pt"
+        numbered = numbered_path(folder, self.step)
         save_checkpoint(numbered, checkpoint)
         save_checkpoint(folder / "latest.pt", checkpoint)
         _prune(folder, numbered, keep)
@@ -173,11 +171,6 @@ def saved_step(folder: Path, net: PolicyValueNet) -> int:
 
 def _prune(folder: Path, written: Path, keep: int) -> None:
     """Remove the oldest numbered checkpoints. The one just written stays, even where a run began anew below older numbers."""
-    others: List[Tuple[int, Path]] = []
-    for path in folder.iterdir():
-        match = _NUMBERED.fullmatch(path.name)
-        if match and path != written:
-            others.append((int(match.group(1)), path))
-    others.sort()
-    for _, path in others[: max(0, len(others) - (keep - 1))]:
+    others = [path for _, path in numbered_checkpoints(folder) if path != written]
+    for path in others[: max(0, len(others) - (keep - 1))]:
         path.unlink()
