@@ -170,9 +170,9 @@ class Table:
         trees = self.search.trees
         trees.rng[g] = stream(self.seed, number)
         history, repeated, length = line.history(self.game.history)
-        ((budget, exploration),) = self._efforts([g])
+        ((budget, gumbel_scale, noisy),) = self._efforts([g])
         position = self.game.look(line.state)
-        set_root(trees, g, position, history[:length], repeated[:length], line.past_keys(), budget, exploration)
+        set_root(trees, g, position, history[:length], repeated[:length], line.past_keys(), budget, gumbel_scale, noisy)
 
     def _move(self, finished: np.ndarray) -> Iterator[GameRecord]:
         """Play the move that each finished search chose, and set up the next search; yields the games that end."""
@@ -212,7 +212,7 @@ class Table:
         after = self._after.part(0, n)
         self.game.step(moves.state, moves.action, after)
         self.plies[finished] += 1
-        budget, exploration = (np.array(column) for column in zip(*self._efforts(finished.tolist())))
+        budget, gumbel_scale, noisy = (np.array(column) for column in zip(*self._efforts(finished.tolist())))
         endings = np.zeros(n, np.uint8)
         move_on(
             self.search.trees,
@@ -220,22 +220,24 @@ class Table:
             (after.state, after.legal, after.count, after.ending, after.key, after.reversible),
             (self.settings.max_plies - self.plies[finished]).astype(np.int32),
             budget.astype(np.int32),
-            exploration.astype(np.float32),
+            gumbel_scale.astype(np.float32),
+            noisy.astype(np.uint8),
             endings,
         )
         self.moved += n  # only now: who waits for moves waits for all that a move needs compiled
         return after, endings
 
-    def _efforts(self, trees: Sequence[int]) -> List[Tuple[int, float]]:
-        """Simulations and exploration of each tree's next search: full, or cheap and without noise."""
+    def _efforts(self, trees: Sequence[int]) -> List[Tuple[int, float, bool]]:
+        """Each tree's next search, full, or cheap and without noise: simulations, `gumbel_scale` and `noisy` (see `Trees`)."""
         settings = self.settings
         efforts = []
         for g, temperature in zip(trees, self._temperature(np.asarray(trees))):
             full = settings.full_search_share >= 1.0 or uniform(self.search.trees.rng, g) < settings.full_search_share
             self.full[g] = full
-            efforts.append(
-                (self.simulations, float(temperature)) if full else (min(settings.cheap_sims, self.simulations), 0.0)
-            )
+            if full:
+                efforts.append((self.simulations, float(temperature), True))
+            else:
+                efforts.append((min(settings.cheap_sims, self.simulations), 0.0, False))
         return efforts
 
     def _temperature(self, trees: np.ndarray) -> np.ndarray:

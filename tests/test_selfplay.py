@@ -116,6 +116,13 @@ def test_temperature_zero_plays_the_most_visited_move() -> None:
             assert policy[played] == policy.max()
 
 
+@pytest.mark.parametrize(("algorithm", "share", "differ"), [("puct", 1.0, True), ("puct", 0.0, False), ("gumbel", 1.0, False)])
+def test_only_puct_searches_with_noise_where_the_temperature_is_zero(algorithm: str, share: float, differ: bool) -> None:
+    settings = dataclasses.replace(SETTINGS, temperature=0.0, temperature_end=0.0, full_search_share=share, cheap_sims=12)
+    records = play("connect_four", list(range(6)), settings=settings, algorithm=algorithm)
+    assert (len({tuple(record.actions) for record in records.values()}) > 1) == differ
+
+
 def test_an_error_in_a_thread_comes_out() -> None:
     class Broken(HashEvaluator):
         def evaluate(self, *arguments: np.ndarray) -> None:  # type: ignore[override]

@@ -120,11 +120,11 @@ def gumbel_edge(t, g, node, p, bonus):
 
 @inner_kernel
 def draw_gumbels(t, g):
-    """Fresh Gumbel noise for each root edge, scaled by the tree's exploration (0: none)."""
+    """Fresh Gumbel noise for each root edge, scaled by the tree's `gumbel_scale` (0: none)."""
     for i in range(t.edge_count[g, 0]):
         noise = 0.0
-        if t.exploration[g] > 0.0:
-            noise = -math.log(-math.log(max(_SMALLEST, uniform(t.rng, g)))) * t.exploration[g]
+        if t.gumbel_scale[g] > 0.0:
+            noise = -math.log(-math.log(max(_SMALLEST, uniform(t.rng, g)))) * t.gumbel_scale[g]
         t.gumbel[g, i] = noise
 
 

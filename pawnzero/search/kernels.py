@@ -294,7 +294,7 @@ def expand(t, p, need, need_tree, need_node, legal, count, logits, wdl):
                 t.child[g, edge] = NO_NODE
             if node == 0 and p.algorithm != PUCT:
                 draw_gumbels(t, g)
-            elif node == 0 and t.exploration[g] > 0.0:
+            elif node == 0 and t.noisy[g] == 1:
                 _add_noise(t, g, p.dirichlet_alpha, p.dirichlet_epsilon)
         t.leaf_value[g, node] = wdl[b, 0] - wdl[b, 2]
         t.leaf_draw[g, node] = wdl[b, 1]

@@ -71,7 +71,7 @@ class PositionSearch:
         noise = temperature if config.algorithm == "gumbel" else 0.0
         if config.solver:
             only = _winning(line, only) or only
-        place_line(self._search, 0, line, self.room, exploration=noise, only=only)
+        place_line(self._search, 0, line, self.room, gumbel_scale=noise, only=only)
         self._trees.rng[0] = stream(seed, 0)
 
     @property

@@ -163,7 +163,7 @@ def choose(t, p, trees, temperature, actions):
 
     PUCT: the best edge at temperature 0, else drawn in proportion to visits ** (1 / temperature) from the tree's own stream;
     never a move that is proven to lose while there are others.
-    Gumbel: the best edge; chance has come in with the noise (`Trees.exploration`).
+    Gumbel: the best edge; chance has come in with the noise (`Trees.gumbel_scale`).
     """
     scratch = np.empty(t.root_legal.shape[1], np.float64)
     for i in range(len(trees)):
@@ -183,7 +183,7 @@ def choose(t, p, trees, temperature, actions):
         actions[i] = t.action[g, chosen]
 
 
-def _place(t, g, budget, exploration):
+def _place(t, g, budget, gumbel_scale, noisy):
     """Make node 0 a fresh, unevaluated root; its state, key and the past are set by the caller."""
     t.parent[g, 0] = NO_NODE
     t.edge_count[g, 0] = UNEXPANDED
@@ -195,7 +195,8 @@ def _place(t, g, budget, exploration):
     t.edges[g] = 0
     t.started[g] = 0
     t.budget[g] = budget
-    t.exploration[g] = exploration
+    t.gumbel_scale[g] = gumbel_scale
+    t.noisy[g] = noisy
     t.proven[g, 0] = UNPROVEN
 
 
@@ -203,12 +204,13 @@ _place_in_kernel = inner_kernel(_place)
 
 
 @kernel
-def move_on(t, trees, positions, plies_left, budget, exploration, endings):
+def move_on(t, trees, positions, plies_left, budget, gumbel_scale, noisy, endings):
     """Make the position after the move played the root of each tree.
 
     trees [n] int64; positions: (state, legal, count, ending, key, reversible) of the new positions; plies_left [n] int32:
-    how many more plies the game may last (0: it ends here); budget [n] int32: simulations to do next; exploration [n]
-    float32: of that search. Fills endings [n] uint8. A position that stands for the third time in the game is a draw.
+    how many more plies the game may last (0: it ends here); budget [n] int32: simulations to do next; gumbel_scale [n]
+    float32 and noisy [n] uint8: of that search (see `Trees`). Fills endings [n] uint8. A position that stands for the third
+    time in the game is a draw.
     """
     state, legal, count, ending, key, reversible = positions
     words = state.shape[1]
@@ -249,10 +251,10 @@ def move_on(t, trees, positions, plies_left, budget, exploration, endings):
             why = MAX_PLIES
         t.ending[g, 0] = why
         endings[i] = why
-        _place_in_kernel(t, g, budget[i] if why == ONGOING else 0, exploration[i])
+        _place_in_kernel(t, g, budget[i] if why == ONGOING else 0, gumbel_scale[i], noisy[i])
 
 
-def set_root(t, g, position, history, repeated, past_keys, budget, exploration):
+def set_root(t, g, position, history, repeated, past_keys, budget, gumbel_scale=0.0, noisy=False):
     """Put a position with its past into tree `g`.
 
     position: Positions of size 1; history [n, S] uint64 and repeated [n] uint8: the position itself first, then those before
@@ -272,4 +274,4 @@ def set_root(t, g, position, history, repeated, past_keys, budget, exploration):
     t.past_keys[g] = len(keys)
     t.root_count[g] = position.count[0]
     t.root_legal[g] = position.legal[0]
-    _place(t, g, budget, np.float32(exploration))
+    _place(t, g, budget, gumbel_scale, noisy)

@@ -116,11 +116,11 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def place_line(
-    search: BatchedSearch, g: int, line: Line, budget: int, *, exploration: float = 0.0, only: Sequence[int] = ()
+    search: BatchedSearch, g: int, line: Line, budget: int, *, gumbel_scale: float = 0.0, only: Sequence[int] = ()
 ) -> None:
     """Put a line's current position with its past into tree `g`, to be searched with `budget` simulations.
 
-    exploration: see `Trees`; only: the legal actions to choose among, all where empty.
+    gumbel_scale: see `Trees`; only: the legal actions to choose among, all where empty.
     """
     game = search.game
     history, repeated, length = line.history(game.history)
@@ -128,7 +128,7 @@ def place_line(
     if only:
         position.legal[0, : len(only)] = only
         position.count[0] = len(only)
-    set_root(search.trees, g, position, history[:length], repeated[:length], line.past_keys(), budget, exploration)
+    set_root(search.trees, g, position, history[:length], repeated[:length], line.past_keys(), budget, gumbel_scale)
 
 
 def read_roots(search: BatchedSearch, trees: Sequence[int]) -> SearchResult:

@@ -56,7 +56,8 @@ class Trees(NamedTuple):
     edges: np.ndarray  # [G] int32   edges in use
     started: np.ndarray  # [G] int32   simulations selected since the root was set
     budget: np.ndarray  # [G] int32   simulations to do; a tree with started == budget rests
-    exploration: np.ndarray  # [G] float32 0: none; PUCT: Dirichlet noise at the root; Gumbel: scale of the Gumbel noise
+    noisy: np.ndarray  # [G] uint8   1: a PUCT root's prior is mixed with Dirichlet noise
+    gumbel_scale: np.ndarray  # [G] float32 of the Gumbel noise; 0: none
     gumbel: np.ndarray  # [G, M] float32 noise of the root's edges
 
     past_state: np.ndarray  # [G, H - 1, S] uint64  positions before the root, newest first
@@ -106,7 +107,8 @@ def allocate_trees(game: Game, trees: int, simulations: int) -> Trees:
         "edges": ((), np.int32),
         "started": ((), np.int32),
         "budget": ((), np.int32),
-        "exploration": ((), np.float32),
+        "noisy": ((), np.uint8),
+        "gumbel_scale": ((), np.float32),
         "gumbel": ((game.max_legal,), np.float32),
         "past_state": ((past, game.state_words), np.uint64),
         "past_repeated": ((past,), np.uint8),

@@ -213,7 +213,7 @@ def test_root_noise_is_a_share_of_the_prior() -> None:
     line = Line(get_game("chess"))
     plain = single_tree("chess", line, 1)
     noisy = single_tree("chess", line, 1)
-    noisy.trees.exploration[0] = 1.0
+    noisy.trees.noisy[0] = 1
     for search in (plain, noisy):
         search.wave()
     before, after = read_roots(plain, [0]).prior[0, :20], read_roots(noisy, [0]).prior[0, :20]
