@@ -15,10 +15,13 @@ from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.outlook import Outlook, read_outlook
 from pawnzero.search.random import stream
 from pawnzero.search.searcher import place_line
-from pawnzero.search.tree import PROVEN_WIN, UNPROVEN, bytes_a_tree
+from pawnzero.search.tree import PROVEN_WIN, UNPROVEN, bytes_a_tree, most_simulations
 
 _VISITS_A_LEAF = 8
 """A wave takes one leaf for so many simulations that are done: leaves taken blindly, side by side, must be few among visits."""
+
+_MOST_SIMULATIONS = 2**31 - 1 - 1000
+"""Where a search without end ends: its visits are 32-bit numbers. A wave's leaves find room above."""
 
 
 class PositionSearch:
@@ -112,7 +115,7 @@ class PositionSearch:
             if self._asked is None and not self.proven:
                 # Simulations that end at known positions take no room.
                 free = self.room + 1 - int(self._trees.nodes[0])
-                self._trees.budget[0] = self.simulations + free
+                self._trees.budget[0] = min(self.simulations + free, _MOST_SIMULATIONS)
             if self.simulations > 0:
                 return
 
@@ -143,7 +146,7 @@ def _winning(line: Line, only: Sequence[int]) -> List[int]:
 
 
 def room_in(game: Game, megabytes: int) -> int:
-    """How many positions a tree of that size holds (MB of 2^20 bytes), at least 1."""
+    """How many positions a tree of that size holds (MB of 2^20 bytes), at least 1 and no more than `most_simulations`."""
     each = bytes_a_tree(game, 2000) - bytes_a_tree(game, 1000)
     fixed = bytes_a_tree(game, 1000) - each
-    return max(1, 1000 * ((megabytes << 20) - fixed) // each)
+    return min(max(1, 1000 * ((megabytes << 20) - fixed) // each), most_simulations(game))

@@ -122,6 +122,11 @@ def allocate_trees(game: Game, trees: int, simulations: int) -> Trees:
     return Trees(**{name: np.zeros((trees,) + shape, dtype) for name, (shape, dtype) in shapes.items()})
 
 
+def most_simulations(game: Game) -> int:
+    """The largest tree whose edges 32-bit numbers can count."""
+    return (2**31 - 1) // min(_EDGES_A_NODE, game.max_legal) - 1
+
+
 def bytes_a_tree(game: Game, simulations: int) -> int:
     """Memory of one tree."""
     return sum(array.nbytes for array in allocate_trees(game, 1, simulations))

@@ -190,3 +190,19 @@ def test_room_is_what_fits() -> None:
     for megabytes in (1, 64):
         room = room_in(CHESS, megabytes)
         assert bytes_a_tree(CHESS, room) <= megabytes << 20 < bytes_a_tree(CHESS, room + 4)
+
+
+def test_no_room_is_larger_than_its_numbers() -> None:
+    room = room_in(CHESS, 1 << 20)
+    assert room == room_in(CHESS, 1 << 21) > 50_000_000
+    assert (room + 1) * 40 <= np.iinfo(np.int32).max < (room + 2) * 40
+
+
+def test_a_search_without_end_ends_where_its_visits_could_not_be_counted() -> None:
+    search = PositionSearch(Line(CHESS), HashEvaluator(), SearchConfig(), room=5000, leaves=8)
+    search.step()
+    search._trees.started[0] = np.iinfo(np.int32).max - 1010
+    search._trees.budget[0] = np.iinfo(np.int32).max - 1005
+    search.run()
+    assert search.done
+    assert search.simulations < np.iinfo(np.int32).max - 900
