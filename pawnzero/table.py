@@ -163,7 +163,8 @@ class Table:
             self.search.trees.budget[g] = self.search.trees.started[g] = 0
             return
         line, begun = starting_line(self.game, self.settings, self.seed, number, self.archive)
-        played_on = self.resign_below <= 0.0 or random.Random(number).random() < self.settings.resign_playthrough
+        chance = random.Random(f"playing on game {number} under seed {self.seed}").random()
+        played_on = self.resign_below <= 0.0 or chance < self.settings.resign_playthrough
         self.seats[g] = _Seat(number, line, begun, played_on)
         self.context[g] = self.plies[g] = len(line.actions)
         self.may_resign[g] = not played_on

@@ -32,6 +32,7 @@ def play(
     *,
     settings: SelfplayConfig = SETTINGS,
     algorithm: str = "gumbel",
+    search: Optional[SearchConfig] = None,
     resign_below: float = 0.0,
     archive: Optional[Archive] = None,
     workload: Optional[Workload] = None,
@@ -43,7 +44,7 @@ def play(
         evaluator or HashEvaluator(),
         numbers,
         simulations=changes.get("simulations", 12),
-        search=SearchConfig(algorithm=algorithm),
+        search=search or SearchConfig(algorithm=algorithm),
         settings=settings,
         seed=changes.get("seed", 4),
         leaves=changes.get("leaves", 1),
@@ -337,9 +338,8 @@ def test_the_temperature_falls_so_many_plies_after_what_was_given() -> None:
     game = get_game("connect_four")
     archived = Line.from_actions(game, [3, 3, 3, 3])
     settings = SelfplayConfig(max_plies=8, restart_share=1.0, temperature=2.0, temperature_plies=1, temperature_end=0.0)
-    records = play(
-        "connect_four", list(range(30)), settings=settings, algorithm="puct", archive=lambda number: archived
-    ).values()
+    search = SearchConfig(algorithm="puct", dirichlet_epsilon=0.0)
+    records = play("connect_four", list(range(30)), settings=settings, search=search, archive=lambda number: archived).values()
     lines = [record.actions.tolist() for record in records]
     assert len({line[4] for line in lines}) > 3
     assert len({tuple(line) for line in lines}) == len({line[4] for line in lines})
@@ -427,3 +427,13 @@ def test_who_wins_with_the_last_ply_that_is_allowed_has_won() -> None:
         line = Line.from_actions(game, record.actions.tolist(), max_plies=5)
         assert (line.ending, line.result, len(record)) == (record.ending, record.result, 5)
     assert {record.result for record in records} == {0, 1}
+
+
+def test_another_seed_plays_other_games_on() -> None:
+    def played_on(seed: int) -> List[bool]:
+        settings = dataclasses.replace(SETTINGS, resign_playthrough=0.5)
+        records = play("connect_four", list(range(40)), settings=settings, seed=seed, resign_below=1.5)
+        return [record.ending != RESIGNATION for _, record in sorted(records.items())]
+
+    assert played_on(1) == played_on(1) != played_on(2)
+    assert 5 < sum(played_on(1)) < 35
