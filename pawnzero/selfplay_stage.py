@@ -106,9 +106,10 @@ def _play(
     progress: Progress,
 ) -> Dict[str, Any]:
     """Play those of the games `ids` that the replay buffer does not hold; returns the figures of all of them."""
-    with open_replay(agent, config, progress) as buffer:
-        # Of games that the journal does not know another run has left some of the same ids.
-        stored = journal.games().intersection(buffer.last_game_ids(buffer.capacity))
+    stored = journal.games()  # of others with these ids the buffer may hold some too: another run's
+    if stored:
+        with open_replay(agent, config, progress) as buffer:
+            stored = stored.intersection(buffer.last_game_ids(buffer.capacity))
     left = [game_id for game_id in ids if game_id not in stored]
     if len(left) < len(ids):
         progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
@@ -117,7 +118,8 @@ def _play(
         evaluator = NetEvaluator(latest_net(agent), device, progress=progress)
         progress.note(f"self-play with {evaluator.description}")
         progress.start("self-play", len(left), "games")
-        _play_with(evaluator, agent, config, left, summary, outlooks, journal, frozen, progress)
+        leaves = leaves_a_tree(config.search, len(ids))
+        _play_with(evaluator, agent, config, left, leaves, summary, outlooks, journal, frozen, progress)
         progress.finish()
     found = summary.to_json()
     earlier = [iteration["selfplay"] for iteration in agent.metadata["iterations"]]
@@ -153,6 +155,7 @@ def _play_with(
     agent: Agent,
     config: Config,
     numbers: List[int],
+    leaves: int,
     summary: GamesSummary,
     outlooks: Outlooks,
     journal: GamesJournal,
@@ -184,7 +187,7 @@ def _play_with(
                 search=config.search,
                 settings=config.selfplay,
                 seed=frozen["seed"],
-                leaves=leaves_a_tree(config.search, config.num_selfplay),
+                leaves=leaves,
                 archive=buffer.archive(frozen["archive"]) if frozen["archive"] else None,
                 resign_below=frozen["resign_below"],
                 workload=workload,

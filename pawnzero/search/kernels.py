@@ -4,7 +4,8 @@ A wave takes at most `leaves` leaves from each tree. With one leaf a tree is exa
 With more, visits under way count in the exploration term only ("watch the unobserved": Liu et al., ICLR 2020), and a tree
 stops selecting for this wave as soon as it arrives at a leaf that is under way already. A Gumbel search can keep a wave within
 one round of sequential halving (`in_rounds`): its leaves then stand below different moves of the root and share no node below
-it. All that differs from one leaf a wave is how the moves of a round are ordered.
+it. What differs from one leaf a wave: all moves of a round are chosen by the values from before the wave. One by one, a choice
+knows the leaves before it, which stretch the values of all moves anew, so that now and then another move goes on.
 
 Letters as in `tree`; W leaves of a wave; B positions that need the net.
 """
