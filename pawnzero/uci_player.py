@@ -22,6 +22,7 @@ from typing import Any, Coroutine, Dict, List, NamedTuple, Optional, Sequence, T
 import chess
 import chess.engine
 
+from pawnzero.cores import usable_cores
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
@@ -120,7 +121,7 @@ class UciPlayer(Player):
         seconds = limits["movetime"] / 1000 if "movetime" in limits else None
         self._limit = chess.engine.Limit(nodes=limits.get("nodes"), depth=limits.get("depth"), time=seconds)
         self._move_seconds = move_seconds + (seconds or 0.0)
-        self._processes = processes or os.cpu_count() or 1
+        self._processes = processes or usable_cores()
         self._idle: List[_Engine] = []
         self._closed = False
         self._loop = asyncio.new_event_loop()
