@@ -48,16 +48,16 @@ def info_lines(
     for number, move in enumerate(outlook.moves[:multipv], 1):
         wdl = " wdl {} {} {}".format(*per_mille(move.wdl)) if show_wdl else ""
         lines.append(
-            f"info depth {whole_depth(outlook)} seldepth {outlook.deepest} time {round(1000 * seconds)} "
+            f"info depth {whole_depth(outlook.depth)} seldepth {outlook.deepest} time {round(1000 * seconds)} "
             f"nodes {outlook.simulations} score {score(move)}{wdl} nps {per_second} hashfull {round(1000 * fill)} "
             f"multipv {number} pv {' '.join(written(game, state, move.line))}"
         )
     return lines
 
 
-def whole_depth(outlook: Outlook) -> int:
+def whole_depth(depth: float) -> int:
     """The average depth, rounded, and at least 1."""
-    return max(1, round(outlook.depth))
+    return max(1, round(depth))
 
 
 def written(game: Game, state: np.ndarray, actions: Sequence[int]) -> List[str]:

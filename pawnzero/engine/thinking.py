@@ -128,7 +128,7 @@ class Thinking:
                 return True
             if self._limits.movetime is None and len(self.line.legal) == 1:
                 return True
-        return self._limits.depth is not None and whole_depth(self.search.read()) >= self._limits.depth
+        return self._limits.depth is not None and whole_depth(self.search.depth) >= self._limits.depth
 
     def _infos(self) -> List[str]:
         self._told_of = self.search.simulations

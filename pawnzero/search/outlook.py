@@ -57,6 +57,11 @@ class Outlook:
     moves: List[MoveOutlook]
 
 
+def mean_depth(t: Trees, g: int) -> float:
+    """Plies below the root of tree `g` at which a simulation ends, on average; some simulation is done."""
+    return float(t.node_visits[g, 1 : int(t.nodes[g])].sum()) / int(t.started[g])
+
+
 def read_outlook(search: BatchedSearch, g: int) -> Outlook:
     """The outlook of tree `g`, some simulation of which is done."""
     t = search.trees
@@ -67,7 +72,7 @@ def read_outlook(search: BatchedSearch, g: int) -> Outlook:
     win, draw, loss = (float(share) for share in search.wdl(np.array([g], np.int64))[0])
     return Outlook(
         simulations=simulations,
-        depth=float(t.node_visits[g, 1:nodes].sum()) / simulations,
+        depth=mean_depth(t, g),
         deepest=int(deepest(t, g, np.zeros(nodes, np.int32))),
         wdl=(win, draw, loss),
         moves=[_move(t, g, edge, plies) for edge in _ranked(search, g, plies)],

@@ -12,7 +12,7 @@ from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.search.batch import BatchedSearch
 from pawnzero.search.evaluator import Evaluator
-from pawnzero.search.outlook import Outlook, read_outlook
+from pawnzero.search.outlook import Outlook, mean_depth, read_outlook
 from pawnzero.search.random import stream
 from pawnzero.search.searcher import place_line
 from pawnzero.search.tree import PROVEN_WIN, UNPROVEN, bytes_a_tree, most_simulations
@@ -106,6 +106,11 @@ class PositionSearch:
     def evaluated(self) -> int:
         """Positions the evaluator was asked about so far."""
         return self._search.evaluated
+
+    @property
+    def depth(self) -> float:
+        """`Outlook.depth`; at least one `step` has been made."""
+        return mean_depth(self._trees, 0)
 
     def step(self) -> None:
         """Search a little: one wave, and as many more as it takes until some move has been tried."""
