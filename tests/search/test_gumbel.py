@@ -349,19 +349,19 @@ def test_root_noise_is_gumbels() -> None:
     assert (np.abs(drawn - result.prior[0]) < 4 * spread).all()
 
 
-def test_noise_is_gumbel_s_times_the_exploration() -> None:
+def test_noise_is_gumbel_s_times_its_scale() -> None:
     game = get_game("connect_four")
 
-    def noise(exploration: float) -> np.ndarray:
+    def noise(scale: float) -> np.ndarray:
         search = BatchedSearch(game, UniformEvaluator(), CONFIG, trees=400, simulations=8, leaves=1)
         for g in range(400):
             search.trees.rng[g] = stream(7, g)
-            place_line(search, g, Line(game), 8, exploration=exploration)
+            place_line(search, g, Line(game), 8, gumbel_scale=scale)
         search.wave()
         return search.trees.gumbel[:, :7].astype(float)
 
     standard = noise(1.0)
     assert standard.mean() == pytest.approx(0.5772, abs=0.08)  # Euler's constant
     assert standard.var() == pytest.approx(np.pi**2 / 6, rel=0.1)
-    for exploration in (0.0, 0.25, 3.0):
-        assert noise(exploration) == pytest.approx(exploration * standard, rel=1e-5)
+    for scale in (0.0, 0.25, 3.0):
+        assert noise(scale) == pytest.approx(scale * standard, rel=1e-5)

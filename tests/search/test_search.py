@@ -249,8 +249,8 @@ def test_a_position_s_third_time_is_seen_late_in_a_long_game_too() -> None:
         action = game.parse_action(line.state, move)
         game.step(line.state[np.newaxis], np.array([action], np.int16), after)
         new = (after.state, after.legal, after.count, after.ending, after.key, after.reversible)
-        left, budget, exploration = np.full(1, 500, np.int32), np.ones(1, np.int32), np.zeros(1, np.float32)
-        move_on(search.trees, np.zeros(1, np.int64), new, left, budget, exploration, ending)
+        left, budget, noise = np.full(1, 500, np.int32), np.ones(1, np.int32), np.zeros(1, np.float32)
+        move_on(search.trees, np.zeros(1, np.int64), new, left, budget, noise, np.zeros(1, np.uint8), ending)
         line.push(action)
         assert ending[0] == line.ending
     assert len(moves) == 122
