@@ -7,6 +7,10 @@ import numpy as np
 from pawnzero.native import inner_kernel
 from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNPROVEN
 
+_COARSE = 1024.0
+"""A total from which on float32's steps (0.0001 there) count beside what is added."""
+_GOLDEN_RATIO = 0.6180339887498949
+
 
 @inner_kernel
 def proven_value(proof):
@@ -25,6 +29,25 @@ def lost(t, g, edge):
 
 
 @inner_kernel
+def added(total, more, count):
+    """float32 `total` + `more` as float32, the `count`th addition to it.
+
+    float32 counts a large total in coarse steps (1 from 8 million on), so that what is added to it would be rounded always up,
+    or always away. There it is rounded up as often as is right on average: the golden ratio's multiples spread evenly.
+    """
+    exact = np.float64(total) + np.float64(more)
+    nearest = np.float32(exact)
+    if abs(exact) < _COARSE:
+        return nearest
+    beyond = exact - np.float64(nearest)
+    if beyond == 0.0:
+        return nearest
+    other = np.nextafter(nearest, np.float32(np.inf if beyond > 0.0 else -np.inf))
+    chance = (count * _GOLDEN_RATIO) % 1.0
+    return other if chance < beyond / (np.float64(other) - np.float64(nearest)) else nearest
+
+
+@inner_kernel
 def back_up(t, g, node, value, draw, pending):
     """Count a visit of `node` with its value for its player to move, there and in every ancestor.
 
@@ -35,15 +58,15 @@ def back_up(t, g, node, value, draw, pending):
             value = np.float32(proven_value(t.proven[g, node]))
             draw = np.float32(1.0 - abs(value))
         t.node_visits[g, node] += 1
-        t.node_value_sum[g, node] += value
+        t.node_value_sum[g, node] = added(t.node_value_sum[g, node], value, t.node_visits[g, node])
         edge = t.parent_edge[g, node]
         node = t.parent[g, node]
         if node == NO_NODE:
             return
         value = -value
         t.visits[g, edge] += 1
-        t.value_sum[g, edge] += value
-        t.draw_sum[g, edge] += draw
+        t.value_sum[g, edge] = added(t.value_sum[g, edge], value, t.visits[g, edge])
+        t.draw_sum[g, edge] = added(t.draw_sum[g, edge], draw, t.visits[g, edge])
         t.pending[g, edge] -= pending
         t.node_pending[g, node] -= pending
 

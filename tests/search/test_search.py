@@ -6,6 +6,7 @@ import dataclasses
 import random
 from typing import List
 
+import numba
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import ONGOING, REPETITION
 from pawnzero.games.line import Line
 from pawnzero.search import BatchedSearch, Searcher, UniformEvaluator, read_roots
+from pawnzero.search.backup import added
 from pawnzero.search.batch import leaves_a_tree
 from pawnzero.search.root import move_on, set_root
 from pawnzero.search.tree import UNEXPANDED, Trees
@@ -260,3 +262,18 @@ def test_a_position_s_third_time_is_seen_late_in_a_long_game_too() -> None:
 def test_fewer_games_get_more_leaves() -> None:
     assert [leaves_a_tree(SearchConfig(), games) for games in (0, 1, 8, 9, 16, 33, 64, 500)] == [8, 8, 8, 7, 4, 1, 1, 1]
     assert leaves_a_tree(SearchConfig(leaves_per_tree=5), 500) == 5
+
+
+@pytest.mark.parametrize("more", [0.03, -0.7, 1.0])
+@pytest.mark.parametrize("total", [0.0, 1024.0, 3.0e6, -1.0e8])
+def test_small_values_count_beside_large_sums(total: float, more: float) -> None:
+    @numba.njit
+    def add_up(found: np.float32, more: np.float32, times: int) -> np.float32:
+        for count in range(times):
+            found = added(found, more, 2**24 + count)
+        return found
+
+    times = 20_000
+    step = float(np.spacing(np.float32(max(abs(total), abs(times * more)))))
+    found = float(add_up(np.float32(total), np.float32(more), times))
+    assert found == pytest.approx(total + times * more, abs=max(0.1, 10 * step))
