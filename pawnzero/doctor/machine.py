@@ -12,7 +12,7 @@ from typing import Dict, Mapping, Optional, Tuple
 
 import torch
 
-from pawnzero.cores import usable_cores
+from pawnzero.cores import core_quota, usable_cores
 from pawnzero.doctor.cards import Card, cards_of_pci, cards_of_torch
 from pawnzero.native import cache_home
 
@@ -72,7 +72,7 @@ def look(place: Path, root: Path = Path("/")) -> Machine:
         cpu=cpu or platform.processor() or platform.machine(),
         cpu_features=features,
         cores=cores,
-        cores_allowed=min(usable_cores(), _quota(root / "sys/fs/cgroup", cores)),
+        cores_allowed=min(usable_cores(), core_quota(root / "sys/fs/cgroup") or cores),
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         memory=min(memory, limit) if memory and limit else memory,
         memory_free=free,
@@ -129,12 +129,6 @@ def _memory(meminfo: str) -> Tuple[Optional[int], Optional[int]]:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
     except (AttributeError, OSError, ValueError):
         return None, None
-
-
-def _quota(cgroup: Path, cores: int) -> float:
-    """Cores that a container may use (cgroup version 2)."""
-    words = _text(cgroup / "cpu.max").split()
-    return int(words[0]) / int(words[1]) if len(words) == 2 and words[0].isdigit() else float(cores)
 
 
 def _text(path: Path) -> str:

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import torch
 
+from pawnzero.cores import usable_cores
+
 _setting = threading.Lock()
 _local = threading.local()
 
@@ -39,8 +41,14 @@ def workers() -> ThreadPoolExecutor:
 
 @lru_cache(maxsize=None)
 def _given() -> int:
-    """The machine's cores, or OMP_NUM_THREADS."""
-    return torch.get_num_threads()
+    """The machine's cores, or OMP_NUM_THREADS; no more than a container's quota has time for."""
+    return min(torch.get_num_threads(), usable_cores())
+
+
+def heed_quota() -> None:
+    """Let torch start no more threads than a container's quota has time for: it counts the cores, not what one gets of them."""
+    if torch.get_num_threads() > usable_cores():
+        torch.set_num_threads(usable_cores())
 
 
 @lru_cache(maxsize=None)

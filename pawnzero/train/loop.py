@@ -16,6 +16,7 @@ from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets.fitted import Fitted
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.nets.threads import heed_quota
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.train.ahead import ahead
@@ -75,6 +76,7 @@ def train(
     is damaged or of another game or shape, the directory cannot be written, one sample does not fit in memory, the loss is not
     finite (what was saved before then stays), or the device is not one for the number format of the one that leads.
     """
+    heed_quota()
     progress = (team.leads and progress) or Progress()
     effective = _positive(config.batch_size, "batch_size") * _positive(config.grad_accum_steps, "grad_accum_steps")
     epoch_steps = _positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
