@@ -7,7 +7,7 @@ import os
 import shlex
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Iterator, Union
+from typing import IO, Any, Dict, Iterator, List, Tuple, Union
 
 from pawnzero.errors import PawnzeroError
 
@@ -56,10 +56,26 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in `path`. Raises PawnzeroError that names the place where it is not JSON."""
+    """The JSON value in `path`. Raises PawnzeroError that names the place where it is not JSON, or a name that stands twice."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_named_once)
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+    except _NamedTwiceError as error:
+        raise PawnzeroError(f"{path}: {error}") from None
     except ValueError as error:
         raise PawnzeroError(f"{path}: not JSON ({error})") from None
+
+
+class _NamedTwiceError(ValueError):
+    """A name stands twice in one JSON object."""
+
+
+def _named_once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    """A JSON object. Of two values of one name the reader may have meant either."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _NamedTwiceError(f"{twice!r} stands twice between the same braces")
+    return found

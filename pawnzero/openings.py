@@ -20,7 +20,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, TextIO,
 
 import numpy as np
 
-from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.errors import UsageError
 from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.line import Line
 
@@ -42,8 +42,7 @@ class Opening(NamedTuple):
 def openings(game: Game, count: int, seed: int, file: Optional[Path] = None) -> List[Line]:
     """`count` openings in an order that `seed` fixes; different ones as long as there are enough, then the same again.
 
-    Raises UsageError that names file and line for an opening that cannot be read, is not legal or ends the game, and
-    PawnzeroError for a file that cannot be read.
+    Raises UsageError that names the file, and the line of an opening that cannot be read, is not legal or ends the game.
     """
     assert count >= 0, "a count below zero"
     order = np.random.default_rng([_STREAM, seed])
@@ -77,7 +76,7 @@ def read_openings(path: Path) -> Iterator[Opening]:
             stream.seek(0)
             yield from _read_pgn(path, stream) if pgn else _read_lines(path, stream)
     except OSError as error:
-        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is not text, expected openings as EPD or PGN") from None
 

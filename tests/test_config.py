@@ -153,6 +153,11 @@ def test_a_file_that_is_not_json_is_one_line_with_the_place(write: Any) -> None:
         load_config(write('{\n"batch_size" 64}'))
 
 
+def test_a_key_that_stands_twice_is_a_mistake_though_both_are_json(write: Any) -> None:
+    with pytest.raises(UsageError, match=r"settings\.json: 'lr' stands twice between the same braces"):
+        load_config(write('{"batch_size": 64, "trainer": {"lr": 0.1, "wd": 0.1, "lr": 0.2}}'))
+
+
 def test_a_file_that_is_missing_is_a_mistake_of_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.json: cannot be read"):
         load_config(tmp_path / "none.json")

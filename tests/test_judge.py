@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pawnzero.config import SearchConfig
-from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.judge import judge, read_positions, sample_positions, solver_for
@@ -254,7 +254,7 @@ def test_bad_lines_are_named(tmp_path, text, told):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(PawnzeroError, match=r"none\.txt: cannot be read"):
+    with pytest.raises(UsageError, match=r"none\.txt: cannot be read"):
         read_positions(FOUR, tmp_path / "none.txt")
 
 

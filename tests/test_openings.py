@@ -6,7 +6,7 @@ import chess
 import pytest
 
 from pawnzero import openings as subject
-from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.openings import openings, read_openings
@@ -127,7 +127,7 @@ def test_bad_files_are_told_by_place(tmp_path, name, text, told):
 
 
 def test_missing_and_binary_files(tmp_path):
-    with pytest.raises(PawnzeroError, match=r"none\.epd: cannot be read"):
+    with pytest.raises(UsageError, match=r"none\.epd: cannot be read"):
         openings(CHESS, 1, seed=0, file=tmp_path / "none.epd")
     (tmp_path / "net.pt").write_bytes(bytes(range(128, 256)))
     with pytest.raises(UsageError, match="is not text"):

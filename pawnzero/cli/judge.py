@@ -45,10 +45,11 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.errors import UsageError
     from pawnzero.games import get_game
     from pawnzero.judge import judge, read_positions, sample_positions, solver_for
-    from pawnzero.players import game_of, parse_player
+    from pawnzero.players import check_player, game_of, parse_player
 
     if args.positions is not None and args.count is not None:
         raise UsageError("--count is for sampled positions, a file's are judged all; expected --count or --positions")
+    check_player(args.player)
     game = get_game(args.game or game_of(args.player) or config.game)
     solver = solver_for(game)
     simulations = config.mcts_sims if args.sims is None else args.sims

@@ -13,7 +13,7 @@ from typing import List, Optional, Set
 
 import numpy as np
 
-from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.errors import UsageError
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.judge.solvers import Solver
@@ -39,13 +39,13 @@ def read_positions(game: Game, path: Path) -> List[Line]:
     """The positions of a file: a line each, the moves from the start as a word with one character a move (``44455``).
 
     What follows a space is ignored; empty lines and those that begin with ``#`` are skipped. ``startpos`` has no moves.
-    Raises UsageError that names file and line for a position that cannot be played to or is over, and for a file without any;
-    PawnzeroError for a file that cannot be read.
+    Raises UsageError that names file and line for a position that cannot be played to or is over, and for a file without any
+    or one that cannot be read.
     """
     try:
         texts = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
-        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is not text, expected a position a line") from None
     words = [(number, text.split()[0]) for number, text in enumerate(texts, 1) if text.strip()]

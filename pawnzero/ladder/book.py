@@ -37,13 +37,13 @@ class Terms:
 
 
 def terms_of(config: Config, simulations: Optional[int], openings: Optional[Path]) -> Terms:
-    """The terms of a new ladder. Raises PawnzeroError for a file that cannot be read."""
+    """The terms of a new ladder. Raises UsageError for a file that cannot be read."""
     name = BUILT_IN
     if openings is not None:
         try:
             name = f"{openings.name} ({hashlib.sha256(openings.read_bytes()).hexdigest()[:8]})"
         except OSError as error:
-            raise PawnzeroError(f"{openings}: cannot be read ({error.strerror})") from None
+            raise UsageError(f"{openings}: cannot be read ({error.strerror})") from None
     sims = config.mcts_sims if simulations is None else simulations
     return Terms(sims, config.selfplay.max_plies, config.seed, name, asdict(config.search))
 
