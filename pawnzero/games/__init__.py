@@ -24,4 +24,5 @@ def get_game(name: str) -> Game:
     if name not in _MODULES:
         raise UsageError(f"unknown game {name!r}: expected one of {', '.join(GAME_NAMES)}")
     game: Game = import_module(_MODULES[name]).GAME
+    assert game.name == name, f"{_MODULES[name]}: its name is {game.name!r}, expected {name!r}, as it is called in _MODULES"
     return game

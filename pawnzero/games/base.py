@@ -110,6 +110,9 @@ class Game(abc.ABC):
     """[symmetries, 64] uint8: where each symmetry takes a bit of a bitboard; the first leaves all where they are."""
     action_map: ClassVar[np.ndarray]
     """[symmetries, A] int16: what each symmetry makes of an action. A game of one symmetry need not give it."""
+    turned_starts: ClassVar[Tuple[str, ...]] = ()
+    """Positions as text, and what symmetries make of them: where the conformance test begins with a symmetry that makes another
+    position of the usual start."""
 
     sides: ClassVar[Tuple[str, str]] = ("x", "o")
     """What people call player 0 and player 1."""
@@ -141,7 +144,8 @@ class Game(abc.ABC):
     def mirror(self) -> Optional[int]:
         """The symmetry that exchanges left and right, of every position and in the policy's planes; None: there is none.
 
-        A game that overrides `symmetric` has none: not all its positions may be turned.
+        A game that overrides `symmetric` has none: not all its positions may be turned. Nor has one in which an action and its
+        mirror image lie in different policy planes.
         """
         rows, columns = self.board_shape
         cells = 8 * np.arange(rows)[:, np.newaxis] + np.arange(columns)
@@ -153,15 +157,23 @@ class Game(abc.ABC):
         return int(found[0]) if np.array_equal(index, self.policy_index[self.action_map[found[0]]]) else None
 
     def check_mirrored(self) -> None:
-        """Raises UsageError where there is no `mirror`, so that no net can be mirrored."""
-        if self.mirror is None:
-            raise UsageError(f"model.mirrored: not every position of {self.name} can be mirrored, expected false")
+        """Raises UsageError that says why where there is no `mirror`, so that no net can be mirrored."""
+        if self.mirror is not None:
+            return
+        why = f"{self.name} has no such symmetry, or mirrored actions lie in other policy planes"
+        if type(self).symmetric is not Game.symmetric:
+            why = f"not every position of {self.name} can be mirrored"
+        raise UsageError(f"model.mirrored: {why}, expected false")
 
     def allocate(self, size: int) -> Positions:
-        """Room for `size` positions, zeroed."""
+        """Room for `size` positions, zeroed.
+
+        Behind the legal actions lies one row more: a game that has more of them than its `max_legal` says writes there and not
+        into other arrays, until the conformance test tells.
+        """
         return Positions(
             np.zeros((size, self.state_words), np.uint64),
-            np.zeros((size, self.max_legal), np.int16),
+            np.zeros((size + 1, self.max_legal), np.int16)[:size],
             np.zeros(size, np.int16),
             np.zeros(size, np.uint8),
             np.zeros(size, np.uint64),
@@ -217,7 +229,7 @@ class Game(abc.ABC):
 
     @abc.abstractmethod
     def parse(self, text: str) -> np.ndarray:
-        """A position from its usual text form (FEN in chess) → [S] uint64. Raises UsageError that quotes the text."""
+        """A position from its usual text form (FEN in chess), or "startpos" → [S] uint64. Raises UsageError that quotes it."""
 
     @abc.abstractmethod
     def format(self, state: np.ndarray) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, Iterator, List, Tuple
 
 import numpy as np
 
 from pawnzero.errors import UsageError
 from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
+from pawnzero.games.drawing import EMPTY, drawing
 from pawnzero.games.line import Line
 from pawnzero.games.symmetry import turn
 
@@ -24,6 +25,8 @@ TURNED_PLIES = 100
 def check_game(game: Game, plies: int = 2000, seed: int = 0) -> None:
     """Play `plies` random plies of `game`, every other game going back and forth where it can, and check all that base.py asks.
 
+    Whether the rules are the game's own, and its results, nobody but its author can tell: those want tests of their own.
+
     Raises AssertionError that says what is broken and in which position.
     """
     check_declarations(game)
@@ -36,8 +39,13 @@ def check_game(game: Game, plies: int = 2000, seed: int = 0) -> None:
     check_encoding(game, lines)
     check_symmetry_tables(game)
     for symmetry in range(1, game.symmetries):
-        if _is_turned(Line(game), Line(game), symmetry):
-            check_turned(game, symmetry, game.initial(), game.initial(), seed=seed)
+        pairs = list(turned_pairs(game, symmetry))
+        assert pairs, (
+            f"symmetry {symmetry} was never tried: of the starting position and those in `turned_starts` it makes none that is "
+            "among them; expected two such positions in `turned_starts`"
+        )
+        for start, turned in pairs:
+            check_turned(game, symmetry, start, turned, seed=seed)
 
 
 def random_lines(game: Game, plies: int, seed: int) -> List[Line]:
@@ -48,6 +56,8 @@ def random_lines(game: Game, plies: int, seed: int) -> List[Line]:
         line = Line(game, max_plies=min(plies, LONGEST_GAME))
         assert not line.over, f"{game.name}: the starting position is already over ({game.endings[line.ending]})"
         while not line.over:
+            count = int(game.look(line.state).count[0])
+            assert count <= game.max_legal, f"count {count} in {game.format(line.state)}, max_legal is {game.max_legal}"
             assert len(line.legal), f"no legal action in {game.format(line.state)}, but the game goes on"
             returning = _returning(line) if len(lines) % 2 and random.random() < 0.5 else line.legal[:0]
             line.push(int(random.choice(returning if len(returning) else line.legal)))
@@ -67,6 +77,9 @@ def check_declarations(game: Game) -> None:
     assert 0 <= game.max_reversible < 2**15, f"max_reversible {game.max_reversible}: expected 0 to 2**15 - 1"
     _expect_array("plane_scale", game.plane_scale, np.float32, (planes,))
     assert np.isfinite(game.plane_scale).all(), "plane_scale must be finite"
+    assert game.plane_scale.all(), (
+        f"plane_scale of plane {np.flatnonzero(game.plane_scale == 0)[0]} is 0, so that no net sees it"
+    )
     _expect_array("policy_index", game.policy_index, np.int32, (game.num_actions,))
     outside = np.flatnonzero((game.policy_index < 0) | (game.policy_index >= outputs))
     assert not len(outside), f"policy_index of action {outside[0]} is outside the head's {outputs} outputs"
@@ -78,6 +91,7 @@ def check_declarations(game: Game) -> None:
     assert np.isin(game.ending_values, (-1, 0, 1)).all(), "ending_values must be -1, 0 or 1"
     _expect_array("initial()", game.initial(), np.uint64, (game.state_words,))
     assert game.player(game.initial()) == 0, "player 0 must move first"
+    assert len(set(filter(None, game.sides))) == 2, f"sides {game.sides}: expected two names, of player 0 and player 1"
 
 
 def check_rules(game: Game, positions: Positions) -> None:
@@ -168,12 +182,24 @@ def check_text(game: Game, positions: Positions) -> None:
         assert game.player(read) == game.player(state), f"another player is to move after parse({text!r})"
         _expect_same(game, positions.part(b, b + 1), game.look(read), f"a position and parse({text!r})")
         assert game.draw(state).strip(), f"draw gives nothing for {text}"
+        men = drawing(game, state).men
+        strange = sorted(set(men) - {EMPTY, *game.men[0], *game.men[1]}) if len(men) > 1 else []
+        assert not strange, (
+            f"draw shows {strange} on the squares of {text}, expected {EMPTY!r} or one of `men`, {game.men}: a line a row from "
+            "the top, blanks between squares, names of rows on the left and of columns below"
+        )
         actions = positions.legal[b, : positions.count[b]].tolist()
         names = [game.format_action(state, action) for action in actions]
         read_back = [game.parse_action(state, name) for name in names]
         assert read_back == actions, f"actions {actions} are written {names} and read as {read_back} in {text}"
         described = [game.parse_action(state, game.describe_action(state, action)) for action in actions]
         assert described == actions, f"actions {actions} are described so that they are read as {described} in {text}"
+    usual = game.format(game.initial())
+    try:
+        named = game.format(game.parse("startpos"))
+    except UsageError as error:
+        named = f"refused ({error})"
+    assert named == usual, f"parse('startpos') is {named}, expected {usual}"
     _expect_usage_error("parse_action", lambda: game.parse_action(game.initial(), "no such move"), "no such move")
     _expect_usage_error("parse", lambda: game.parse("no such position"), "no such position")
 
@@ -202,11 +228,45 @@ def check_encoding(game: Game, lines: List[Line]) -> None:
         same = (part_bits == bits[part]).all() and (part_scalars == scalars[part]).all()
         assert same, "encode of a part of a batch differs from encode of the whole"
 
-    pictures: Dict[bytes, Tuple[int, str]] = {}
-    for b in range(len(keys)):
-        text = game.format(history[b, 0])
-        key, other = pictures.setdefault(bits[b].tobytes() + scalars[b].tobytes(), (keys[b], text))
-        assert key == keys[b], f"a net cannot tell {other} from {text}: their planes are the same"
+    pictures: Dict[Tuple[bytes, int], Tuple[int, str]] = {}
+    of_planes: Dict[bytes, Tuple[List[int], str]] = {}
+    for b, key in enumerate(keys):
+        state, planes = history[b, 0], bits[b].tobytes() + scalars[b].tobytes()
+        text, at = game.format(state), game.look(state)
+        other_key, other = pictures.setdefault((planes, game.player(state)), (key, text))
+        assert other_key == key, f"a net cannot tell {other} from {text}: their planes are the same"
+        # Where players may pass, a position may be another one's with the players exchanged, which to the mover is the same.
+        legal = at.legal[0, : at.count[0]].tolist()
+        other_legal, other = of_planes.setdefault(planes, (legal, text))
+        assert other_legal == legal, (
+            f"a net cannot tell {other} from {text}: their planes are the same, their legal actions not"
+        )
+    _check_view(game, lines, bits)
+
+
+def _check_view(game: Game, lines: List[Line], bits: np.ndarray) -> None:
+    """A ply changes little, so that the planes after it are nearly those before it: as they stand, or turned upside down."""
+    rows, _ = game.board_shape
+    places = np.arange(64)
+    turned_places = np.where(places // 8 < rows, 8 * (rows - 1 - places // 8) + places % 8, places)
+    squares = np.unpackbits(bits.astype("<u8").view(np.uint8).reshape(len(bits), -1, 8), axis=2, bitorder="little").astype(
+        np.int32
+    )
+    changed = {True: 0, False: 0}
+    first = 0
+    for line in lines:
+        for b in range(first, first + len(line.actions)):
+            after = squares[b + 1]
+            for flipped, before in ((False, squares[b]), (True, squares[b][:, turned_places])):
+                unlike = before.sum(1) + after.sum(1)[:, np.newaxis] - 2 * after @ before.T
+                changed[flipped] += int(unlike.min(axis=1).sum())
+        first += len(line.states)
+    assert changed[game.flips_board] <= changed[not game.flips_board], (
+        f"flips_board is {game.flips_board}, but planes look more like those of the ply before {_STANDING[game.flips_board]}"
+    )
+
+
+_STANDING = {True: "as they stand: is the board seen from the side of whoever is to move?", False: "turned upside down"}
 
 
 def check_symmetry_tables(game: Game) -> None:
@@ -233,13 +293,21 @@ def check_symmetry_tables(game: Game) -> None:
         assert tables[j][tables[k]].tobytes() in known, f"symmetry {k} and then {j} together are none of the symmetries"
 
 
+def turned_pairs(game: Game, symmetry: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+    """Positions and what the symmetry makes of them, both among the starting position and the game's `turned_starts`."""
+    starts = [game.initial(), *map(game.parse, game.turned_starts)]
+    for start in starts:
+        for other in starts:
+            if _is_turned(Line(game, start), Line(game, other), symmetry):
+                yield start, other
+
+
 def check_turned(
     game: Game, symmetry: int, start: np.ndarray, turned: np.ndarray, plies: int = TURNED_PLIES, seed: int = 0
 ) -> None:
     """`turned` is `start` under that symmetry, and stays so whatever is played: both [S] uint64, positions that may be turned.
 
-    `check_game` does this from the usual starting position where that is its own picture under the symmetry. A game that starts
-    from another has to be tried from positions whose turned form its tests know.
+    `check_game` does this from what `turned_pairs` finds.
     """
     random = np.random.default_rng(seed)
     one, other = Line(game, start), Line(game, turned)
@@ -360,4 +428,6 @@ def _expect_usage_error(name: str, call: Callable[[], object], quoted: str) -> N
         if quoted in str(error):
             return
         answer = f"says {str(error)!r}"
+    except Exception as error:
+        answer = f"raises {error!r}"
     raise AssertionError(f"{name}({quoted!r}) {answer}, expected a UsageError that quotes the text")

@@ -43,7 +43,7 @@ class Shuttle(Game):
     def step(self, states, actions, out):
         for b, action in enumerate(actions.tolist()):
             mine, theirs, burnt, clock, player = (int(word) for word in states[b])
-            mine += (action == RIGHT) - (action == LEFT)
+            mine = min(max(mine + (action == RIGHT) - (action == LEFT), 0), 3)
             clock = 0 if action == BURN else clock + 1
             out.state[b] = theirs, mine, burnt + (action == BURN), clock, 1 - player
         self.inspect(out)
@@ -71,6 +71,8 @@ class Shuttle(Game):
         return int(state[4])
 
     def parse(self, text):
+        if text == "startpos":
+            return self.initial()
         words = text.split(",")
         if len(words) != 5 or not all(word.isdigit() for word in words):
             raise UsageError(f"position {text!r}: expected five numbers")

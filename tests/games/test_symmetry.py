@@ -10,7 +10,7 @@ import pytest
 
 from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
-from pawnzero.games.conformance import check_symmetry_tables, check_turned
+from pawnzero.games.conformance import check_symmetry_tables, check_turned, turned_pairs
 from pawnzero.games.line import Line
 from pawnzero.games.symmetry import mirrored, square, turn
 from pawnzero.games.tic_tac_toe import TicTacToe
@@ -124,21 +124,18 @@ class Equivariant:
         logits[:], wdl[:] = total / self.game.symmetries, total_wdl / self.game.symmetries
 
 
-def pairs(name):
-    """(symmetry, a line, the same line turned)."""
-    game = get_game(name)
-    if name == "chess":
-        for fen in NO_CASTLING:
-            yield 1, Line(game, game.parse(fen)), Line(game, game.parse(mirrored_fen(fen)))
-        return
+def pairs(game):
+    """(symmetry, a line of a few random plies, the same line turned)."""
     random = np.random.default_rng(3)
     for symmetry in range(1, game.symmetries):
-        for _ in range(3):
-            line = Line(game)
-            while len(line.actions) < 5 and not line.over:
-                line.push(int(random.choice(line.legal)))
-            if not line.over:
-                yield symmetry, line, Line.from_actions(game, [int(game.action_map[symmetry, a]) for a in line.actions])
+        for start, turned in turned_pairs(game, symmetry):
+            for _ in range(3):
+                line = Line(game, start)
+                while len(line.actions) < 5 and not line.over:
+                    line.push(int(random.choice(line.legal)))
+                if not line.over:
+                    actions = game.action_map[symmetry][line.actions]
+                    yield symmetry, line, Line.from_actions(game, actions.tolist(), turned)
 
 
 @pytest.mark.parametrize("name", GAME_NAMES)
@@ -147,7 +144,7 @@ def test_a_search_of_the_turned_position_is_the_turned_search(name):
     config = dataclasses.replace(SearchConfig(), algorithm="puct", solver=False, leaves_per_tree=1)
     searcher = Searcher(game, Equivariant(game), config, 200)
     tried = 0
-    for symmetry, line, turned in pairs(name):
+    for symmetry, line, turned in pairs(game):
         found = searcher.run([line, turned])
         visits = [dict(zip(found.legal[row, : found.count[row]].tolist(), found.visits[row].tolist())) for row in (0, 1)]
         assert visits[1] == {int(game.action_map[symmetry, action]): n for action, n in visits[0].items()}

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from pawnzero.games import GAME_NAMES, get_game
-from pawnzero.games.line import Line
 from pawnzero.nets import make_model
 from pawnzero.nets.auxiliary import ReplyHead, WithHeads
 
@@ -72,27 +71,3 @@ def test_a_reply_stands_where_the_opponents_piece_does(name: str, row: int, seen
     expected = np.flatnonzero(where == seen_from * columns + 2)
     assert head(x)[0].nonzero().flatten().tolist() == expected.tolist()
     assert len(expected) > 0
-
-
-@pytest.mark.parametrize("name", GAME_NAMES)
-def test_games_say_whether_they_flip_the_board(name: str) -> None:
-    """Pieces that do not move stand in the same cell for both players, or in the flipped one."""
-    game = get_game(name)
-    line = Line(game)
-    if name != "chess":
-        line.push(0)
-    before = line.states[-1]
-    line.push(int(line.legal[-1]))
-    own, other = (0, 6) if name == "chess" else (0, 1)  # planes: the mover's pawns or pieces, then the opponent's
-    planes = []
-    for state in (before, line.states[-1]):
-        bits, scalars = np.zeros((1, game.bit_planes), np.uint64), np.zeros((1, game.scalar_planes), np.float32)
-        history = np.zeros((1, game.history, game.state_words), np.uint64)
-        history[0, 0] = state
-        game.encode(history, np.zeros((1, game.history), np.uint8), np.ones(1, np.int16), bits, scalars)
-        planes.append(bits[0])
-    waiting = int(planes[0][other])  # the opponent's, who moves next
-    rows, _ = game.board_shape
-    flipped = sum(1 << (8 * (rows - 1 - cell // 8) + cell % 8) for cell in range(64) if waiting >> cell & 1)
-    assert int(planes[1][own]) == (flipped if game.flips_board else waiting)
-    assert flipped != waiting

@@ -40,6 +40,7 @@ class Chess(Game):
     policy_index: ClassVar[np.ndarray] = policy_map.POLICY_INDEX
 
     symmetries = 2  # left for right, once nobody may castle any more
+    turned_starts = ("4k3/pppppppp/8/8/8/8/PPPPPPPP/4K3 w - - 0 1", "3k4/pppppppp/8/8/8/8/PPPPPPPP/3K4 w - - 0 1")
     cell_map: ClassVar[np.ndarray] = mirrored(8)
     action_map: ClassVar[np.ndarray] = np.stack([np.arange(NUM_ACTIONS, dtype=np.int16), MIRRORED])
 
