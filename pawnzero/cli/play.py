@@ -16,10 +16,16 @@ from __future__ import annotations
 
 import argparse
 import random
+from typing import TYPE_CHECKING
 
 from pawnzero.cli.options import add_device, add_settings, read_device, read_settings
+from pawnzero.errors import UsageError
 
-_COLORS = {"white": 0, "first": 0, "black": 1, "second": 1, "random": None}
+if TYPE_CHECKING:
+    from pawnzero.games.base import Game
+
+_COLORS = {"white": 0, "first": 0, "black": 1, "second": 1}
+"""What --color takes in every game, but for sides that the game itself calls so."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--game", metavar="NAME", help="which game (default: the one the player's net plays, else that of --config, else chess)"
     )
     parser.add_argument(
-        "--color", choices=tuple(_COLORS), default="white", help="your side; first and second say the same (default: white)"
+        "--color",
+        default="white",
+        metavar="SIDE",
+        help="your side: white or first, black or second, as the game calls it, or random (default: white)",
     )
     parser.add_argument("--self", dest="alone", action="store_true", help="watch the player play against itself")
     parser.add_argument(
@@ -59,9 +68,9 @@ def run(args: argparse.Namespace) -> int:
     check_player(best_or_latest(args.player)[0])
     game = get_game(args.game or game_of(args.player) or config.game)
     start = game.parse(args.position)
-    side = _COLORS[args.color]
     chance = random.SystemRandom()
-    person = None if args.alone else chance.randrange(2) if side is None else side
+    side = chance.randrange(2) if args.color == "random" else _side(game, args.color)
+    person = None if args.alone else side
     spec, note = best_or_latest(args.player)
     if note:
         print(note)
@@ -84,3 +93,11 @@ def run(args: argparse.Namespace) -> int:
             )
         Table(game, start, player, person, thinker, screen).run()
     return 0
+
+
+def _side(game: Game, text: str) -> int:
+    """0 or 1: whom `text` means, by the game's own names first. Raises UsageError that lists what can be meant."""
+    known = {**_COLORS, **{name.lower(): side for side, name in enumerate(game.sides)}}
+    if text.lower() not in known:
+        raise UsageError(f"argument --color: {text!r}, expected one of {', '.join((*known, 'random'))}")
+    return known[text.lower()]

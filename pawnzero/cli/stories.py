@@ -9,6 +9,7 @@ from typing import Any, List, Mapping, Optional, Tuple
 
 from pawnzero.cli.output import duration, figure
 from pawnzero.files import in_shell
+from pawnzero.games import get_game
 
 Figures = Mapping[str, Any]
 
@@ -66,8 +67,8 @@ def elo_words(found: Figures) -> str:
 def match_lines(found: Figures) -> List[str]:
     """A match on its own: its result, each colour's, the games themselves, and what a test says of it."""
     colours = (
-        f"as {colour}: {one['wins']} won, {one['draws']} drawn, {one['losses']} lost"
-        for colour, one in found["by_colour"].items()
+        f"as {side}: {one['wins']} won, {one['draws']} drawn, {one['losses']} lost"
+        for side, one in zip(get_game(found["game"]).sides, found["by_colour"].values())
     )
     games = f"{found['distinct_games']} distinct games of {found['mean_plies']:.0f} plies on average"
     if found["duplicates"]:

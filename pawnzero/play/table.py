@@ -56,6 +56,7 @@ class Table:
     def run(self) -> None:
         """Play until the person leaves; a game without a person is played once."""
         self._show()
+        self._tell_end()
         while not self._leaving:
             if not self._line.over and self._line.player != self._person:
                 self._answer()
@@ -177,6 +178,7 @@ class Table:
         self._number += 1
         self._line = Line(self._game, self._start)
         self._show()
+        self._tell_end()
 
     def _save(self, name: str) -> None:
         if not name:

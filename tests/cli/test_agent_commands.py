@@ -155,7 +155,7 @@ def test_an_arena_with_a_sequential_test(cli: Any, tiny_config: Path) -> None:
     assert found["games"] == 2 * found["sprt"]["pairs"] < 400
     shown = cli(*argv, "--sprt", "300", "800").out
     assert "SPRT of Elo 300 against 800: H0 accepted, a difference of 300 (LLR -" in shown
-    assert "as white: " in shown
+    assert "as x: " in shown
     assert "distinct games of" in shown
 
 

@@ -220,7 +220,28 @@ def test_what_cannot_be_played(cli: Any, tmp_path: Path) -> None:
     assert cli("play", tmp_path / "none").code == 2
     assert "no chess position" in cli("play", "random", "--fen", "nonsense").err
     assert cli("play", "random", "--game", "go").code == 2
-    assert cli("play", "random", "--color", "green").code == 2
+    told = cli("play", "random", "--color", "green")
+    assert told.code == 2
+    assert "'green', expected one of white, first, black, second, random" in told.err
+
+
+@pytest.mark.parametrize(("color", "has"), [("white", "x"), ("second", "o"), ("X", "x"), ("o", "o"), ("black", "o")])
+def test_sides_are_called_as_the_game_does(cli: Any, monkeypatch: pytest.MonkeyPatch, color: str, has: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert f"you have {has};" in cli("play", "random", "--game", "tic_tac_toe", "--color", color).out
+
+
+def test_a_games_own_name_of_a_side_goes_before_chess(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(get_game("tic_tac_toe")), "sides", ("Black", "White"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert "random has White, you have Black;" in cli("play", "random", "--game", "tic_tac_toe", "--color", "black").out
+
+
+def test_a_position_that_is_over_says_how_it_ended(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("e2e4\n"))
+    mated = "7k/6Q1/5K2/8/8/8/8/8 b - - 0 1"
+    assert "checkmate: White wins" in cli("play", "random", "--position", mated).out
+    assert "checkmate: White wins" in cli("play", "random", "--self", "--position", mated).out
 
 
 def test_moves_are_described_as_people_write_them() -> None:
