@@ -1,4 +1,5 @@
-"""Are the rules and the encoding of chess right on this machine? Known counts, round trips, and a comparison with python-chess.
+"""Are the rules and the encoding right on this machine? Of chess known counts, round trips, and a comparison with python-chess;
+of any game whether it keeps the contract of all games.
 
 What a compiler or a library got wrong would otherwise show as a net that never learns. Nothing is printed here.
 """
@@ -16,6 +17,7 @@ import numpy as np
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import get_game
 from pawnzero.games.base import ONGOING, REPETITION, Game
+from pawnzero.games.conformance import check_game
 from pawnzero.games.line import Line
 from pawnzero.progress import Progress
 
@@ -47,6 +49,9 @@ _CODEC_PLIES = 300
 _CODEC_GAME = 20
 """Plies of a game in the codec's check: short, so that it sees all the starts."""
 
+GAME_PLIES = 2000
+"""Plies of random play in which a game is seen to keep the contract."""
+
 _ANCHORS = {"a1b1": 0, "e1g1": 103, "e1c1": 97, "a7a8q": 1792, "h7h8b": 1857}
 """Indices that lc0 gives to moves (castling is the king's move onto its rook)."""
 
@@ -55,7 +60,7 @@ Value = Union[int, str]
 
 @dataclass(frozen=True)
 class Row:
-    """One thing checked. section: perft, codec or rules; ok where `found` is what was `expected`."""
+    """One thing checked. section: perft, codec, rules or game; ok where `found` is what was `expected`."""
 
     section: str
     name: str
@@ -88,17 +93,28 @@ class Report:
         return found
 
 
-def run_checks(level: str = "quick", plies: int = 0, seed: int = 0, progress: Optional[Progress] = None) -> Report:
-    """Perft at a level ("quick": well under a second; "full": some seconds), codec, `plies` plies of play beside python-chess.
+def run_checks(
+    level: str = "quick",
+    plies: int = 0,
+    seed: int = 0,
+    progress: Optional[Progress] = None,
+    game: Optional[str] = None,
+    game_plies: int = GAME_PLIES,
+) -> Report:
+    """Perft at a level ("quick": well under a second; "full": some seconds), codec, `plies` plies of play beside python-chess,
+    and `game_plies` plies of a game, where one is named.
 
-    Raises UsageError for an unknown level or a negative number of plies.
+    Raises UsageError for an unknown level or game, or a negative number of plies.
     """
     if plies < 0:
         raise UsageError(f"plies {plies}: expected 0 or more")
+    played = None if game is None else get_game(game)
     progress = progress or Progress()
     rows = check_perft(level, progress) + check_codec(progress=progress)
     if plies:
         rows += check_rules(plies, seed, progress)
+    if played is not None:
+        rows += check_contract(played, game_plies, seed, progress)
     return Report(tuple(rows))
 
 
@@ -144,6 +160,23 @@ def check_rules(plies: int, seed: int = 0, progress: Optional[Progress] = None) 
     row = _timed(
         "rules", "plies like python-chess", plies, partial(_agreeing, plies, seed, _LONGEST_GAME, _rules_difference, progress)
     )
+    progress.finish()
+    return [row]
+
+
+def check_contract(game: Game, plies: int = GAME_PLIES, seed: int = 0, progress: Optional[Progress] = None) -> List[Row]:
+    """Random play of any game: whether it keeps what `pawnzero.games.base` asks, by `check_game`."""
+
+    def find() -> Value:
+        try:
+            check_game(game, plies, seed)
+        except AssertionError as error:
+            return str(error)
+        return plies
+
+    progress = progress or Progress()
+    progress.start(f"contract of {game.name}", 1, "checks")
+    row = _timed("game", f"plies of {game.name} by the contract of all games", plies, find)
     progress.finish()
     return [row]
 

@@ -59,7 +59,7 @@ def run_iteration(
             progress.note(f"iteration {iteration} of {agent.name} is finished; nothing to do (the next is {number})")
             return {**_finished(agent, iteration), "already_done": True}
         config = agent.adopt(config, progress)
-        precheck(agent.experiments, progress)
+        precheck(agent.game, agent.experiments, progress)
         found = _begin(agent, number, config, progress)
         with _timed(agent, found):
             _iterate(agent, config, found, device, use_amp, progress)
@@ -158,7 +158,7 @@ def train_stage(
         return _train_until(agent, agent.adopt(config, progress), team.tell(0), device, use_amp, progress, team=team)
     with agent.lock():
         config = agent.adopt(config, progress)
-        precheck(agent.experiments, progress)
+        precheck(agent.game, agent.experiments, progress)
         agent.keep_settings(config, progress)
         steps = epochs * config.trainer_iters
         until_step = _step_reached(agent) + steps

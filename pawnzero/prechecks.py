@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Set
 
 from pawnzero.checks import run_checks
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import write_json
 from pawnzero.progress import Progress
 
-_passed = False
+_GAME_PLIES = 300
+"""Plies of random play of the game that is to be learned: a fraction of a second."""
+_passed: Set[str] = set()
 
 
-def precheck(experiments: Optional[Path], progress: Progress) -> None:
-    """Run the quick checks, once a process, and leave `prechecks.json` in the folder `experiments`, where there is one.
+def precheck(game: str, experiments: Optional[Path], progress: Progress) -> None:
+    """Run the quick checks, once a process and game, and leave `prechecks.json` in `experiments`, where there is such a folder.
 
     Raises PawnzeroError when a check fails.
     """
-    global _passed
     path = experiments / "prechecks.json" if experiments is not None else None
-    if _passed and (path is None or path.exists()):
+    if game in _passed and (path is None or path.exists()):
         return
-    report = run_checks("quick", progress=progress)
+    report = run_checks("quick", progress=progress, game=game, game_plies=_GAME_PLIES)
     if path is not None:
         write_json(path, report.to_json())
     if not report.ok:
         bad = ", ".join(row.name for row in report.rows if not row.ok)
-        raise PawnzeroError(f"integrity checks failed ({bad}); {f'see {path}, or ' if path else ''}run: pawnzero check")
-    _passed = True
+        raise PawnzeroError(
+            f"integrity checks failed ({bad}); {f'see {path}, or ' if path else ''}run: pawnzero check --game {game}"
+        )
+    _passed.add(game)

@@ -118,4 +118,4 @@ def failing_checks(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(report, rows=[replace(report.rows[0], found="21"), *report.rows[1:]])
 
     monkeypatch.setattr(prechecks, "run_checks", broken)
-    monkeypatch.setattr(prechecks, "_passed", False)
+    monkeypatch.setattr(prechecks, "_passed", set())

@@ -10,6 +10,7 @@ import pytest
 from pawnzero import checks
 from pawnzero.checks import check_codec, check_perft, check_rules, run_checks
 from pawnzero.errors import UsageError
+from pawnzero.games import get_game
 from pawnzero.games.chess import GAME, Chess, actions
 from pawnzero.games.chess.moves import META
 from pawnzero.progress import Progress
@@ -41,7 +42,20 @@ def test_quick_checks_pass_and_report():
     assert [found[section]["ok"] for section in ("perft", "codec", "rules")] == [True, True, True]
     assert set(found["perft"]["rows"][0]) == {"section", "name", "expected", "found", "seconds", "ok"}
     assert found["rules"]["rows"][0]["found"] == 200
-    assert "rules" not in run_checks("quick").to_json()
+    assert not {"rules", "game"} & set(run_checks("quick").to_json())
+
+
+def test_a_game_that_is_named_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = run_checks("quick", game="tic_tac_toe", game_plies=50).to_json()
+    (row,) = found["game"]["rows"]
+    assert (row["name"], row["expected"], row["found"]) == ("plies of tic_tac_toe by the contract of all games", 50, 50)
+    monkeypatch.setattr(type(get_game("tic_tac_toe")), "max_legal", 8)
+    found = run_checks("quick", game="tic_tac_toe", game_plies=50).to_json()
+    assert found["ok"] is found["game"]["ok"] is False
+    assert "count 9 in" in found["game"]["rows"][0]["found"]
+    assert found["perft"]["ok"] is True
+    with pytest.raises(UsageError, match="unknown game 'go'"):
+        run_checks("quick", game="go")
 
 
 def test_a_wrong_count_is_noticed(monkeypatch):

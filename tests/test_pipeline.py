@@ -73,7 +73,9 @@ def test_iterations_leave_what_is_promised(tmp_path: Path) -> None:
         assert path.is_file()
     arena = json.loads((agent.experiments / "last_arena.json").read_text())
     assert arena["winrate"] == figures["arena"]["score"]
-    assert json.loads((agent.experiments / "prechecks.json").read_text())["ok"] is True
+    checked = json.loads((agent.experiments / "prechecks.json").read_text())
+    assert checked["ok"] is True
+    assert CONFIG.game in checked["game"]["rows"][0]["name"]
     assert len((agent.experiments / "arena.csv").read_text().splitlines()) == 2
     records = json.loads((agent.experiments / "train.json").read_text())
     assert records

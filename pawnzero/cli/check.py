@@ -2,6 +2,10 @@
 
 pawnzero check
 pawnzero check --full --plies 1000000
+pawnzero check --game connect_four
+
+The counts are those of chess. --game also sees whether a game, such as one of your own, keeps the contract of all games
+(docs/extending.md).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plies", type=natural(0), default=0, metavar="N", help="also compare N plies of random play with python-chess"
     )
+    parser.add_argument("--game", metavar="NAME", help="also play this game at random and see whether it keeps the contract")
     parser.add_argument("--seed", type=natural(0), default=0, metavar="N", help="seed of the random play (default: 0)")
     add_json(parser)
 
@@ -27,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.checks import run_checks
 
     with shown_progress() as progress:
-        found = run_checks("full" if args.full else "quick", plies=args.plies, seed=args.seed, progress=progress)
+        level = "full" if args.full else "quick"
+        found = run_checks(level, plies=args.plies, seed=args.seed, progress=progress, game=args.game)
     width = max(len(row.name) for row in found.rows)
     verdict = "All as it should be." if found.ok else "Something is wrong; nothing that is trained here can be trusted."
     report(args, found.to_json(), [*(_row_line(row, width) for row in found.rows), verdict])

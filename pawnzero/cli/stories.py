@@ -9,7 +9,6 @@ from typing import Any, List, Mapping, Optional, Tuple
 
 from pawnzero.cli.output import duration, figure
 from pawnzero.files import in_shell
-from pawnzero.games import get_game
 
 Figures = Mapping[str, Any]
 
@@ -66,6 +65,8 @@ def elo_words(found: Figures) -> str:
 
 def match_lines(found: Figures) -> List[str]:
     """A match on its own: its result, each colour's, the games themselves, and what a test says of it."""
+    from pawnzero.games import get_game  # here, since --help does without
+
     colours = (
         f"as {side}: {one['wins']} won, {one['draws']} drawn, {one['losses']} lost"
         for side, one in zip(get_game(found["game"]).sides, found["by_colour"].values())

@@ -60,7 +60,7 @@ def train_loop(
     experiments = checkpoints.parent / "experiments"
     agent = checkpoints.parent if (checkpoints.parent / "metadata.json").exists() else None
     with locked(agent / ".lock", str(agent)) if agent is not None else nullcontext():
-        precheck(experiments if experiments.is_dir() else None, progress or Progress())
+        precheck(model.game_name, experiments if experiments.is_dir() else None, progress or Progress())
         return train(
             buf,
             replace(config, game=model.game_name, model=model.shape),
