@@ -4,7 +4,7 @@ Chess has a list of its own (`data/openings_chess.txt`; its header says how it w
 openings are the positions a few plies from the start, as many plies as it takes to have enough different ones. A user's file
 may hold
 
-* PGN games: the moves of each main line are an opening,
+* PGN games: the moves of each main line are an opening (of other games than chess what the arena and self-play wrote),
 * or a line each: a position (EPD or FEN; the game's own text form elsewhere), or the moves from the starting position in the
   game's notation, with spaces between. Empty lines and what follows ``#`` are skipped.
 
@@ -23,6 +23,7 @@ import numpy as np
 from pawnzero.errors import UsageError
 from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.line import Line
+from pawnzero.pgn import in_san, read_games
 
 logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # else its complaints about a file come beside ours
 
@@ -51,11 +52,11 @@ def openings(game: Game, count: int, seed: int, file: Optional[Path] = None) -> 
         chosen = [tuple(line) for line in _enumerate(game, count)]
         return [Line.from_actions(game, chosen[index]) for index in _indices(order, len(chosen), count)]
     if file is not None:
-        lines = list(_distinct(_play(game, opening) for opening in read_openings(file)))
+        lines = list(_distinct(_play(game, opening) for opening in read_openings(file, game)))
         if not lines:
             raise UsageError(f"{file}: holds no opening")
         return [lines[index] for index in _indices(order, len(lines), count)]
-    listed = list(read_openings(own))
+    listed = list(read_openings(own, game))
     return [_play(game, listed[index]) for index in _indices(order, len(listed), count)]
 
 
@@ -68,26 +69,49 @@ def shortened(lines: Iterable[Line], max_plies: int) -> List[Line]:
     ]
 
 
-def read_openings(path: Path) -> Iterator[Opening]:
-    """The openings of a file, in its order, as text that is not checked yet (PGN moves are). Raises as `openings` does."""
+def read_openings(path: Path, game: Game) -> Iterator[Opening]:
+    """The openings of a file, in its order, as text that is not checked yet (chess's PGN is). Raises as `openings` does."""
     try:
         with open(path, encoding="utf-8-sig") as stream:
             pgn = path.suffix.lower() == ".pgn" or stream.readline().startswith("[")
             stream.seek(0)
-            yield from _read_pgn(path, stream) if pgn else _read_lines(path, stream)
+            if not pgn:
+                yield from _read_lines(path, stream, game)
+            elif in_san(game):
+                yield from _read_pgn(path, stream)
+            else:
+                yield from _read_written(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is not text, expected openings as EPD or PGN") from None
 
 
-def _read_lines(path: Path, stream: TextIO) -> Iterator[Opening]:
+def _read_lines(path: Path, stream: TextIO, game: Game) -> Iterator[Opening]:
     for number, text in enumerate(stream, 1):
         fields = text.split("#")[0].split()
-        if fields and "/" in fields[0]:
-            yield Opening(f"{path}: line {number}", _position_text(fields), ())
+        place, whole = f"{path}: line {number}", " ".join(fields)
+        if fields and _is_position(game, whole):
+            yield Opening(place, whole, ())
+        elif fields and "/" in fields[0]:
+            yield Opening(place, _position_text(fields), ())
         elif fields:
-            yield Opening(f"{path}: line {number}", "", tuple(fields))
+            yield Opening(place, "", tuple(fields))
+
+
+def _is_position(game: Game, text: str) -> bool:
+    try:
+        game.parse(text)
+    except UsageError:
+        return False
+    return True
+
+
+def _read_written(path: Path) -> Iterator[Opening]:
+    for number, written in enumerate(read_games(path), 1):
+        start = written.headers.get("FEN", "")
+        if start or written.moves:
+            yield Opening(f"{path}: game {number}", start, tuple(written.moves))
 
 
 def _position_text(fields: List[str]) -> str:

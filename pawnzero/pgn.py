@@ -53,6 +53,11 @@ def movetext(line: Line) -> str:
     return _MOVETEXT.get(line.game.name, _plain_moves)(line)
 
 
+def in_san(game: Game) -> bool:
+    """Whether its PGN is chess's own, which others write as well, with comments and variations."""
+    return game.name in _MOVETEXT
+
+
 def moves_of(text: str) -> List[str]:
     """The moves in a movetext, without their numbers."""
     return [move for move in (_MOVE_NUMBER.sub("", word) for word in text.split()) if move]

@@ -9,7 +9,9 @@ from pawnzero import openings as subject
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
+from pawnzero.games.tic_tac_toe import TicTacToe
 from pawnzero.openings import openings, read_openings
+from pawnzero.pgn import format_game
 
 CHESS = get_game("chess")
 BUILT_IN = subject._DATA / "openings_chess.txt"
@@ -21,7 +23,7 @@ def played(lines):
 
 def test_built_in_list_is_long_legal_and_distinct():
     positions = set()
-    listed = list(read_openings(BUILT_IN))
+    listed = list(read_openings(BUILT_IN, CHESS))
     for opening in listed:
         board = chess.Board()
         for move in opening.moves:
@@ -102,6 +104,33 @@ def test_other_games_read_moves_and_positions(tmp_path):
     lines = sorted(openings(game, 2, seed=0, file=file), key=lambda line: len(line.actions))
     assert [line.actions for line in lines] == [[], [3, 3, 3]]
     assert (lines[0].state == Line.from_actions(game, [0, 1]).state).all()
+
+
+def test_other_games_read_what_their_matches_wrote(tmp_path):
+    game = get_game("tic_tac_toe")
+    centre, start = Line.from_actions(game, [4]), game.parse("x../.o./... x")
+    written = [centre, Line.from_actions(game, [8, 7], start), Line(game)]
+    file = tmp_path / "games.pgn"
+    file.write_text("".join(format_game(game, {"Event": "a match", "Game": game.name}, line, None) for line in written))
+    lines = sorted(openings(game, 2, seed=0, file=file), key=lambda line: len(line.actions))
+    assert [line.actions for line in lines] == [[4], [8, 7]]
+    assert (lines[1].states[0] == start).all()
+    file.write_text(format_game(game, {"Event": "a match"}, centre, None).replace("5 *", "5 5 *"))
+    with pytest.raises(UsageError, match=r"games\.pgn: game 1: move '5' in"):
+        openings(game, 1, seed=0, file=file)
+
+
+class WithCommas(TicTacToe):
+    def parse(self, text):
+        return super().parse(text.replace(",", "/"))
+
+
+def test_a_position_need_not_look_like_a_fen(tmp_path):
+    file = tmp_path / "commas.txt"
+    file.write_text("x..,.o.,... x\n5 1\n")
+    lines = sorted(openings(WithCommas(), 2, seed=0, file=file), key=lambda line: len(line.actions))
+    assert [line.actions for line in lines] == [[], [4, 0]]
+    assert lines[0].game.format(lines[0].state) == "x../.o./... x"
 
 
 @pytest.mark.parametrize(
