@@ -57,7 +57,11 @@ class EnumeratedSolver(Solver):
         self.game = game
         levels = list(_levels(game))
         self.longest = len(levels) - 1
-        self._lines = [line for _, lines, _ in levels for line in lines]
+        lines_to: Dict[int, Tuple[int, ...]] = {}  # one to each: with passes a position may stand after more plies as well
+        for here, lines, _ in levels:
+            for key, line in zip(here.key.tolist(), lines):
+                lines_to.setdefault(key, line)
+        self._lines = list(lines_to.values())
         self._table: Dict[int, np.ndarray] = {}
         values: Dict[int, int] = {}
         for here, _, reached in reversed(levels):
