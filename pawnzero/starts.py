@@ -30,8 +30,8 @@ def starting_line(
     """
     rng = random.Random(f"start of game {number} under seed {seed}")
     kind = rng.random()
-    if kind < settings.restart_share and archive is not None:
-        line = archive(rng.getrandbits(63))
+    if kind < settings.restart_share:
+        line = archive(rng.getrandbits(63)) if archive is not None else None
         if line is not None and not line.over and len(line.actions) < settings.max_plies:
             return line, FROM_ARCHIVE
     elif kind < settings.restart_share + settings.random_opening_share:

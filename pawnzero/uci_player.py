@@ -82,7 +82,7 @@ def parse_uci(text: str) -> UciSpec:
             raise UsageError(f"player {text!r}: {setting.strip()!r}, expected OPTION=VALUE")
         if name not in LIMITS:
             options[name] = value
-        elif value.isdigit() and int(value) > 0:
+        elif value.isdecimal() and int(value) > 0:
             limits[name] = int(value)
         else:
             raise UsageError(f"player {text!r}: {name} is {value!r}, expected an integer of at least 1")

@@ -123,6 +123,7 @@ def test_uci_names_are_taken_apart():
         ("uci:no-such-engine;nodes=1", "'no-such-engine' not found on the PATH or in /usr/games"),
         ("uci:a 'b", "cannot be read"),
         (FAKE + ";nodes=0", "nodes is '0', expected an integer of at least 1"),
+        (FAKE + ";nodes=²", "nodes is '²', expected an integer of at least 1"),
         (FAKE + ";depth=x", "depth is 'x'"),
         (FAKE + ";Style", "'Style', expected OPTION=VALUE"),
         (FAKE + ";Skil Level=3", "no option 'Skil Level'; near ones are Skill Level"),

@@ -420,6 +420,14 @@ def test_no_game_begins_where_it_would_be_too_long() -> None:
         assert starting_line(game, settings, seed=1, number=0, archive=lambda number: archived)[1] == begun
 
 
+@pytest.mark.parametrize("archive", [None, lambda number: None], ids=["no archive", "an empty one"])
+def test_games_that_cannot_restart_begin_as_usual(archive: Optional[Archive]) -> None:
+    game, settings = get_game("connect_four"), SelfplayConfig(restart_share=0.5, random_opening_share=0.2)
+    begun = [starting_line(game, settings, seed=1, number=number, archive=archive)[1] for number in range(400)]
+    assert 50 <= begun.count(RANDOM_OPENING) <= 110
+    assert begun.count(USUAL_START) == 400 - begun.count(RANDOM_OPENING)
+
+
 def test_who_wins_with_the_last_ply_that_is_allowed_has_won() -> None:
     game, settings = get_game("tic_tac_toe"), SelfplayConfig(max_plies=5)
     records = play("tic_tac_toe", list(range(40)), settings=settings, simulations=2).values()

@@ -160,6 +160,10 @@ class Session:
             try:
                 self._thinking = Thinking(mind, line, limits, self._options, self._search, only, began=began, seed=seed)
             except MemoryError:
+                if self._options["Hash"] == 1:
+                    self._tell("no memory for a Hash of 1 MB; any move is played")
+                    self._thinking = Known(limits, any_move(line))
+                    return
                 smaller = self._options["Hash"] // 2
                 self._tell(f"no memory for a Hash of {self._options['Hash']} MB; it becomes {smaller} MB")
                 self._options.set(["name", "Hash", "value", str(smaller)])

@@ -116,7 +116,8 @@ class BitBullySolver(Solver):
         pieces = int(state[first]), int(state[1 - first])
         cells = [[_owner(pieces, 8 * row + column) for row in range(6)] for column in range(7)]
         board = new_board()
-        assert board.setBoard(cells), "bitbully takes every position that can be played to"
+        placed = board.setBoard(cells)
+        assert placed, "bitbully takes every position that can be played to"
         return [int(score) for score in solver.scoreMoves(board)]
 
 

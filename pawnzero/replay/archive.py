@@ -12,7 +12,7 @@ from pawnzero.replay.rows import intact
 
 
 class Archive:
-    """The positions in a frozen window of a ring: the same number gives the same position while its rows stand in the file.
+    """The positions in a frozen window of a ring: the same number gives the same line while its rows stand in the file.
 
     Restarting from archived positions: Trudeau and Bowling, "Targeted search control in AlphaZero" (Go-Exploit), 2023.
     """
@@ -22,14 +22,17 @@ class Archive:
         self._window = window
 
     def __call__(self, number: int) -> Optional[Line]:
-        """The line that leads to a position chosen by `number` (0 or more); None where its rows are gone or damaged."""
+        """The line that leads to a position chosen by `number` (0 or more); None where its rows are gone or damaged.
+
+        It begins at the start of that game, or where the window does.
+        """
         first, last = self._window
         sequence = first + number % (last - first + 1)
         row = self._row(sequence)
         if row is None:
             return None
         rows = [row]
-        while rows[-1]["ply"] > 0:
+        while rows[-1]["ply"] > 0 and rows[-1]["sequence"] > first:  # what lies before may be gone at the next asking
             earlier = self._row(int(rows[-1]["sequence"]) - 1)
             if earlier is None or earlier["game_id"] != row["game_id"]:
                 break

@@ -18,8 +18,9 @@ _OF_THE_OTHER = {UNPROVEN: UNPROVEN, PROVEN_LOSS: PROVEN_WIN, PROVEN_DRAW: PROVE
 
 @dataclass(frozen=True)
 class MoveOutlook:
-    """One move of the searched position that has been tried; all for the player to move there.
+    """One move of the searched position; all for the player to move there.
 
+    visits: 0 of a move that is chosen untried, since all that were tried lose; its `wdl` is what the net says of the position
     proof: UNPROVEN, or what is proven of the move
     plies: where a win or a loss is proven, in how many plies the game is over at the latest or at the earliest, so far as the
            search has seen (it does not look for the shortest way)
@@ -47,7 +48,7 @@ class Outlook:
     simulations: done so far
     depth:       plies below the searched position at which a simulation ends, on average; deepest: the most
     wdl:         of the position, for the player to move
-    moves:       those that have been tried, the one to play first
+    moves:       those that have been tried, and the one to play, which comes first
     """
 
     simulations: int
@@ -80,7 +81,7 @@ def read_outlook(search: BatchedSearch, g: int) -> Outlook:
 
 
 def _ranked(search: BatchedSearch, g: int, plies: np.ndarray) -> List[int]:
-    """The root edges that have been tried, the best first: quick wins, then as the search chooses, then late losses."""
+    """The root edges that have been tried or are chosen, the best first: quick wins, as the search chooses, late losses."""
     t = search.trees
     chosen = int(search.choose(np.array([g], np.int64), np.zeros(1, np.float32))[0])
 
@@ -92,13 +93,17 @@ def _ranked(search: BatchedSearch, g: int, plies: np.ndarray) -> List[int]:
             return (2, -plies[t.child[g, edge]])
         return (1, t.action[g, edge] != chosen, -visits, -t.value_sum[g, edge], -t.prior[g, edge])
 
-    return sorted((edge for edge in range(int(t.edge_count[g, 0])) if t.visits[g, edge] > 0), key=rank)
+    edges = range(int(t.edge_count[g, 0]))
+    return sorted((edge for edge in edges if t.visits[g, edge] > 0 or t.action[g, edge] == chosen), key=rank)
 
 
 def _move(t: Trees, g: int, edge: int, plies: np.ndarray) -> MoveOutlook:
     visits, proof = int(t.visits[g, edge]), _proof(t, g, edge)
-    value = min(1.0, max(-1.0, float(t.value_sum[g, edge]) / visits))
-    draw = min(1.0 - abs(value), max(0.0, float(t.draw_sum[g, edge]) / visits))
+    value, draw = float(t.leaf_value[g, 0]), float(t.leaf_draw[g, 0])
+    if visits > 0:
+        value, draw = float(t.value_sum[g, edge]) / visits, float(t.draw_sum[g, edge]) / visits
+    value = min(1.0, max(-1.0, value))
+    draw = min(1.0 - abs(value), max(0.0, draw))
     win = (1.0 - draw + value) / 2.0
     decided = proof in (PROVEN_WIN, PROVEN_LOSS)
     return MoveOutlook(

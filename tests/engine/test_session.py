@@ -317,3 +317,17 @@ def test_words_out_of_order() -> None:
 def test_quit_during_a_search_ends_it(ending: str) -> None:
     steps = [("go infinite", "info depth"), *([ending] if ending else [])]
     assert talk(*steps)[-1].startswith(BEST)
+
+
+def test_where_there_is_no_memory_at_all_a_move_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("pawnzero.engine.thinking.Thinking", no_room)
+    said = talk("setoption name Hash value 4", "go nodes 10")
+    assert [line.split(";")[0] for line in only(said, "info string no memory")] == [
+        "info string no memory for a Hash of 4 MB",
+        "info string no memory for a Hash of 2 MB",
+        "info string no memory for a Hash of 1 MB",
+    ]
+    assert chess.Move.from_uci(bests(said)[0]) in chess.Board().legal_moves

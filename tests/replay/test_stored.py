@@ -105,11 +105,31 @@ def test_a_game_can_begin_wherever_an_earlier_one_stood(tmp_path: Path) -> None:
     archive = buffer.archive((first, last))
     assert archive is not None
     for number in range(2 * (last - first + 1)):
-        record, ply = stood[first - 1 + number % (last - first + 1)]
+        index = first - 1 + number % (last - first + 1)
+        record, ply = stood[index]
+        begins = max(0, ply - (index - (first - 1)))  # what lies before the window is not looked at
         line = archive(number)
         assert line is not None
-        assert line.actions == record.actions[:ply].tolist()
-        assert np.array_equal(line.states, record.states[: ply + 1])
+        assert line.actions == record.actions[begins:ply].tolist()
+        assert np.array_equal(line.states, record.states[begins : ply + 1])
+
+
+def test_what_is_overwritten_before_the_window_changes_no_line(tmp_path: Path) -> None:
+    *records, later = play("connect_four", 5)
+    buffer = ReplayBuffer(tmp_path / "replay.pt", capacity=sum(map(len, records)), game="connect_four")
+    for record in records:
+        buffer.append(record)
+    first, last = len(later) + 1, buffer.total  # the later game takes the place of all that lies before the window
+    archive = buffer.archive((first, last))
+    assert archive is not None
+    before = [archive(number) for number in range(last - first + 1)]
+    buffer.append(later)
+    for number, line in enumerate(before):
+        again = archive(number)
+        assert line is not None
+        assert again is not None
+        assert again.actions == line.actions
+        assert np.array_equal(again.states, line.states)
 
 
 def test_a_game_whose_beginning_was_overwritten_is_archived_from_its_oldest_position(tmp_path: Path) -> None:

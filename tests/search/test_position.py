@@ -13,6 +13,7 @@ from pawnzero.games.line import Line
 from pawnzero.search import Searcher, UniformEvaluator
 from pawnzero.search.position import PositionSearch, room_in
 from pawnzero.search.tree import PROVEN_LOSS, PROVEN_WIN, UNPROVEN, bytes_a_tree
+from tests.engine.talk import talk
 from tests.search.naive import HashEvaluator, NaiveSearch, visits_of
 
 CHESS = get_game("chess")
@@ -206,3 +207,36 @@ def test_a_search_without_end_ends_where_its_visits_could_not_be_counted() -> No
     search.run()
     assert search.done
     assert search.simulations < np.iinfo(np.int32).max - 900
+
+
+BEFORE_MATE = "rnbqkbnr/pppp1ppp/8/4p3/6P1/5P2/PPPPP2P/RNBQKBNR b KQkq - 0 2"
+LIKED = [CHESS.parse_action(CHESS.initial(), "g2g4"), CHESS.parse_action(CHESS.parse(BEFORE_MATE), "d8h4")]
+
+
+class FoolsMate(UniformEvaluator):
+    """Likes g2g4 and then d8h4, which mates."""
+
+    def evaluate(self, bits, scalars, legal, count, logits, wdl):  # type: ignore[no-untyped-def]
+        super().evaluate(bits, scalars, legal, count, logits, wdl)
+        for move, logit in zip(LIKED, (20.0, 40.0)):  # a move has one number for both sides, as its mover sees it
+            logits[legal == move] = logit
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_an_untried_move_is_played_where_all_that_were_tried_lose(temperature: float) -> None:
+    line = Line.from_actions(CHESS, [])
+    for move in ("f2f3", "e7e5"):
+        line.push(CHESS.parse_action(line.state, move))
+    config = SearchConfig(algorithm="puct")
+    search = PositionSearch(line, FoolsMate(), config, room=500, simulations=2, leaves=1, temperature=temperature)
+    search.run()
+    best, *others = search.read().moves
+    assert [(CHESS.format_action(line.state, move.action), move.proof) for move in others] == [("g2g4", PROVEN_LOSS)]
+    assert (best.visits, best.line, best.proof) == (0, (best.action,), UNPROVEN)
+    assert best.wdl == pytest.approx((0.0, 1.0, 0.0), abs=1.0)
+    assert search.choose() in line.legal.tolist()
+    assert search.choose() != others[0].action
+    asked = (f"setoption name Temperature value {temperature}", "position startpos moves f2f3 e7e5", "go nodes 2")
+    said = talk(*asked, search=config, evaluator=FoolsMate())
+    assert said[-1].startswith("bestmove ")
+    assert not said[-1].startswith("bestmove g2g4")
