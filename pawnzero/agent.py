@@ -195,6 +195,13 @@ class Agent:
         self.metadata = {**_validated(read_json(path), path), **changes}
         _write(path, self.metadata)
 
+    def keep_what_training_lacks(self, step: int) -> None:
+        """Before other training than its own moves the net from `step` on: an iteration under way keeps the steps it lacks."""
+        stage = self.metadata["stage"]
+        if stage is not None and "until_step" in stage["found"] and "train" not in stage["found"]:
+            stage["found"].setdefault("lacks", stage["found"]["until_step"] - step)
+            self.update(stage=stage)
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Be the one writer, until the block ends or the process dies. The same Agent may take it again inside.

@@ -162,11 +162,7 @@ def train_stage(
         agent.keep_settings(config, progress)
         steps = epochs * config.trainer_iters
         until_step = _step_reached(agent) + steps
-        stage = agent.metadata["stage"]
-        if stage is not None and "until_step" in stage["found"] and "train" not in stage["found"]:
-            # The iteration under way keeps the training that it lacks.
-            stage["found"].setdefault("lacks", stage["found"]["until_step"] - _step_reached(agent))
-            agent.update(stage=stage)
+        agent.keep_what_training_lacks(until_step - steps)
         open_replay(agent, config, progress).close()  # of the size that is wanted, before the others open it
         return _train_until(agent, config, team.tell(until_step), device, use_amp, progress, team=team)
 

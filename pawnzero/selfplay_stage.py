@@ -176,6 +176,7 @@ def _play_with(
         if time.monotonic() - noted > _NOTE_SECONDS:
             noted = time.monotonic()
             journal.add(cost())
+            write_json(_outlooks_file(agent), outlooks.state())  # who kills the process skips what comes at the end
 
     with open_replay(agent, config, progress) as buffer, journal:
         try:

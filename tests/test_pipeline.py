@@ -19,6 +19,7 @@ from pawnzero.progress import Progress
 from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
 from pawnzero.selfplay_stage import selfplay_stage
+from pawnzero.train_loop import train_loop
 
 CONFIG = Config(
     game="tic_tac_toe",
@@ -285,6 +286,17 @@ def test_training_meanwhile_leaves_an_interrupted_iteration_its_own(tmp_path: Pa
     reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
     assert reached["step"] == 10
     assert reached["steps_done"] > 0
+
+
+def test_training_from_python_meanwhile_leaves_it_its_own_too(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("train", 3))
+    agent = Agent.open(tmp_path / "A")
+    cfg = {"ckpt_dir": agent.checkpoints, "iters": 30, "batch_size": CONFIG.batch_size}
+    train_loop(PolicyValueNet(agent.model, CONFIG.game), ReplayBuffer(agent.replay), cfg)
+    reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
+    assert reached["step"] == CONFIG.trainer_iters + 30
+    assert 0 < reached["steps_done"] < CONFIG.trainer_iters
 
 
 def test_training_that_is_interrupted_meanwhile_adds_nothing_to_it(tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from pawnzero.errors import UsageError
 from pawnzero.launch import Launch, this_launch
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
-from pawnzero.train import train_loop
 from pawnzero.train.team import ALONE, Team
+from pawnzero.train_loop import train_loop
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,7 +14,7 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets import PolicyValueNet, make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.replay import ReplayBuffer
-from pawnzero.train import train_loop
+from pawnzero.train_loop import train_loop
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
+from pawnzero.agent import Agent
 from pawnzero.errors import UsageError
 from pawnzero.launch import refuse_several
-from pawnzero.locks import locked
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
@@ -58,14 +58,17 @@ def train_loop(
     config = load_config(overrides={_SETTINGS[key]: value for key, value in cfg.items() if key in _SETTINGS})
     checkpoints = Path(options["ckpt_dir"])
     experiments = checkpoints.parent / "experiments"
-    agent = checkpoints.parent if (checkpoints.parent / "metadata.json").exists() else None
-    with locked(agent / ".lock", str(agent)) if agent is not None else nullcontext():
+    agent = Agent.open(checkpoints.parent) if (checkpoints.parent / "metadata.json").exists() else None
+    with agent.lock() if agent is not None else nullcontext():
         precheck(model.game_name, experiments if experiments.is_dir() else None, progress or Progress())
+        before = saved_step(checkpoints, model)
+        if agent is not None:
+            agent.keep_what_training_lacks(before)
         return train(
             buf,
             replace(config, game=model.game_name, model=model.shape),
             checkpoints=checkpoints,
-            until_step=saved_step(checkpoints, model) + config.trainer_iters * epochs,
+            until_step=before + config.trainer_iters * epochs,
             device=str(options["device"] or next(model.parameters()).device),
             use_amp=use_amp,
             log=experiments / "train.json" if experiments.is_dir() else None,
