@@ -74,10 +74,7 @@ class Session:
                 break
             self._obey(line.split())
             self._answer_if_over()
-        if self._thinking is not None:
-            self._thinking.stop()
-            while self._thinking is not None:
-                self._think()
+        self._stop([])
 
     def _think(self) -> None:
         """A wave of the search."""
@@ -179,8 +176,12 @@ class Session:
         return tuple(dict.fromkeys(found))
 
     def _stop(self, _: List[str]) -> None:
+        """Answer at once, after one wave where there was none yet: the next line may be another `go`."""
         if self._thinking is not None:
             self._thinking.stop()
+            self._answer_if_over()
+        while self._thinking is not None:
+            self._think()
 
     def _ponderhit(self, _: List[str]) -> None:
         if self._thinking is not None:

@@ -331,3 +331,15 @@ def test_where_there_is_no_memory_at_all_a_move_is_played(monkeypatch: pytest.Mo
         "info string no memory for a Hash of 1 MB",
     ]
     assert chess.Move.from_uci(bests(said)[0]) in chess.Board().legal_moves
+
+
+@pytest.mark.parametrize("first", ["go infinite", "go ponder wtime 1000 btime 1000"])
+def test_another_search_may_follow_a_stop_without_waiting(first: str) -> None:
+    rushed = [(first, ""), ("stop", ""), ("position startpos moves e2e4", ""), "go nodes 10"]
+    said = talk("position startpos", *rushed, ("isready", "readyok"))
+    white, black = bests(said)
+    assert chess.Move.from_uci(white) in chess.Board().legal_moves
+    after = chess.Board()
+    after.push_uci("e2e4")
+    assert chess.Move.from_uci(black) in after.legal_moves
+    assert not only(said, "info string go")
