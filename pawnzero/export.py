@@ -10,7 +10,7 @@ import torch
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import check_folder, in_shell, replacing
+from pawnzero.files import check_folder, in_shell, replacing, text_bytes
 from pawnzero.formats import LC0_SUFFIX
 from pawnzero.formats.agreement import POSITIONS, Answers, disagreement, net_answers, onnx_answers
 from pawnzero.formats.lc0 import decode_lc0, encode_lc0
@@ -94,7 +94,7 @@ def export_games(agent: Agent, path: Path, limit: int) -> Dict[str, Any]:
         )
     with replacing(path) as stream:
         for game in reversed(games):
-            stream.write(_pgn(game, agent).encode())
+            stream.write(text_bytes(_pgn(game, agent)))
     return {"path": str(path), "format": "pgn", "game": agent.game, "bytes": path.stat().st_size, "games": len(games)}
 
 

@@ -49,6 +49,11 @@ def check_folder(path: Path) -> None:
         raise PawnzeroError(f"{path}: cannot be written ({path.parent}: no such directory)")
 
 
+def text_bytes(text: str) -> bytes:
+    """UTF-8; a name of a file that is no text anywhere has "?" for what cannot be said."""
+    return text.encode("utf-8", "replace")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Replace `path` by `value` as indented JSON."""
     with replacing(path) as stream:

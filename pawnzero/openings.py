@@ -13,6 +13,7 @@ An opening is a `Line`, so that nets see its moves as history.
 
 from __future__ import annotations
 
+import io
 import logging
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ import numpy as np
 from pawnzero.errors import UsageError
 from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.line import Line
-from pawnzero.pgn import in_san, read_games
+from pawnzero.pgn import games_in, in_san, moves_of
 
 logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # else its complaints about a file come beside ours
 
@@ -71,32 +72,40 @@ def shortened(lines: Iterable[Line], max_plies: int) -> List[Line]:
 
 def read_openings(path: Path, game: Game) -> Iterator[Opening]:
     """The openings of a file, in its order, as text that is not checked yet (chess's PGN is). Raises as `openings` does."""
+    text = _read_text(path)
+    if path.suffix.lower() != ".pgn" and not text.lstrip().startswith("["):
+        yield from _read_lines(path, text, game)
+    elif in_san(game):
+        yield from _read_pgn(path, text)
+    else:
+        yield from _read_written(path, text)
+
+
+def _read_text(path: Path) -> str:
+    """A file's text, in UTF-8 or else in ISO 8859-1, as the PGN standard has it; without DOS's end of a file."""
     try:
-        with open(path, encoding="utf-8-sig") as stream:
-            pgn = path.suffix.lower() == ".pgn" or stream.readline().startswith("[")
-            stream.seek(0)
-            if not pgn:
-                yield from _read_lines(path, stream, game)
-            elif in_san(game):
-                yield from _read_pgn(path, stream)
-            else:
-                yield from _read_written(path)
+        data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    if b"\0" in data:
+        raise UsageError(f"{path}: is not text, expected openings as EPD or PGN")
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not text, expected openings as EPD or PGN") from None
+        text = data.decode("latin-1")
+    return io.StringIO(text, newline=None).read().rstrip("\x1a")
 
 
-def _read_lines(path: Path, stream: TextIO, game: Game) -> Iterator[Opening]:
-    for number, text in enumerate(stream, 1):
-        fields = text.split("#")[0].split()
+def _read_lines(path: Path, text: str, game: Game) -> Iterator[Opening]:
+    for number, line in enumerate(text.split("\n"), 1):
+        fields = line.split("#")[0].split()
         place, whole = f"{path}: line {number}", " ".join(fields)
         if fields and _is_position(game, whole):
             yield Opening(place, whole, ())
         elif fields and "/" in fields[0]:
             yield Opening(place, _position_text(fields), ())
         elif fields:
-            yield Opening(place, "", tuple(fields))
+            yield Opening(place, "", tuple(moves_of(whole)))
 
 
 def _is_position(game: Game, text: str) -> bool:
@@ -107,8 +116,8 @@ def _is_position(game: Game, text: str) -> bool:
     return True
 
 
-def _read_written(path: Path) -> Iterator[Opening]:
-    for number, written in enumerate(read_games(path), 1):
+def _read_written(path: Path, text: str) -> Iterator[Opening]:
+    for number, written in enumerate(games_in(text), 1):
         start = written.headers.get("FEN", "")
         if start or written.moves:
             yield Opening(f"{path}: game {number}", start, tuple(written.moves))
@@ -137,10 +146,10 @@ class _Counted:
         return line
 
 
-def _read_pgn(path: Path, stream: TextIO) -> Iterator[Opening]:
+def _read_pgn(path: Path, text: str) -> Iterator[Opening]:
     import chess.pgn  # here, since it takes a while to load and most matches do without
 
-    counted = _Counted(stream)
+    counted = _Counted(io.StringIO(text))
     while True:
         place = f"{path}: the game after line {counted.lines}" if counted.lines else f"{path}: the first game"
         try:

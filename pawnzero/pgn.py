@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import textwrap
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import replacing
+from pawnzero.files import text_bytes
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 
@@ -66,23 +68,42 @@ def moves_of(text: str) -> List[str]:
 def read_games(path: Path) -> Iterator[WrittenGame]:
     """The games that `format_game` wrote into a file, not checked. Raises PawnzeroError where the file cannot be read."""
     try:
-        blocks = path.read_text(encoding="utf-8", errors="replace").split("\n\n")
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+    yield from games_in(text)
+
+
+def games_in(text: str) -> Iterator[WrittenGame]:
+    """The games that `format_game` wrote, one after the other, not checked."""
+    blocks = text.split("\n\n")
     for headers, moves in zip(blocks[0::2], blocks[1::2]):
         tags = dict(_TAG.findall(headers))
         yield WrittenGame(tags, [move for move in moves_of(moves) if move != tags.get("Result")])
 
 
 def append_games(path: Path, games: Iterable[str]) -> None:
-    """Add games to the end of `path`, which is made where it is missing. Raises PawnzeroError where it cannot be written."""
+    """Add games to the end of `path`, which is made where it is missing; all of them or, where there is no room, none.
+
+    Others may add theirs meanwhile. Raises PawnzeroError where it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        before = path.read_bytes() if path.exists() else b""
+        with open(path, "a+b", buffering=0) as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - 2))
+            tail = stream.read()
+            apart = b"" if not tail or tail == b"\n\n" else b"\n" if tail.endswith(b"\n") else b"\n\n"
+            added = apart + text_bytes("".join(games))
+            try:
+                if stream.write(added) < len(added):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(stream.fileno())
+            except OSError:
+                stream.truncate(size)
+                raise
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
-    with replacing(path) as stream:
-        stream.write(before + "".join(games).encode())
 
 
 def _tag_value(value: str) -> str:

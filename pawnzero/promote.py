@@ -20,7 +20,7 @@ from pawnzero.agent import Agent
 from pawnzero.arena import MatchResult, play_match
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import in_shell, read_json, replacing, write_json
+from pawnzero.files import in_shell, read_json, replacing, text_bytes, write_json
 from pawnzero.games import get_game
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
@@ -264,7 +264,7 @@ def append_row(path: Path, values: Mapping[str, Any]) -> None:
             if not whole:
                 writer.writeheader()
             writer.writerow({name: _cell(value) for name, value in values.items()})
-            handle.write(text.getvalue().encode())
+            handle.write(text_bytes(text.getvalue()))
             handle.flush()
             os.fsync(handle.fileno())
     except OSError as error:

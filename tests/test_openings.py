@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import chess
 import pytest
 
@@ -120,6 +123,27 @@ def test_other_games_read_what_their_matches_wrote(tmp_path):
         openings(game, 1, seed=0, file=file)
 
 
+def test_files_as_other_programs_write_them(tmp_path):
+    expected = [Line.from_actions(CHESS, [CHESS.parse_action(CHESS.initial(), "e2e4")]).keys[-1]]
+    for name, data in (
+        ("latin.pgn", b'[White "Andr\xe9"]\n\n1. e4 *\n'),
+        ("blank lines first.txt", b'\n\n[Event "x"]\n\n1. e4 *\n'),
+        ("dos.epd", b"\xef\xbb\xbf# Andr\xc3\xa9\r\n1. e4\r\n\x1a"),
+        ("latin.epd", b"e4 # Andr\xe9\n"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        assert [line.keys[-1] for line in openings(CHESS, 1, seed=0, file=tmp_path / name)] == expected, name
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are of Unix")
+def test_openings_may_come_through_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("e2e4\n",))
+    writer.start()
+    assert len(openings(CHESS, 1, seed=0, file=tmp_path / "pipe")[0].actions) == 1
+    writer.join()
+
+
 class WithCommas(TicTacToe):
     def parse(self, text):
         return super().parse(text.replace(",", "/"))
@@ -158,6 +182,6 @@ def test_bad_files_are_told_by_place(tmp_path, name, text, told):
 def test_missing_and_binary_files(tmp_path):
     with pytest.raises(UsageError, match=r"none\.epd: cannot be read"):
         openings(CHESS, 1, seed=0, file=tmp_path / "none.epd")
-    (tmp_path / "net.pt").write_bytes(bytes(range(128, 256)))
+    (tmp_path / "net.pt").write_bytes(bytes(range(256)))
     with pytest.raises(UsageError, match="is not text"):
         openings(CHESS, 1, seed=0, file=tmp_path / "net.pt")

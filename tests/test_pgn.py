@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from pathlib import Path
 from typing import List
 
@@ -65,3 +67,29 @@ def test_what_is_no_game_is_said(tmp_path: Path) -> None:
         next(read_games(path)).replay(game)
     with pytest.raises(PawnzeroError, match=r"none\.pgn: cannot be read"):
         list(read_games(tmp_path / "none.pgn"))
+
+
+def test_games_are_added_as_games_of_their_own(tmp_path: Path) -> None:
+    game, path = get_game("chess"), tmp_path / "new" / "games.pgn"
+    line = _random_line(game, 4, BLACK_MOVES)
+    for end in ("", "\n", "\n\n"):
+        append_games(path, [format_game(game, {"White": "first"}, line, None).rstrip("\n") + end])
+    append_games(path, [format_game(game, {"White": "a na\udce9me that is no text"}, line, None)] * 2)
+    with open(path, encoding="utf-8") as stream:
+        found = [chess.pgn.read_game(stream) for _ in range(6)]
+    assert [one and one.headers["White"] for one in found] == ["first"] * 3 + ["a na?me that is no text"] * 2 + [None]
+    assert all(one is None or _uci(line) == [move.uci() for move in one.mainline_moves()] for one in found)
+
+
+def test_where_there_is_no_room_nothing_is_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "games.pgn"
+    append_games(path, ['[White "first"]\n\n*\n\n'])
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(PawnzeroError, match=r"games\.pgn: cannot be written \(No space left on device\)"):
+        append_games(path, ['[White "second"]\n\n*\n\n'])
+    assert path.read_bytes() == before

@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     commands = [
         _Command(name, read_texts(module_of(name)).summary, read_arguments(command_parser(name, name))) for name in COMMANDS
     ]
-    values = {"--game": GAME_NAMES, "--device": ("auto", "cpu", "cuda")}
+    sides = ("white", "first", "black", "second", "random")
+    values = {"--game": GAME_NAMES, "--device": ("auto", "cpu", "cuda"), "--color": sides}
     print(_SCRIPTS[args.shell](commands, values))
     return 0
 
@@ -61,8 +62,9 @@ def _bash(commands: Sequence[_Command], values: Mapping[str, Tuple[str, ...]]) -
     after = []
     for words in sorted({" ".join(offer) for offer in offers.values()}):
         alike = "|".join(sorted(flag for flag, offer in offers.items() if " ".join(offer) == words))
-        answer = 'compgen -f -- "$now"' if "FILES" in words else f'compgen -W "{words}" -- "$now"'
-        after.append(f"        {alike}) COMPREPLY=($({answer})); return ;;")
+        # Names of files may hold spaces, and compgen takes a list of words apart by the same IFS.
+        lines, answer = ("local IFS=$'\\n'; ", "-f") if "FILES" in words else ("", f'-W "{words}"')
+        after.append(f'        {alike}) {lines}COMPREPLY=($(compgen {answer} -- "$now")); return ;;')
     return _BASH.format(names=" ".join(command.name for command in commands), cases="\n".join(cases), after="\n".join(after))
 
 
@@ -83,7 +85,11 @@ _pawnzero() {{
     esac
     case "$now" in
         -*) COMPREPLY=($(compgen -W "$flags" -- "$now")) ;;
-        *) COMPREPLY=($(compgen -W "$words" -- "$now") $(compgen -f -- "$now")) ;;
+        *)
+            COMPREPLY=($(compgen -W "$words" -- "$now"))
+            local IFS=$'\\n'
+            COMPREPLY+=($(compgen -f -- "$now"))
+            ;;
     esac
 }}
 complete -o filenames -F _pawnzero pawnzero"""

@@ -124,7 +124,14 @@ def entry() -> None:
 
 
 def _tolerate_streams() -> None:
-    """Let a stream that cannot say a character print "?" in its place, and one that was closed take what nobody reads."""
+    """Let a stream that cannot say a character print "?" in its place, and one that was closed take what nobody reads.
+
+    Input that is no text has such a sign for each byte, and closed input has ended.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - as long as the process lives
+    elif hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:

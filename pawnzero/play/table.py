@@ -181,7 +181,7 @@ class Table:
         self._tell_end()
 
     def _save(self, name: str) -> None:
-        if not name:
+        if not name or "\0" in name:
             self._screen.say("save: expected a file, as in save game.pgn")
             return
         result = self._line.result if self._line.over else None
@@ -221,4 +221,5 @@ class Table:
             "White": names[0],
             "Black": names[1],
             "Game": self._game.name,
+            **({"Termination": "normal", "Ending": self._game.endings[self._line.ending]} if self._line.over else {}),
         }

@@ -8,7 +8,7 @@ from typing import Any, Dict, Tuple
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import replacing
+from pawnzero.files import replacing, text_bytes
 from pawnzero.report.charts import PICTURES
 from pawnzero.report.games import shown_games
 from pawnzero.report.headline import headline
@@ -29,7 +29,7 @@ def write_report(agent: Agent) -> Dict[str, Any]:
     games = shown_games(agent, run.missing)
     html = agent.experiments / "report.html"
     with replacing(html) as stream:
-        stream.write(page(run, told, svgs, games).encode())
+        stream.write(text_bytes(page(run, told, svgs, games)))
     return {
         "agent": agent.name,
         "game": agent.game,

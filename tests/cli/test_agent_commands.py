@@ -23,6 +23,9 @@ TRAINING = Path(__file__).resolve().parents[2] / "training"
 SCRIPTS = {"train": ("train", str(TRAINING / "train.py")), "run_iteration": ("iterate", str(TRAINING / "run_iteration.py"))}
 
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
 def test_iterate_leaves_everything_the_contract_lists(agent_dir: Path) -> None:
     for name in (
         "metadata.json",
@@ -217,6 +220,24 @@ def test_players_without_a_game_of_their_own_play_the_files(cli: Any, tmp_path: 
 def test_the_built_in_openings_leave_room_in_the_shortest_games(cli: Any) -> None:
     found = cli("arena", "random", "random", "--games", "4", "--max-plies", "4", "--json").json()
     assert (found["games"], found["adjudicated"], found["mean_plies"]) == (4, 4, 4.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+def test_an_agent_whose_name_is_no_text_lives_as_others_do(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    odd = agent_dir.with_name("na\udce9me")  # the byte E9
+    agent_dir.rename(odd)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for argv in (
+        ["iterate", odd, "--config", tiny_config],
+        ["arena", odd, "random", "--games", "2", "--sims", "1", "--config", tiny_config, "--pgn", odd / "games.pgn"],
+        ["report", odd],
+        ["export", odd, odd / "self.pgn", "--games", "1"],
+        ["ladder", odd, "--games", "2", "--engines", "none", "--sims", "1", "--checkpoints", "1", "--config", tiny_config],
+    ):
+        command = [os.fsencode(str(word)) for word in (sys.executable, "-m", "pawnzero", *argv)]
+        done = subprocess.run(command, env=environment, capture_output=True)
+        assert (done.returncode, done.stderr) == (0, b""), argv[0]
+    assert b'"na?me"' in (odd / "games.pgn").read_bytes()
 
 
 def test_what_to_do_next_can_be_typed_where_a_name_has_a_space(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,8 +70,17 @@ def test_a_commands_flags_are_offered(complete: Complete) -> None:
 def test_values_are_offered(complete: Complete) -> None:
     assert set(complete("pawnzero iterate models/AgentA --game ")) == set(GAME_NAMES)
     assert complete("pawnzero train --device cu") == ["cuda"]
+    assert complete("pawnzero play random --color bl") == ["black"]
     assert set(complete("pawnzero completion ")) >= {"bash", "zsh", "fish"}
     assert complete("pawnzero run --config mi") == ["mine.json"]
+
+
+def test_names_of_files_may_hold_spaces(complete: Complete, tmp_path: Path) -> None:
+    (tmp_path / "two words.json").write_text("{}")
+    (tmp_path / "two words" / "in it").mkdir(parents=True)
+    offered = complete("pawnzero run --config two")  # fish writes the space as it is to be typed
+    assert sorted(word.replace("\\", "").rstrip("/") for word in offered) == ["two words", "two words.json"]
+    assert len(complete("pawnzero report tw")) == 2
 
 
 def test_zsh_takes_the_script(cli: Any, tmp_path: Path) -> None:

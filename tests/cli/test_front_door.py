@@ -147,6 +147,18 @@ def test_nor_does_one_that_is_closed() -> None:
     assert (shown.returncode, shown.stderr) == (0, b"")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix")
+@pytest.mark.parametrize("given", ["<&-", "</dev/null", "<input"])
+def test_input_that_is_no_text_or_closed_ends_no_game(given: str, tmp_path: Path) -> None:
+    (tmp_path / "input").write_bytes(b"e4\n\xff\nsave a\0b\nquit\n")
+    command = f"{shlex.quote(sys.executable)} -m pawnzero play random {given}"
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)}
+    shown = subprocess.run(["sh", "-c", command], capture_output=True, cwd=str(tmp_path), env=environment)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert (b"is neither a legal move here" in shown.stdout) == (given == "<input")
+    assert (b"save: expected a file" in shown.stdout) == (given == "<input")
+
+
 def test_quiet_leaves_the_result_alone(cli: Any) -> None:
     loud, quiet = cli("check"), cli("check", "--quiet")
     assert "perft: 6 positions" in loud.out
