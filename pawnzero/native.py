@@ -28,7 +28,7 @@ from numba.core.registry import CPUDispatcher
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
-_IMPORT = re.compile(r"^from (pawnzero[\w.]*) import|^import (pawnzero[\w.]*)", re.MULTILINE)
+_IMPORT = re.compile(r"^from (pawnzero[\w.]*) import (?:\(([^)]*)\)|(.*))|^import (pawnzero[\w.]*)", re.MULTILINE)
 _KEPT_SECONDS = 30 * 24 * 3600
 _log = logging.getLogger("pawnzero")
 
@@ -48,11 +48,13 @@ def _sources(path: Path, found: Dict[Path, str]) -> Dict[Path, str]:
     """The text of `path` and of every module of ours that it imports, directly or not, added to `found`."""
     if path not in found:
         found[path] = path.read_text(encoding="utf-8")
-        for names in _IMPORT.findall(found[path]):
-            module = _PACKAGE.joinpath(*"".join(names).split(".")[1:])
-            for imported in (module.with_suffix(".py"), module / "__init__.py"):
-                if imported.is_file():
-                    _sources(imported, found)
+        for package, listed, named, plain in _IMPORT.findall(found[path]):
+            names = re.findall(r"\w+", listed or named)  # of which some may be modules
+            for dotted in (package or plain, *(f"{package}.{name}" for name in names)):
+                module = _PACKAGE.joinpath(*dotted.split(".")[1:])
+                for imported in (module.with_suffix(".py"), module / "__init__.py"):
+                    if imported.is_file():
+                        _sources(imported, found)
     return found
 
 

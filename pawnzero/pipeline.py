@@ -225,7 +225,7 @@ def _enter(agent: Agent, found: Dict[str, Any], name: str) -> None:
 
 def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:
     owed = found.pop("samples_owed", agent.metadata.get("samples_owed", 0.0))
-    for bookkeeping in ("until_step", "steps", "frozen", "started"):
+    for bookkeeping in ("until_step", "steps", "frozen"):
         found.pop(bookkeeping, None)
     found["seconds"] = round(found.pop("spent"), 3)
     found["promoted"] = found["arena"]["promoted"]

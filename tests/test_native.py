@@ -126,3 +126,19 @@ def test_an_inner_kernel_is_for_kernels_alone() -> None:
         pytest.skip("compiling is switched off: NUMBA_DISABLE_JIT")
     with pytest.raises(TypeError, match="lost is called by kernels only"):
         lost(None, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import pawnzero.games.chess.moves",
+        "from pawnzero.games.chess.moves import META",
+        "from pawnzero.games.chess import moves",
+        "from pawnzero.games.chess import actions, moves as rules  # noqa",
+        "from pawnzero.games.chess import (\n    actions,\n    moves,\n)",
+    ],
+)
+def test_every_way_of_importing_is_seen(tmp_path: Path, text: str) -> None:
+    (tmp_path / "kernels.py").write_text(f"import numpy as np\n{text}\nfrom pawnzero.bits import popcount\n")
+    found = {str(path) for path in native._sources(tmp_path / "kernels.py", {})}
+    assert {str(native._PACKAGE / name) for name in ("bits.py", Path("games", "chess", "moves.py"))} <= found

@@ -66,8 +66,12 @@ def keep_nets(agent: Agent, most: int) -> List[Contestant]:
     best = load_checkpoint(agent.best, game=agent.game) if agent.best.exists() else None
     best_key = (best.step, _digest(best)) if best is not None else None
     for step in spread(sorted({*numbered, *(step for step, _ in kept)}), most):
-        if step in numbered and numbered[step].exists():  # training may have removed it since
-            _keep(folder, load_checkpoint(numbered[step], game=agent.game))
+        if step in numbered:
+            try:
+                _keep(folder, load_checkpoint(numbered[step], game=agent.game))
+            except PawnzeroError:
+                if numbered[step].exists():  # else training has removed it since
+                    raise
     if best is not None:
         _keep(folder, best)
     kept = _kept(folder)

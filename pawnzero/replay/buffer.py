@@ -86,13 +86,6 @@ class ReplayBuffer:
             self._ring = Ring.create(self.path, self.game, self._capacity)
         self._ring.append(rows)
 
-    def contains(self, game_id: int) -> bool:
-        """Whether rows of that game are stored. Looks from the newest game backwards, so recent ones are found at once."""
-        if self._ring is None:
-            return False
-        ids = self._ring.game_ids(self.capacity, game_id)
-        return len(ids) > 0 and int(ids[-1]) == game_id
-
     def last_game_ids(self, limit: int) -> List[int]:
         """Ids of the newest games, newest first, at most `limit`."""
         return [int(game_id) for game_id in self._ring.game_ids(limit)] if self._ring else []

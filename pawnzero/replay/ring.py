@@ -115,8 +115,8 @@ def find_newest(words: np.ndarray, base: int) -> int:
 
 
 @kernel
-def walk_games(words: np.ndarray, base: int, newest: int, wanted: int, out: np.ndarray) -> int:
-    """Game ids from the newest backwards into `out` [n] int64, until it is full or `wanted` was met; returns how many."""
+def walk_games(words: np.ndarray, base: int, newest: int, out: np.ndarray) -> int:
+    """Game ids from the newest backwards into `out` [n] int64, until it is full; returns how many."""
     capacity = len(words)
     oldest = max(base, newest - capacity + 1)
     found = 0
@@ -131,8 +131,6 @@ def walk_games(words: np.ndarray, base: int, newest: int, wanted: int, out: np.n
             out[found] = game_id
             found += 1
             last = game_id
-            if game_id == wanted:
-                break
         newest -= ply_of(words[slot]) + 1
     return found
 
@@ -255,11 +253,11 @@ class Ring:
         while left:
             left = left[stream.write(left) :]
 
-    def game_ids(self, limit: int, wanted: int = -1) -> np.ndarray:
-        """[n] int64: ids of the newest games, newest first, at most `limit`, up to `wanted` where it is met."""
+    def game_ids(self, limit: int) -> np.ndarray:
+        """[n] int64: ids of the newest games, newest first, at most `limit`."""
         out = np.zeros(max(0, min(limit, self.capacity)), np.int64)
         with np.errstate(over="ignore"):
-            return out[: int(walk_games(self.words, self.base, self.newest, wanted, out))]
+            return out[: int(walk_games(self.words, self.base, self.newest, out))]
 
     def resize(self, capacity: int) -> None:
         """Replace the file by one of another capacity that keeps the newest rows and their sequence numbers.

@@ -65,8 +65,7 @@ class Oracle:
         assert buffer.total == self.total
         assert buffer.last_game_ids(10**6) == self.game_ids()
         assert buffer.games_stored == len(self.game_ids())
-        for game_id in range(1, 1 + max([0, *self.game_ids()])):
-            assert buffer.contains(game_id) == (game_id in self.game_ids())
+        assert buffer.last_game_ids(2) == self.game_ids()[:2]
         if any(row.trainable() for row in self.rows):
             seen = self.check_batch(buffer.sampler(seed=self.total).batch(0, samples))
             expected = {row.name for row in self.rows if row.trainable()}
