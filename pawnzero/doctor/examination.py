@@ -43,7 +43,7 @@ def run_doctor(
     found = [*(_fault(one) for one in probes if one.fault), *found]
     ok = all(finding.level != WRONG for finding in found)
     figures = _quick_bench(chosen, progress) if ok and not quick else None
-    use = _use(probes[0], max(1, int(machine.cores_allowed)))
+    use = _use(probes[0])
     suggestions = suggest(machine, use, figures["selfplay_nodes_per_second"] if figures else None)
     return {
         "ok": ok,
@@ -62,8 +62,8 @@ def _fault(wrong: Probe) -> Finding:
     return Finding(WRONG, f"{wrong.device} cannot be trusted: {wrong.fault}", advice)
 
 
-def _use(chosen: Probe, cores: int) -> Use:
-    playing = crew(get_game("chess"), Config().mcts_sims, chosen.appetite, threads=cores)
+def _use(chosen: Probe) -> Use:
+    playing = crew(get_game("chess"), Config().mcts_sims, chosen.appetite)
     return Use(chosen.device, chosen.precision, playing.games, len(playing.seats))
 
 
