@@ -99,6 +99,8 @@ def train(
     if positions is not None:
         with freed_memory_kept() if where.type == "cpu" else nullcontext():
             run.go(positions, TrainLog(log if team.leads else None, state.step), checkpoints, save_every)
+        if buffer.damaged:
+            progress.note(f"{buffer.path}: rows whose checksum does not fit were met {buffer.damaged} times and left out")
     team.tell(None)  # what the leader has written is there when any of them returns
     return run.report()
 

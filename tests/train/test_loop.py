@@ -21,6 +21,7 @@ from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.progress import Figure, Progress
 from pawnzero.replay import ReplayBuffer
+from pawnzero.replay.ring import HEADER_BYTES
 from pawnzero.train import loop, train
 from pawnzero.train.stage import begin_stage, open_state
 
@@ -392,3 +393,17 @@ def test_memory_that_steps_free_is_kept_until_the_last(buffer, tmp_path, monkeyp
     monkeypatch.setattr(loop, "freed_memory_kept", kept)
     train(buffer, CONFIG, checkpoints=tmp_path / "c", until_step=3, device="cpu", progress=heard)
     assert steps == [0, 3]
+
+
+def test_rows_that_rot_on_the_disk_are_told(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    heard = Heard()
+    train(buffer, CONFIG, checkpoints=tmp_path / "sound", until_step=3, device="cpu", progress=heard)
+    assert not any("checksum" in note for note in heard.notes)
+    buffer.flush()
+    raw = bytearray(buffer.path.read_bytes())
+    row = (len(raw) - HEADER_BYTES) // buffer.capacity
+    for slot in range(len(buffer) // 2):
+        raw[HEADER_BYTES + slot * row + row // 2] ^= 1
+    buffer.path.write_bytes(bytes(raw))
+    train(ReplayBuffer(buffer.path), CONFIG, checkpoints=tmp_path / "rotten", until_step=3, device="cpu", progress=heard)
+    assert [note for note in heard.notes if "replay.pt: rows whose checksum does not fit were met" in note]
