@@ -4,7 +4,8 @@ Chess has a list of its own (`data/openings_chess.txt`; its header says how it w
 openings are the positions a few plies from the start, as many plies as it takes to have enough different ones. A user's file
 may hold
 
-* PGN games: the moves of each main line are an opening (of other games than chess what the arena and self-play wrote),
+* PGN games: the moves of each main line are an opening; of other games than chess what the arena and self-play wrote, of which
+  the plies that were given are,
 * or a line each: a position (EPD or FEN; the game's own text form elsewhere), or the moves from the starting position in the
   game's notation, with spaces between. Empty lines and what follows ``#`` are skipped.
 
@@ -15,9 +16,10 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from itertools import islice
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, TextIO, Tuple, cast
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, TextIO, Tuple, cast
 
 import numpy as np
 
@@ -31,6 +33,10 @@ logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # else its com
 _DATA = Path(__file__).parent / "data"
 _STREAM = 0x0BE9
 """Keeps these random numbers apart from other uses of the same seed."""
+
+
+_GIVEN = re.compile(r"(\d+) plies given")
+"""What the arena's and self-play's header "Opening" says."""
 
 
 class Opening(NamedTuple):
@@ -100,17 +106,22 @@ def _read_lines(path: Path, text: str, game: Game) -> Iterator[Opening]:
     for number, line in enumerate(text.split("\n"), 1):
         fields = line.split("#")[0].split()
         place, whole = f"{path}: line {number}", " ".join(fields)
-        if fields and _is_position(game, whole):
+        moves = tuple(moves_of(whole))
+        if not moves:
+            continue
+        if _reads(lambda: game.parse_action(game.initial(), moves[0])):  # noqa: B023 - asked at once
+            yield Opening(place, "", moves)
+        elif _reads(lambda: game.parse(whole)):  # noqa: B023 - asked at once
             yield Opening(place, whole, ())
-        elif fields and "/" in fields[0]:
+        elif "/" in fields[0]:
             yield Opening(place, _position_text(fields), ())
-        elif fields:
-            yield Opening(place, "", tuple(moves_of(whole)))
+        else:
+            yield Opening(place, "", moves)
 
 
-def _is_position(game: Game, text: str) -> bool:
+def _reads(read: Callable[[], object]) -> bool:
     try:
-        game.parse(text)
+        read()
     except UsageError:
         return False
     return True
@@ -118,9 +129,10 @@ def _is_position(game: Game, text: str) -> bool:
 
 def _read_written(path: Path, text: str) -> Iterator[Opening]:
     for number, written in enumerate(games_in(text), 1):
-        start = written.headers.get("FEN", "")
-        if start or written.moves:
-            yield Opening(f"{path}: game {number}", start, tuple(written.moves))
+        start, given = written.headers.get("FEN", ""), _GIVEN.search(written.headers.get("Opening", ""))
+        moves = written.moves if given is None else written.moves[: int(given.group(1))]
+        if start or moves:
+            yield Opening(f"{path}: game {number}", start, tuple(moves))
 
 
 def _position_text(fields: List[str]) -> str:

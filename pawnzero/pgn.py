@@ -76,7 +76,7 @@ def read_games(path: Path) -> Iterator[WrittenGame]:
 
 def games_in(text: str) -> Iterator[WrittenGame]:
     """The games that `format_game` wrote, one after the other, not checked."""
-    blocks = text.split("\n\n")
+    blocks = text.lstrip("\n").split("\n\n")
     for headers, moves in zip(blocks[0::2], blocks[1::2]):
         tags = dict(_TAG.findall(headers))
         yield WrittenGame(tags, [move for move in moves_of(moves) if move != tags.get("Result")])
@@ -94,13 +94,15 @@ def append_games(path: Path, games: Iterable[str]) -> None:
             stream.seek(max(0, size - 2))
             tail = stream.read()
             apart = b"" if not tail or tail == b"\n\n" else b"\n" if tail.endswith(b"\n") else b"\n\n"
-            added = apart + text_bytes("".join(games))
+            added, written = apart + text_bytes("".join(games)), 0
             try:
-                if stream.write(added) < len(added):
+                written = stream.write(added)
+                if written < len(added):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(stream.fileno())
             except OSError:
-                stream.truncate(size)
+                if stream.seek(0, os.SEEK_END) == size + written:  # else others have added theirs
+                    stream.truncate(size)
                 raise
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None

@@ -10,6 +10,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.errors import UsageError
+from pawnzero.files import read_json
 from pawnzero.launch import refuse_several
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.prechecks import precheck
@@ -58,7 +59,7 @@ def train_loop(
     config = load_config(overrides={_SETTINGS[key]: value for key, value in cfg.items() if key in _SETTINGS})
     checkpoints = Path(options["ckpt_dir"])
     experiments = checkpoints.parent / "experiments"
-    agent = Agent.open(checkpoints.parent) if (checkpoints.parent / "metadata.json").exists() else None
+    agent = _agent_at(checkpoints.parent)
     with agent.lock() if agent is not None else nullcontext():
         precheck(model.game_name, experiments if experiments.is_dir() else None, progress or Progress())
         before = saved_step(checkpoints, model)
@@ -75,6 +76,13 @@ def train_loop(
             progress=progress,
             net=model,
         )
+
+
+def _agent_at(folder: Path) -> Optional[Agent]:
+    """The agent whose directory this is; None for a directory of something else, whatever its metadata.json says."""
+    path = folder / "metadata.json"
+    values = read_json(path) if path.exists() else None
+    return Agent.open(folder) if isinstance(values, dict) and "format" in values else None
 
 
 def _check_keys(cfg: Mapping[str, Any]) -> None:

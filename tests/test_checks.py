@@ -54,6 +54,8 @@ def test_a_game_that_is_named_is_checked_too(monkeypatch: pytest.MonkeyPatch) ->
     assert found["ok"] is found["game"]["ok"] is False
     assert "count 9 in" in found["game"]["rows"][0]["found"]
     assert found["perft"]["ok"] is True
+    monkeypatch.setattr(type(get_game("tic_tac_toe")), "player", lambda self, state: {}[0])
+    assert run_checks("quick", game="tic_tac_toe", game_plies=50).to_json()["game"]["rows"][0]["found"] == "KeyError(0)"
     with pytest.raises(UsageError, match="unknown game 'go'"):
         run_checks("quick", game="go")
 

@@ -123,6 +123,22 @@ def test_other_games_read_what_their_matches_wrote(tmp_path):
         openings(game, 1, seed=0, file=file)
 
 
+def test_a_matchs_own_games_give_the_openings_that_it_was_given(tmp_path, cli):
+    game, file = get_game("tic_tac_toe"), tmp_path / "match.pgn"
+    assert cli("arena", "random", "random", "--game", game.name, "--games", "20", "--pgn", file).code == 0
+    given = {line.keys[-1] for line in openings(game, 10, seed=0)}
+    assert {line.keys[-1] for line in openings(game, 10, seed=3, file=file)} <= given
+    again = cli("arena", "random", "random", "--game", game.name, "--games", "4", "--openings", file, "--json")
+    assert again.json()["games"] == 4
+    file.write_text("\n\n" + file.read_text())
+    assert openings(game, 1, seed=0, file=file)
+
+
+def test_one_move_is_a_move_where_it_might_be_a_position(tmp_path):
+    (tmp_path / "four.txt").write_text("4\n")
+    assert openings(get_game("connect_four"), 1, seed=0, file=tmp_path / "four.txt")[0].actions == [3]
+
+
 def test_files_as_other_programs_write_them(tmp_path):
     expected = [Line.from_actions(CHESS, [CHESS.parse_action(CHESS.initial(), "e2e4")]).keys[-1]]
     for name, data in (

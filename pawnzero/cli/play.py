@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     game = get_game(args.game or game_of(args.player) or config.game)
     start = game.parse(args.position)
     chance = random.SystemRandom()
-    side = chance.randrange(2) if args.color == "random" else _side(game, args.color)
+    side = chance.randrange(2) if args.color.lower() == "random" else _side(game, args.color)
     person = None if args.alone else side
     spec, note = best_or_latest(args.player)
     if note:

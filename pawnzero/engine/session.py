@@ -159,7 +159,8 @@ class Session:
             except MemoryError:
                 if self._options["Hash"] == 1:
                     self._tell("no memory for a Hash of 1 MB; any move is played")
-                    self._thinking = Known(limits, any_move(line))
+                    allowed = [mind.game.format_action(line.state, action) for action in only]
+                    self._thinking = Known(limits, allowed[0] if allowed else any_move(line))
                     return
                 smaller = self._options["Hash"] // 2
                 self._tell(f"no memory for a Hash of {self._options['Hash']} MB; it becomes {smaller} MB")

@@ -96,3 +96,9 @@ def test_another_shape_and_an_empty_buffer(tmp_path: Path, buffer: ReplayBuffer)
     with pytest.raises(PawnzeroError, match="selfplay"):
         train_loop(make_net(), ReplayBuffer(tmp_path / "none.pt", game="tic_tac_toe"), settings(tmp_path))
     assert (tmp_path / "checkpoints" / "latest.pt").read_bytes() == before
+
+
+def test_metadata_that_is_no_agents_is_left_alone(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    (tmp_path / "metadata.json").write_text('{"iterations": 3}')
+    train_loop(make_net(), buffer, settings(tmp_path))
+    assert (tmp_path / "metadata.json").read_text() == '{"iterations": 3}'
