@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, TextIO, Tuple, cast
@@ -109,9 +110,9 @@ def _read_lines(path: Path, text: str, game: Game) -> Iterator[Opening]:
         moves = tuple(moves_of(whole))
         if not moves:
             continue
-        if _reads(lambda: game.parse_action(game.initial(), moves[0])):  # noqa: B023 - asked at once
+        if _reads(partial(game.parse_action, game.initial(), moves[0])):
             yield Opening(place, "", moves)
-        elif _reads(lambda: game.parse(whole)):  # noqa: B023 - asked at once
+        elif _reads(partial(game.parse, whole)):
             yield Opening(place, whole, ())
         elif "/" in fields[0]:
             yield Opening(place, _position_text(fields), ())

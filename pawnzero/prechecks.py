@@ -11,7 +11,7 @@ from pawnzero.files import write_json
 from pawnzero.progress import Progress
 
 _GAME_PLIES = 300
-"""Plies of random play of the game that is to be learned: a fraction of a second."""
+"""Plies of random play of the game that is to be learned: for chess less than a second."""
 _passed: Set[str] = set()
 
 

@@ -19,11 +19,9 @@ from pawnzero.cli.stories import closing_lines
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.replay import ReplayBuffer
 
-TRAINING = Path(__file__).resolve().parents[2] / "training"
+ROOT = Path(__file__).resolve().parents[2]
+TRAINING = ROOT / "training"
 SCRIPTS = {"train": ("train", str(TRAINING / "train.py")), "run_iteration": ("iterate", str(TRAINING / "run_iteration.py"))}
-
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def test_iterate_leaves_everything_the_contract_lists(agent_dir: Path) -> None:
