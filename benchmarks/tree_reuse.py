@@ -26,7 +26,7 @@ from pawnzero.games import get_game
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.search import Evaluator, UniformEvaluator
+from pawnzero.search import Evaluator, Question, UniformEvaluator
 from pawnzero.search.tree import Trees
 from pawnzero.selfplay import Workload, play_games
 
@@ -46,20 +46,13 @@ class MadeUp:
     def enter_thread(self, workers: int) -> None:
         pass
 
-    def evaluate(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> None:
-        position = np.bitwise_xor.reduce(bits[:, :12] * (np.arange(12, dtype=np.uint64) * _MIX + np.uint64(1)), axis=1)
-        logits[:] = _SPREAD * _fraction(position[:, None] ^ (legal.astype(np.uint64) * _MIX))
-        wdl[:, 0] = 0.9 * _fraction(position)
-        wdl[:, 1] = 0.1
-        wdl[:, 2] = 0.9 - wdl[:, 0]
+    def evaluate(self, question: Question) -> None:
+        factors = np.arange(12, dtype=np.uint64) * _MIX + np.uint64(1)
+        position = np.bitwise_xor.reduce(question.bits[:, :12] * factors, axis=1)
+        question.logits[:] = _SPREAD * _fraction(position[:, None] ^ (question.legal.astype(np.uint64) * _MIX))
+        question.wdl[:, 0] = 0.9 * _fraction(position)
+        question.wdl[:, 1] = 0.1
+        question.wdl[:, 2] = 0.9 - question.wdl[:, 0]
 
 
 def _fraction(number: np.ndarray) -> np.ndarray:

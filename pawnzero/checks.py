@@ -18,7 +18,7 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import get_game
 from pawnzero.games.base import ONGOING, REPETITION, Game
 from pawnzero.games.conformance import check_game
-from pawnzero.games.line import Line
+from pawnzero.games.line import Line, encode_lines
 from pawnzero.progress import Progress
 
 LEVELS = ("quick", "full")
@@ -330,10 +330,7 @@ class _PlaneReader:
 
 
 def _encoded(line: Line) -> Tuple[np.ndarray, np.ndarray]:
-    game = line.game
-    states, repeated, known = line.history(game.history)
-    bits, scalars = np.zeros((1, game.bit_planes), np.uint64), np.zeros((1, game.scalar_planes), np.float32)
-    game.encode(states[np.newaxis], repeated[np.newaxis], np.array([known], np.int16), bits, scalars)
+    bits, scalars = encode_lines(line.game, [line])
     return bits[0], scalars[0]
 
 

@@ -21,7 +21,7 @@ from pawnzero.formats import LC0_SUFFIX
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.progress import Progress
-from pawnzero.search import Evaluator, Searcher
+from pawnzero.search import Evaluator, Searcher, question_about
 from pawnzero.shipped import PREFIX, net_file
 
 UCI_PREFIX = "uci:"
@@ -123,19 +123,11 @@ class NetPlayer(Player):
 
 def raw_answers(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -> Tuple[List[Move], np.ndarray]:
     """What the net says of each line's current position: the legal action with the highest logit, and WDL [B, 3] float32."""
-    size = len(lines)
-    bits, scalars = np.zeros((size, game.bit_planes), np.uint64), np.zeros((size, game.scalar_planes), np.float32)
-    legal, count = np.zeros((size, game.max_legal), np.int16), np.zeros(size, np.int16)
-    logits, wdl = np.zeros((size, game.max_legal), np.float32), np.zeros((size, 3), np.float32)
-    pasts = [line.history(game.history) for line in lines]
-    states, repeated = np.stack([past[0] for past in pasts]), np.stack([past[1] for past in pasts])
-    for row, line in enumerate(lines):
-        count[row] = len(line.legal)
-        legal[row, : count[row]] = line.legal
-    game.encode(states, repeated, np.array([past[2] for past in pasts], np.int16), bits, scalars)
+    question = question_about(game, lines)
     evaluator.enter_thread(1)
-    evaluator.evaluate(bits, scalars, legal, count, logits, wdl)
-    return [int(legal[row, np.argmax(logits[row, : count[row]])]) for row in range(size)], wdl
+    evaluator.evaluate(question)
+    answers = zip(question.legal, question.count, question.logits)
+    return [int(legal[np.argmax(logits[:count])]) for legal, count, logits in answers], question.wdl
 
 
 def game_of(spec: str) -> Optional[str]:

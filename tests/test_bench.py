@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, List
 
-import numpy as np
 import pytest
 
 from pawnzero import bench
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
-from pawnzero.search import UniformEvaluator
+from pawnzero.search import Question, UniformEvaluator
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.train.loop import SAVE_EVERY
 
@@ -46,7 +45,7 @@ def test_rounds_are_those_of_the_table_furthest_behind() -> None:
 
 def test_what_breaks_selfplay_is_not_reported_as_a_speed() -> None:
     class Broken(UniformEvaluator):
-        def evaluate(self, *question: np.ndarray) -> None:
+        def evaluate(self, question: Question) -> None:
             raise PawnzeroError("out of memory")
 
     with pytest.raises(PawnzeroError, match="out of memory"):

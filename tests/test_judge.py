@@ -157,10 +157,10 @@ class Truth:
     def enter_thread(self, workers):
         pass
 
-    def evaluate(self, bits, scalars, legal, count, logits, wdl):
-        scores = SOLVER.scores(bits)  # tic-tac-toe's planes are its state
-        logits[:] = scores[:, : legal.shape[1]] / 100
-        wdl[:] = np.eye(3, dtype=np.float32)[1 - np.sign(scores.max(axis=1))]
+    def evaluate(self, question):
+        scores = SOLVER.scores(question.bits)  # tic-tac-toe's planes are its state
+        question.logits[:] = scores[:, : question.legal.shape[1]] / 100
+        question.wdl[:] = np.eye(3, dtype=np.float32)[1 - np.sign(scores.max(axis=1))]
 
 
 @pytest.mark.parametrize("simulations", [0, 16])

@@ -63,11 +63,11 @@ def test_random_player_does_not_look_at_the_batch():
 class Ranked(UniformEvaluator):
     """Likes actions with a high index, and reports what planes it was shown."""
 
-    def evaluate(self, bits, scalars, legal, count, logits, wdl):
-        logits[:] = legal
-        logits[np.arange(legal.shape[1]) >= count[:, None]] = np.inf
-        wdl[:] = (0.0, 1.0, 0.0)
-        self.bits = bits.copy()
+    def evaluate(self, question):
+        super().evaluate(question)
+        question.logits[:] = question.legal
+        question.logits[np.arange(question.legal.shape[1]) >= question.count[:, None]] = np.inf
+        self.bits = question.bits.copy()
 
 
 def net(game, simulations, evaluator=None):

@@ -14,10 +14,10 @@ from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import MAX_PLIES, RESIGNATION
-from pawnzero.games.line import Line
+from pawnzero.games.line import Line, encode_lines
 from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START, GameRecord
 from pawnzero.resign import FEWEST_GAMES, Outlooks
-from pawnzero.search.evaluator import Appetite, Collect, Evaluator
+from pawnzero.search.evaluator import Appetite, Collect, Evaluator, Question
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.starts import Archive, starting_line
 from pawnzero.summary import GamesSummary, figures_of
@@ -126,7 +126,7 @@ def test_only_puct_searches_with_noise_where_the_temperature_is_zero(algorithm: 
 
 def test_an_error_in_a_thread_comes_out() -> None:
     class Broken(HashEvaluator):
-        def evaluate(self, *arguments: np.ndarray) -> None:  # type: ignore[override]
+        def evaluate(self, question: Question) -> None:
             raise RuntimeError("the net is gone")
 
     with pytest.raises(RuntimeError, match="the net is gone"):
@@ -302,14 +302,14 @@ class _Late(HashEvaluator):
     def __init__(self) -> None:
         self.open, self.most = 0, 0
 
-    def submit(self, *question: np.ndarray) -> Collect:
-        asked = [array.copy() for array in question[:4]]
+    def submit(self, question: Question) -> Collect:
+        read = {name: getattr(question, name).copy() for name in ("bits", "scalars", "legal", "count")}
         self.open += 1
         self.most = max(self.most, self.open)
 
         def collect() -> None:
             self.open -= 1
-            self.evaluate(*asked, *question[4:])
+            self.evaluate(dataclasses.replace(question, **read))
 
         return collect
 
@@ -381,9 +381,9 @@ class _Listening(HashEvaluator):
     def __init__(self) -> None:
         self.asked: Set[bytes] = set()
 
-    def evaluate(self, bits: np.ndarray, scalars: np.ndarray, *rest: np.ndarray) -> None:
-        self.asked.update(row.tobytes() + more.tobytes() for row, more in zip(bits, scalars))
-        super().evaluate(bits, scalars, *rest)
+    def evaluate(self, question: Question) -> None:
+        self.asked.update(bits.tobytes() + scalars.tobytes() for bits, scalars in zip(question.bits, question.scalars))
+        super().evaluate(question)
 
 
 def test_the_net_is_shown_the_game_s_past_and_what_of_it_was_repeated() -> None:
@@ -396,9 +396,7 @@ def test_the_net_is_shown_the_game_s_past_and_what_of_it_was_repeated() -> None:
     record = play("chess", [0], settings=settings, evaluator=evaluator, archive=lambda number: archived)[0]
     line = Line.from_actions(game, archived.actions)
     for action in record.actions[4:]:
-        states, repeated, length = line.history(game.history)
-        bits, scalars = np.zeros((1, game.bit_planes), np.uint64), np.zeros((1, game.scalar_planes), np.float32)
-        game.encode(states[None], repeated[None], np.array([length], np.int16), bits, scalars)
+        bits, scalars = encode_lines(game, [line])
         assert bits.tobytes() + scalars.tobytes() in evaluator.asked
         line.push(int(action))
     assert len(record) == 12

@@ -9,7 +9,7 @@ import torch
 
 from pawnzero.formats.onnx import INPUT, POLICY, WDL
 from pawnzero.games.base import Game
-from pawnzero.games.line import Line
+from pawnzero.games.line import Line, encode_lines
 from pawnzero.nets.planes import unpack
 from pawnzero.nets.resnet import PolicyValueNet
 
@@ -71,19 +71,17 @@ def random_planes(game: Game, count: int, seed: int) -> Tuple[np.ndarray, np.nda
     """Positions of games of random moves, as a net sees them: planes [count, P + Q, rows, columns] float32, and which actions
     are legal there: [count, A] bool."""
     chance = np.random.default_rng([_STREAM, seed])
-    bits, scalars = np.zeros((count, game.bit_planes), np.uint64), np.zeros((count, game.scalar_planes), np.float32)
-    history = np.zeros((count, game.history, game.state_words), np.uint64)
-    repeated, length = np.zeros((count, game.history), np.uint8), np.zeros(count, np.int16)
+    encoded = []
     legal = np.zeros((count, game.num_actions), bool)
     line = Line(game, max_plies=_LONGEST)
     for position in range(count):
-        history[position], repeated[position], length[position] = line.history(game.history)
+        encoded.append(encode_lines(game, [line]))
         legal[position, line.legal] = True
         for _ in range(int(chance.integers(1, 4))):
             line.push(int(chance.choice(line.legal)))
             if line.over:
                 line = Line(game, max_plies=_LONGEST)
-    game.encode(history, repeated, length, bits, scalars)
+    bits, scalars = (np.concatenate(parts) for parts in zip(*encoded))
     planes = unpack(bits, scalars, game.board_shape, _PROCESSOR, torch.float32)
     return planes.contiguous().numpy(), legal
 

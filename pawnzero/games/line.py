@@ -6,7 +6,7 @@ and resignation. It is for one game at a time (a terminal, an arena, a UCI engin
 
 from __future__ import annotations
 
-from typing import Iterable, List, Optional, Tuple
+from typing import Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -126,3 +126,15 @@ class Line:
     def _choices(self) -> str:
         shown = [str(action) for action in self.legal[:8]]
         return ", ".join(shown) + (", …" if len(self.legal) > 8 else "")
+
+
+def encode_lines(game: Game, lines: Sequence[Line]) -> Tuple[np.ndarray, np.ndarray]:
+    """What a net sees of the current positions of lines of `game`: bits [B, P] uint64 and scalars [B, Q] float32."""
+    size = len(lines)
+    history = np.zeros((size, game.history, game.state_words), np.uint64)
+    repeated, length = np.zeros((size, game.history), np.uint8), np.zeros(size, np.int16)
+    bits, scalars = np.zeros((size, game.bit_planes), np.uint64), np.zeros((size, game.scalar_planes), np.float32)
+    for row, line in enumerate(lines):
+        history[row], repeated[row], length[row] = line.history(game.history)
+    game.encode(history, repeated, length, bits, scalars)
+    return bits, scalars

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import wait
-from dataclasses import dataclass
 from typing import Callable, List, Tuple
 
-import numpy as np
 import torch
 
 from pawnzero.nets.batches import fastest_batch
@@ -15,25 +13,9 @@ from pawnzero.nets.fold import CompiledNet
 from pawnzero.nets.kernels import gather_logits
 from pawnzero.nets.planes import numbers, unpack_on_cpu
 from pawnzero.nets.threads import core_count, use_one_core, workers
-from pawnzero.search.evaluator import Appetite, Collect, at_once
+from pawnzero.search.evaluator import Appetite, Collect, Question, at_once
 
 _PART_LENGTHS = (16, 32, 64, 128)
-
-
-@dataclass(frozen=True)
-class Question:
-    """The arrays of `Evaluator.evaluate`: four to read, two to fill."""
-
-    bits: np.ndarray
-    scalars: np.ndarray
-    legal: np.ndarray
-    count: np.ndarray
-    logits: np.ndarray
-    wdl: np.ndarray
-
-    def part(self, start: int, stop: int) -> Question:
-        """Views of the positions from `start` up to `stop`."""
-        return Question(**{name: array[start:stop] for name, array in vars(self).items()})
 
 
 def bucket(size: int) -> int:
@@ -79,7 +61,7 @@ class CpuBackend:
 
     def answer(self, question: Question) -> None:
         """Fill the question's `logits` and `wdl`."""
-        self._run(len(question.bits), lambda start, stop: self._answer_part(question.part(start, stop)))
+        self._run(len(question), lambda start, stop: self._answer_part(question.part(start, stop)))
 
     def submit(self, question: Question) -> Collect:
         """`answer`; there is nothing to wait for afterwards."""
@@ -104,7 +86,7 @@ class CpuBackend:
 
     @torch.inference_mode()
     def _answer_part(self, question: Question) -> None:
-        net, size = self.net, len(question.bits)
+        net, size = self.net, len(question)
         planes = unpack_on_cpu(question.bits, question.scalars, net.board_shape, net.dtype, -(-size // 8) * 8)
         policy, wdl = net(planes)
         gather_logits(numbers(policy), net.policy_where, question.legal, question.count, question.logits)

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from pawnzero.cores import usable_cores
-from pawnzero.nets.backends import Question, bucket
+from pawnzero.nets.backends import bucket
 from pawnzero.nets.batches import CARD_BATCHES, fastest_batch
 from pawnzero.nets.fold import FoldedNet
 from pawnzero.nets.planes import unpack_tensor
-from pawnzero.search.evaluator import Appetite, Collect
+from pawnzero.search.evaluator import Appetite, Collect, Question
 
 _QUESTIONS = 2
 """Under way a thread: it searches for one while the device works on the other."""
@@ -51,7 +51,7 @@ class DeviceBackend:
     @torch.inference_mode()
     def submit(self, question: Question) -> Collect:
         """Send the question on its way; what is returned waits for the answers and fills `logits` and `wdl`."""
-        net, size = self.net, len(question.bits)
+        net, size = self.net, len(question)
         lane = self._take_lane(question)
         with lane.entered():
             words, scalars, actions = lane.send(question)
@@ -79,7 +79,7 @@ class DeviceBackend:
 
         A lane whose question is never collected is not given back; torch keeps its memory until the device is done with it.
         """
-        size = bucket(len(question.bits))
+        size = bucket(len(question))
         with self._lock:
             for i, lane in enumerate(self._free):
                 if lane.size >= size:
@@ -133,7 +133,7 @@ class _Lane:
     def send(self, question: Question) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The question's bits, scalars and legal actions on the device: rows added up to the bucket, which hold anything, and
         columns up to the most legal actions of a position."""
-        rows = bucket(len(question.bits))
+        rows = bucket(len(question))
         width = min(-(-int(question.count.max()) // 8) * 8, question.legal.shape[1])
         sent = []
         for room, array in (

@@ -6,11 +6,10 @@ import gc
 import threading
 from typing import Optional, Union
 
-import numpy as np
 import torch
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.nets.backends import CpuBackend, Question
+from pawnzero.nets.backends import CpuBackend
 from pawnzero.nets.device import describe_device, is_out_of_memory, resolve_device
 from pawnzero.nets.device_backend import DeviceBackend
 from pawnzero.nets.fitted import Fitted
@@ -18,7 +17,7 @@ from pawnzero.nets.fold import CompiledNet, FoldedNet
 from pawnzero.nets.precision import choose_precision
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
-from pawnzero.search.evaluator import Collect, at_once
+from pawnzero.search.evaluator import Collect, Question, at_once
 
 _SMALLEST_BATCH = 8
 
@@ -61,44 +60,26 @@ class NetEvaluator:
         """See `Evaluator`: on a CPU a thread gets its share of the cores, all of them where this was not called."""
         self._backend.enter_thread(workers)
 
-    def evaluate(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> None:
+    def evaluate(self, question: Question) -> None:
         """See `Evaluator`. Raises PawnzeroError when memory does not suffice for 8 positions."""
-        question = Question(bits, scalars, legal, count, logits, wdl)
         start = 0
-        while start < len(bits):
-            stop = min(start + self.max_batch, len(bits))
+        while start < len(question):
+            stop = min(start + self.max_batch, len(question))
             collect = self._submitted(question.part(start, stop))
             if collect is None:
                 self._shrink(stop - start)
             else:
                 collect()
                 start = stop
-        self._count(len(bits))
+        self._count(len(question))
 
-    def submit(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> Collect:
+    def submit(self, question: Question) -> Collect:
         """See `OverlappingEvaluator`. What is too much for one batch is answered before this returns."""
-        question = Question(bits, scalars, legal, count, logits, wdl)
-        collect = self._submitted(question) if len(bits) <= self.max_batch else None
+        collect = self._submitted(question) if len(question) <= self.max_batch else None
         if collect is None:
-            self.evaluate(**vars(question))
+            self.evaluate(question)
             return at_once
-        self._count(len(bits))
+        self._count(len(question))
         return collect
 
     def forward(self, planes: torch.Tensor) -> None:

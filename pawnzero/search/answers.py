@@ -6,10 +6,13 @@ depends on what the net is shown alone, so taking it from here leaves every game
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pawnzero.games.base import Game
 from pawnzero.native import inner_kernel, kernel
+from pawnzero.search.evaluator import Question
 
 _MOST_MOVES = 64
 """Positions with more legal actions are not kept: they are rare and would make all slots wide."""
@@ -147,36 +150,30 @@ class Answers:
         self._logits = np.zeros((slots, moves), np.float32)
         self._wdl = np.zeros((slots, 3), np.float32)
         self._slot, self._source = np.zeros((2, rows), np.int32)
-        self.legal = np.zeros((rows, game.max_legal), np.int16)
-        self.count = np.zeros(rows, np.int16)
+        self._legal = np.zeros((rows, game.max_legal), np.int16)
+        self._count = np.zeros(rows, np.int16)
 
-    def seek(self, bits: np.ndarray, scalars: np.ndarray, legal: np.ndarray, count: np.ndarray) -> int:
-        """How many of B positions have to be asked about.
-
-        bits [B, P] uint64, scalars [B, Q] float32, legal [B, M] int16, count [B] int16, as for `Evaluator.evaluate`. Those to
-        ask about stand in the first rows of `bits` and `scalars` afterwards, their actions in those of `self.legal` and
-        `self.count`; their answers belong into the first rows of what `keep` is given.
-        """
+    def seek(self, whole: Question) -> Question:
+        """What remains to be asked, perhaps nothing. It lies in the first rows of `whole`, whose bits and scalars are lost, but
+        for its legal actions. Once it has been answered, `keep` gives `whole` its answers."""
+        rows = len(whole)
         with np.errstate(over="ignore"):  # without numba, hashing would warn
-            return int(
-                _seek(
-                    self._keys,
-                    self._asking,
-                    bits,
-                    scalars.view(np.uint32),
-                    legal,
-                    count,
-                    self._slot[: len(bits)],
-                    self._source[: len(bits)],
-                    self.legal,
-                    self.count,
-                )
+            asked = _seek(
+                self._keys,
+                self._asking,
+                whole.bits,
+                whole.scalars.view(np.uint32),
+                whole.legal,
+                whole.count,
+                self._slot[:rows],
+                self._source[:rows],
+                self._legal,
+                self._count,
             )
+        return replace(whole, legal=self._legal[:rows], count=self._count[:rows]).part(0, int(asked))
 
-    def keep(self, count: np.ndarray, logits: np.ndarray, wdl: np.ndarray) -> None:
-        """Complete the answers to the positions `seek` was last given, and keep the new ones.
-
-        count [B] int16; logits [B, M] float32 and wdl [B, 3] float32, whose first rows hold the answers of those asked about.
-        """
-        rows = len(count)
-        _spread(self._logits, self._wdl, self._asking, self._slot[:rows], self._source[:rows], count, logits, wdl)
+    def keep(self, whole: Question) -> None:
+        """Complete the answers to what `seek` was last given, and keep the new ones."""
+        rows = len(whole)
+        slot, source = self._slot[:rows], self._source[:rows]
+        _spread(self._logits, self._wdl, self._asking, slot, source, whole.count, whole.logits, whole.wdl)

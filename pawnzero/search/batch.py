@@ -10,11 +10,12 @@ import numpy as np
 from pawnzero.config import SearchConfig
 from pawnzero.games.base import Game
 from pawnzero.search.answers import Answers
-from pawnzero.search.evaluator import Collect, Evaluator, OverlappingEvaluator, UniformEvaluator
+from pawnzero.search.evaluator import Collect, Evaluator, OverlappingEvaluator, UniformEvaluator, allocate_question
 from pawnzero.search.kernels import attach, expand, gather, select
 from pawnzero.search.parameters import parameters
 from pawnzero.search.root import choose, root_policies, root_wdl
 from pawnzero.search.tree import allocate_trees, bytes_a_tree
+from pawnzero.search.wave import allocate_wave
 
 PHASES = ("select", "step", "attach", "encode", "net", "backup")
 """What a wave spends its time on; `BatchedSearch.seconds` has each."""
@@ -66,19 +67,8 @@ class BatchedSearch:
         self.seconds: Dict[str, float] = dict.fromkeys(PHASES, 0.0)
         most = trees * leaves
         self._positions = game.allocate(most)
-        self._leaf_tree, self._leaf_parent, self._leaf_edge = np.zeros((3, most), np.int32)
-        self._leaf_action = np.zeros(most, np.int16)
-        self._parent_state = np.zeros((most, game.state_words), np.uint64)
-        self._need_tree, self._need_node, self._need_leaf = np.zeros((3, most), np.int32)
-        self._history = np.zeros((most, game.history, game.state_words), np.uint64)
-        self._repeated = np.zeros((most, game.history), np.uint8)
-        self._length = np.zeros(most, np.int16)
-        self._bits = np.zeros((most, game.bit_planes), np.uint64)
-        self._scalars = np.zeros((most, game.scalar_planes), np.float32)
-        self._legal = np.zeros((most, game.max_legal), np.int16)
-        self._count = np.zeros(most, np.int16)
-        self._logits = np.zeros((most, game.max_legal), np.float32)
-        self._wdl = np.zeros((most, 3), np.float32)
+        self._wave = allocate_wave(game, most)
+        self._room = allocate_question(game, most)
         dear = not isinstance(evaluator, UniformEvaluator)  # its answers cost less than finding them again
         self._answers = Answers(game, most, trees * bytes_a_tree(game, simulations)) if config.keep_answers and dear else None
 
@@ -89,70 +79,31 @@ class BatchedSearch:
 
     def ask(self) -> None:
         """The first half of a wave: from the roots to the leaves, and the question about them to the evaluator."""
-        trees, positions = self.trees, self._positions
+        trees, wave, positions = self.trees, self._wave, self._positions
         started = perf_counter()
-        found = select(
-            trees,
-            self.leaves,
-            self._in_rounds,
-            self._parameters,
-            self._leaf_tree,
-            self._leaf_parent,
-            self._leaf_edge,
-            self._parent_state,
-            self._leaf_action,
-        )
+        found = select(trees, self.leaves, self._in_rounds, self._parameters, wave)
         started = self._spent("select", started)
         if found:
-            self.game.step(self._parent_state[:found], self._leaf_action[:found], positions.part(0, found))
+            self.game.step(wave.parent_state[:found], wave.action[:found], positions.part(0, found))
         started = self._spent("step", started)
-        need = attach(
-            trees,
-            self._parameters,
-            found,
-            self._leaf_tree,
-            self._leaf_parent,
-            self._leaf_edge,
-            (positions.state, positions.ending, positions.key, positions.reversible),
-            self.game.ending_values,
-            self._need_tree,
-            self._need_node,
-            self._need_leaf,
-        )
+        of_leaves = positions.state, positions.ending, positions.key, positions.reversible
+        self._need = int(attach(trees, self._parameters, found, wave, of_leaves, self.game.ending_values))
         started = self._spent("attach", started)
-        self._need = int(need)
-        if need:
-            self._question(self._need, started)
+        if self._need:
+            self._question(started)
 
-    def _question(self, need: int, started: float) -> None:
-        gather(
-            self.trees,
-            need,
-            self._need_tree,
-            self._need_node,
-            self._need_leaf,
-            self._positions.legal,
-            self._positions.count,
-            self._history,
-            self._repeated,
-            self._length,
-            self._legal,
-            self._count,
-        )
-        bits, scalars = self._bits[:need], self._scalars[:need]
-        self.game.encode(self._history[:need], self._repeated[:need], self._length[:need], bits, scalars)
-        legal, count, asked = self._legal, self._count, need
-        if self._answers is not None:
-            asked = self._answers.seek(bits, scalars, legal[:need], count[:need])
-            legal, count = self._answers.legal, self._answers.count
+    def _question(self, started: float) -> None:
+        need, wave, whole = self._need, self._wave, self._room.part(0, self._need)
+        gather(self.trees, need, wave, self._positions.legal, self._positions.count, whole.legal, whole.count)
+        self.game.encode(wave.history[:need], wave.repeated[:need], wave.length[:need], whole.bits, whole.scalars)
+        question = whole if self._answers is None else self._answers.seek(whole)
         started = self._spent("encode", started)
-        if asked:
-            question = (bits[:asked], scalars[:asked], legal[:asked], count[:asked], self._logits[:asked], self._wdl[:asked])
+        if len(question):
             if self._submit is not None:
-                self._collect = self._submit(*question)
+                self._collect = self._submit(question)
             else:
-                self.evaluator.evaluate(*question)
-        self.evaluated += asked
+                self.evaluator.evaluate(question)
+        self.evaluated += len(question)
         self._spent("net", started)
 
     def take(self) -> int:
@@ -165,19 +116,10 @@ class BatchedSearch:
             self._collect()
             self._collect = None
         started = self._spent("net", started)
+        whole = self._room.part(0, need)
         if self._answers is not None:
-            self._answers.keep(self._count[:need], self._logits[:need], self._wdl[:need])
-        expand(
-            self.trees,
-            self._parameters,
-            need,
-            self._need_tree,
-            self._need_node,
-            self._legal,
-            self._count,
-            self._logits,
-            self._wdl,
-        )
+            self._answers.keep(whole)
+        expand(self.trees, self._parameters, need, self._wave, whole.legal, whole.count, whole.logits, whole.wdl)
         self._spent("backup", started)
         return need
 

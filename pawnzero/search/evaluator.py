@@ -3,35 +3,72 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Protocol, runtime_checkable
+from typing import Callable, Protocol, Sequence, runtime_checkable
 
 import numpy as np
 
+from pawnzero.games.base import Game
+from pawnzero.games.line import Line, encode_lines
+
+
+@dataclass(frozen=True)
+class Question:
+    """B positions that an evaluator is asked about, and room for what it says of them.
+
+    To read:
+      bits    [B, P] uint64, scalars [B, Q] float32   the position as `Game.encode` has it
+      legal   [B, M] int16    legal actions; only the first `count` of a row mean anything
+      count   [B] int16       1 or more
+    To fill:
+      logits  [B, M] float32  policy logits in the order of `legal`; only the first `count` of a row mean anything
+      wdl     [B, 3] float32  win, draw and loss probabilities for the player to move
+    """
+
+    bits: np.ndarray
+    scalars: np.ndarray
+    legal: np.ndarray
+    count: np.ndarray
+    logits: np.ndarray
+    wdl: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+    def part(self, start: int, stop: int) -> Question:
+        """Views of the positions from `start` up to `stop`."""
+        return Question(**{name: array[start:stop] for name, array in vars(self).items()})
+
+
+def allocate_question(game: Game, size: int) -> Question:
+    """Room for a question about `size` positions, all zero."""
+    return Question(
+        np.zeros((size, game.bit_planes), np.uint64),
+        np.zeros((size, game.scalar_planes), np.float32),
+        np.zeros((size, game.max_legal), np.int16),
+        np.zeros(size, np.int16),
+        np.zeros((size, game.max_legal), np.float32),
+        np.zeros((size, 3), np.float32),
+    )
+
+
+def question_about(game: Game, lines: Sequence[Line]) -> Question:
+    """The current positions of lines of `game`, none of which may be over; to be answered."""
+    question = allocate_question(game, len(lines))
+    question.bits[:], question.scalars[:] = encode_lines(game, lines)
+    for row, line in enumerate(lines):
+        question.count[row] = len(line.legal)
+        question.legal[row, : len(line.legal)] = line.legal
+    return question
+
 
 class Evaluator(Protocol):
-    """Answers a batch of B encoded positions (see `Game.encode`) with logits at the legal actions and WDL.
-
-    Several threads may ask at once.
-    """
+    """Answers questions about positions with logits at their legal actions and WDL. Several threads may ask at once."""
 
     def enter_thread(self, workers: int) -> None:
         """Called once in each thread that is going to evaluate, where `workers` threads will do so side by side."""
 
-    def evaluate(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> None:
-        """Fill `logits` and `wdl`.
-
-        bits [B, P] uint64, scalars [B, Q] float32, legal [B, M] int16, count [B] int16 (1 or more) →
-        logits [B, M] float32, policy logits in the order of `legal` (only the first `count` of a row mean anything);
-        wdl [B, 3] float32, win, draw and loss probabilities for the player to move.
-        """
+    def evaluate(self, question: Question) -> None:
+        """Fill the question's `logits` and `wdl`."""
 
 
 Collect = Callable[[], None]
@@ -60,15 +97,7 @@ class OverlappingEvaluator(Evaluator, Protocol):
 
     appetite: Appetite
 
-    def submit(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> Collect:
+    def submit(self, question: Question) -> Collect:
         """`evaluate` without the waiting. The arrays are the evaluator's until what is returned has been called."""
 
 
@@ -78,14 +107,6 @@ class UniformEvaluator:
     def enter_thread(self, workers: int) -> None:
         pass
 
-    def evaluate(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> None:
-        logits[:] = 0.0
-        wdl[:] = (0.0, 1.0, 0.0)
+    def evaluate(self, question: Question) -> None:
+        question.logits[:] = 0.0
+        question.wdl[:] = (0.0, 1.0, 0.0)

@@ -7,7 +7,7 @@ one round of sequential halving (`in_rounds`): its leaves then stand below diffe
 it. What differs from one leaf a wave: all moves of a round are chosen by the values from before the wave. One by one, a choice
 knows the leaves before it, which stretch the values of all moves anew, so that now and then another move goes on.
 
-Letters as in `tree`; W leaves of a wave; B positions that need the net.
+Letters as in `tree` and `wave`; everywhere `w` is the `Wave`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from pawnzero.search.gumbel import considered_visits, draw_gumbels, gumbel_edge,
 from pawnzero.search.parameters import PUCT
 from pawnzero.search.random import gamma
 from pawnzero.search.tree import NO_NODE, UNEXPANDED, UNPROVEN
-
-_NO_LEAF = -1
+from pawnzero.search.wave import NO_LEAF
 
 
 @inner_kernel
@@ -55,13 +54,14 @@ def puct_edge(t, g, node, p):
 @inner_kernel
 def _edge_to_take(t, g, node, p, wanted, scratch):
     """`wanted`: the visits of the root edges whose turn it is (Gumbel only)."""
+    edge = -1
     if p.algorithm == PUCT:
-        return puct_edge(t, g, node, p)
-    if node == 0:
+        edge = puct_edge(t, g, node, p)
+    elif node == 0:
         edge = root_edge(t, g, wanted, p, scratch)
-        if edge >= 0:
-            return edge
-    return gumbel_edge(t, g, node, p, scratch)
+    if edge < 0:
+        edge = gumbel_edge(t, g, node, p, scratch)
+    return edge
 
 
 @inner_kernel
@@ -74,12 +74,11 @@ def _mark_pending(t, g, node, edge):
 
 
 @kernel
-def select(t, leaves, in_rounds, p, leaf_tree, leaf_parent, leaf_edge, parent_state, leaf_action):
+def select(t, leaves, in_rounds, p, w):
     """Walk down every tree to at most `leaves` new leaves; visits to nodes whose value is known are backed up on the way.
 
     in_rounds: 1 where a Gumbel tree's leaves of one wave belong to one round, 0 where they need not.
-    A tree whose root is proven rests. Fills leaf_tree, leaf_parent, leaf_edge [W] int32, parent_state [W, S] uint64 and
-    leaf_action [W] int16; returns how many.
+    A tree whose root is proven rests. Fills tree, parent, edge, action and parent_state of the wave; returns how many.
     """
     scratch = np.empty(t.root_legal.shape[1], np.float64)
     found = 0
@@ -111,12 +110,12 @@ def select(t, leaves, in_rounds, p, leaf_tree, leaf_parent, leaf_edge, parent_st
                 continue
             t.started[g] += 1
             _mark_pending(t, g, node, edge)
-            leaf_tree[found] = g
-            leaf_parent[found] = node
-            leaf_edge[found] = edge
-            leaf_action[found] = t.action[g, edge]
-            for i in range(parent_state.shape[1]):
-                parent_state[found, i] = t.state[g, node, i]
+            w.tree[found] = g
+            w.parent[found] = node
+            w.edge[found] = edge
+            w.action[found] = t.action[g, edge]
+            for i in range(w.parent_state.shape[1]):
+                w.parent_state[found, i] = t.state[g, node, i]
             found += 1
             taken += 1
             node = 0
@@ -152,31 +151,31 @@ def _earlier(t, g, node):
 
 
 @kernel
-def attach(t, p, found, leaf_tree, leaf_parent, leaf_edge, positions, ending_values, need_tree, need_node, need_leaf):
+def attach(t, p, found, w, positions, ending_values):
     """Make nodes of the leaves, back up those whose value the rules know, and list the others with the unevaluated roots.
 
     positions: what the rules say of the leaves, as `Game.step` filled it (state, ending, key, reversible; the rest is read
     in `gather`). A position that stood before on the search path is a draw at once; one from the game before the root only
-    when this is the third time. Fills need_tree, need_node, need_leaf [B] int32; returns how many.
+    when this is the third time. Fills need_tree, need_node and need_leaf of the wave; returns how many.
     """
     state, ending, key, reversible = positions
     need = 0
     for g in range(len(t.nodes)):
         if t.node_visits[g, 0] == 0 and t.budget[g] > 0:
-            need_tree[need] = g
-            need_node[need] = 0
-            need_leaf[need] = _NO_LEAF
+            w.need_tree[need] = g
+            w.need_node[need] = 0
+            w.need_leaf[need] = NO_LEAF
             need += 1
-    for w in range(found):
-        g, parent, edge = leaf_tree[w], leaf_parent[w], leaf_edge[w]
+    for leaf in range(found):
+        g, parent, edge = w.tree[leaf], w.parent[leaf], w.edge[leaf]
         node = t.nodes[g]
         t.nodes[g] += 1
         t.child[g, edge] = node
         t.visited_prior[g, parent] += t.prior[g, edge]
         for i in range(state.shape[1]):
-            t.state[g, node, i] = state[w, i]
-        t.key[g, node] = key[w]
-        t.reversible[g, node] = reversible[w]
+            t.state[g, node, i] = state[leaf, i]
+        t.key[g, node] = key[leaf]
+        t.reversible[g, node] = reversible[leaf]
         t.parent[g, node] = parent
         t.parent_edge[g, node] = edge
         t.edge_count[g, node] = UNEXPANDED
@@ -185,16 +184,16 @@ def attach(t, p, found, leaf_tree, leaf_parent, leaf_edge, positions, ending_val
         t.node_value_sum[g, node] = 0.0
         t.visited_prior[g, node] = 0.0
         t.proven[g, node] = UNPROVEN
-        why = ending[w]
+        why = ending[leaf]
         earlier = _earlier(t, g, node) if why == ONGOING else 0
         t.repeated[g, node] = 1 if earlier > 0 else 0
         if earlier >= 2:
             why = REPETITION
         t.ending[g, node] = why
         if why == ONGOING:
-            need_tree[need] = g
-            need_node[need] = node
-            need_leaf[need] = w
+            w.need_tree[need] = g
+            w.need_node[need] = node
+            w.need_leaf[need] = leaf
             need += 1
         else:
             value = float(ending_values[why])
@@ -209,39 +208,40 @@ def attach(t, p, found, leaf_tree, leaf_parent, leaf_edge, positions, ending_val
 
 
 @kernel
-def gather(t, need, need_tree, need_node, need_leaf, leaf_legal, leaf_count, history, repeated, length, legal, count):
+def gather(t, need, w, leaf_legal, leaf_count, legal, count):
     """For each position that needs the net: its history (newest first) and its legal actions.
 
-    Fills history [B, H, S] uint64, repeated [B, H] uint8, length [B] int16, legal [B, M] int16, count [B] int16.
+    leaf_legal [W, M] int16 and leaf_count [W] int16 are the leaves', as `Game.step` filled them. Fills history, repeated and
+    length of the wave, legal [B, M] int16 and count [B] int16.
     """
-    most, words = history.shape[1], history.shape[2]
+    most, words = w.history.shape[1], w.history.shape[2]
     for b in range(need):
-        g = need_tree[b]
-        node = need_node[b]
+        g = w.need_tree[b]
+        node = w.need_node[b]
         n = 0
         while node != NO_NODE and n < most:
             for i in range(words):
-                history[b, n, i] = t.state[g, node, i]
-            repeated[b, n] = t.repeated[g, node]
+                w.history[b, n, i] = t.state[g, node, i]
+            w.repeated[b, n] = t.repeated[g, node]
             node = t.parent[g, node]
             n += 1
         past = 0
         while past < t.past_length[g] and n < most:
             for i in range(words):
-                history[b, n, i] = t.past_state[g, past, i]
-            repeated[b, n] = t.past_repeated[g, past]
+                w.history[b, n, i] = t.past_state[g, past, i]
+            w.repeated[b, n] = t.past_repeated[g, past]
             past += 1
             n += 1
-        length[b] = n
-        w = need_leaf[b]
-        if w == _NO_LEAF:
+        w.length[b] = n
+        leaf = w.need_leaf[b]
+        if leaf == NO_LEAF:
             count[b] = t.root_count[g]
             for i in range(count[b]):
                 legal[b, i] = t.root_legal[g, i]
         else:
-            count[b] = leaf_count[w]
+            count[b] = leaf_count[leaf]
             for i in range(count[b]):
-                legal[b, i] = leaf_legal[w, i]
+                legal[b, i] = leaf_legal[leaf, i]
 
 
 @inner_kernel
@@ -260,16 +260,16 @@ def _add_noise(t, g, alpha, epsilon):
 
 
 @kernel
-def expand(t, p, need, need_tree, need_node, legal, count, logits, wdl):
+def expand(t, p, need, w, legal, count, logits, wdl):
     """Give each evaluated node its edges, with softmaxed priors, and back its value up.
 
-    logits [B, M] float32 in the order of `legal`; wdl [B, 3] float32 for the player to move. A tree without room for the
-    edges keeps the node as a leaf.
+    legal, count, logits and wdl as in `Question`, of the wave's positions. A tree without room for the edges keeps the node as
+    a leaf.
     """
     room = t.action.shape[1]
     for b in range(need):
-        g = need_tree[b]
-        node = need_node[b]
+        g = w.need_tree[b]
+        node = w.need_node[b]
         k = count[b]
         first = t.edges[g]
         if first + k <= room:

@@ -6,11 +6,10 @@ import re
 from typing import List
 
 import chess
-import numpy as np
 import pytest
 
 from pawnzero.config import SearchConfig
-from pawnzero.search import UniformEvaluator
+from pawnzero.search import Question, UniformEvaluator
 from tests.engine.talk import only, talk
 
 MATE_IN_ONE = "position fen 6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1"
@@ -70,9 +69,9 @@ def test_mates_are_proven_and_told(how: str) -> None:
 class Hopeful(UniformEvaluator):
     """Whoever is to move stands to win."""
 
-    def evaluate(self, bits: np.ndarray, *rest: np.ndarray) -> None:
-        super().evaluate(bits, *rest)
-        rest[-1][:] = (0.9, 0.1, 0.0)
+    def evaluate(self, question: Question) -> None:
+        super().evaluate(question)
+        question.wdl[:] = (0.9, 0.1, 0.0)
 
 
 def test_scores_are_of_the_side_to_move() -> None:
@@ -210,9 +209,9 @@ class Careless(UniformEvaluator):
     def __init__(self) -> None:
         self.sizes: List[int] = []
 
-    def evaluate(self, bits: np.ndarray, *rest: np.ndarray) -> None:
-        super().evaluate(bits, *rest)
-        self.sizes.append(len(bits))
+    def evaluate(self, question: Question) -> None:
+        super().evaluate(question)
+        self.sizes.append(len(question))
 
 
 def test_several_leaves_a_wave_once_there_are_visits() -> None:

@@ -11,7 +11,7 @@ import pytest
 from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.conformance import check_symmetry_tables, check_turned, turned_pairs
-from pawnzero.games.line import Line
+from pawnzero.games.line import Line, encode_lines
 from pawnzero.games.symmetry import mirrored, square, turn
 from pawnzero.games.tic_tac_toe import TicTacToe
 from pawnzero.search import Searcher
@@ -77,11 +77,8 @@ def test_castling_rights_forbid_turning():
 def encoded(line: Line):
     """bits, scalars, legal and count of a line's position, as a batch of one."""
     game = line.game
-    history, repeated, length = line.history(game.history)
-    bits, scalars = np.zeros((1, game.bit_planes), np.uint64), np.zeros((1, game.scalar_planes), np.float32)
-    game.encode(history[None], repeated[None], np.array([length], np.int16), bits, scalars)
     at = game.look(line.state)
-    return bits, scalars, at.legal.copy(), at.count
+    return (*encode_lines(game, [line]), at.legal.copy(), at.count)
 
 
 @pytest.mark.parametrize("name", GAME_NAMES)
@@ -111,17 +108,16 @@ class Equivariant:
     def enter_thread(self, workers):
         pass
 
-    def evaluate(self, bits, scalars, legal, count, logits, wdl):
-        total, total_wdl = np.zeros(logits.shape), np.zeros(wdl.shape)
+    def evaluate(self, question):
+        logits, wdl = np.zeros(question.logits.shape), np.zeros(question.wdl.shape)
         for k in range(self.game.symmetries):
-            turned, moved = bits.copy(), legal.copy()
-            which = np.full(len(bits), k, np.uint8)
-            turn(turned, moved, count, which, self.game.cell_map, self.game.action_map)
-            answer, answer_wdl = np.zeros(logits.shape), np.zeros(wdl.shape)
-            HashEvaluator().evaluate(turned, scalars, moved, count, answer, answer_wdl)
-            total += answer
-            total_wdl += answer_wdl
-        logits[:], wdl[:] = total / self.game.symmetries, total_wdl / self.game.symmetries
+            turned = dataclasses.replace(question, bits=question.bits.copy(), legal=question.legal.copy())
+            which = np.full(len(question), k, np.uint8)
+            turn(turned.bits, turned.legal, turned.count, which, self.game.cell_map, self.game.action_map)
+            HashEvaluator().evaluate(turned)
+            logits += question.logits
+            wdl += question.wdl
+        question.logits[:], question.wdl[:] = logits / self.game.symmetries, wdl / self.game.symmetries
 
 
 def pairs(game):

@@ -12,8 +12,8 @@ import torch
 from pawnzero.config import ModelConfig
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
-from pawnzero.nets.backends import Question
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.search.evaluator import Question, question_about
 
 Ask = Callable[[str, int], Question]
 
@@ -24,23 +24,15 @@ def ask() -> Ask:
 
     def make(name: str, size: int) -> Question:
         game, rng = get_game(name), np.random.default_rng(size)
-        history = np.zeros((size, game.history, game.state_words), np.uint64)
-        repeated, length = np.zeros((size, game.history), np.uint8), np.zeros(size, np.int16)
-        legal = np.full((size, game.max_legal), 32000, np.int16)  # what stands past a row's count must not matter
-        count = np.zeros(size, np.int16)
-        line = Line(game)
-        for b in range(size):
-            history[b], repeated[b], length[b] = line.history(game.history)
-            count[b] = len(line.legal)
-            legal[b, : count[b]] = line.legal
+        lines = [Line(game)]
+        while len(lines) < size:
+            line = Line.from_actions(game, lines[-1].actions)
             line.push(int(rng.choice(line.legal)))
-            if line.over:
-                line = Line(game)
-        bits = np.zeros((size, game.bit_planes), np.uint64)
-        scalars = np.zeros((size, game.scalar_planes), np.float32)
-        game.encode(history, repeated, length, bits, scalars)
-        logits, wdl = np.full((size, game.max_legal), np.nan, np.float32), np.full((size, 3), np.nan, np.float32)
-        return Question(bits, scalars, legal, count, logits, wdl)
+            lines.append(Line(game) if line.over else line)
+        question = question_about(game, lines[:size])
+        question.legal[np.arange(game.max_legal) >= question.count[:, np.newaxis]] = 32000  # must not matter
+        question.logits[:] = question.wdl[:] = np.nan
+        return question
 
     return make
 

@@ -9,6 +9,7 @@ from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games import get_game
 from pawnzero.nets import fold, make_model
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.search import Question
 from pawnzero.selfplay import play_games
 
 
@@ -29,10 +30,10 @@ def test_the_same_answer_in_any_batch(precision, activation, se_ratio, fused, aw
     evaluator = NetEvaluator(awake("chess", 32, activation=activation, se_ratio=se_ratio), "cpu", precision)
 
     def ask(start: int, stop: int) -> np.ndarray:
-        logits, wdl = np.zeros((stop - start, moves), np.float32), np.zeros((stop - start, 3), np.float32)
-        part = slice(start, stop)
-        evaluator.evaluate(bits[part], scalars[part], legal[part], count[part], logits, wdl)
-        return np.concatenate([logits, wdl], 1)
+        logits, wdl = np.zeros((size, moves), np.float32), np.zeros((size, 3), np.float32)
+        question = Question(bits, scalars, legal, count, logits, wdl).part(start, stop)
+        evaluator.evaluate(question)
+        return np.concatenate([question.logits, question.wdl], 1)
 
     whole = ask(0, size)
     for start, stop in ((0, 1), (7, 8), (3, 12), (0, 37), (50, 114), (9, 200)):

@@ -50,7 +50,7 @@ def test_answers_do_not_depend_on_the_length_of_parts(ask, awake, monkeypatch) -
         monkeypatch.setattr("pawnzero.nets.backends.fastest_batch", lambda key, sizes, run, length=length: length)
         evaluator, question = NetEvaluator(net, "cpu"), ask("chess", 90)
         assert isinstance(evaluator._backend, CpuBackend)
-        evaluator.evaluate(**vars(question))
+        evaluator.evaluate(question)
         answers.append([question.logits[b, :n].tolist() for b, n in enumerate(question.count)] + question.wdl.tolist())
     assert answers[0] == answers[1] == answers[2]
     assert np.isfinite(question.wdl).all()

@@ -35,7 +35,7 @@ def test_answers_are_the_nets_own(name, precision, tolerance, ask, awake, refere
     assert precision in evaluator.description
     for size in (1, 11):
         question = ask(name, size)
-        evaluator.evaluate(**vars(question))
+        evaluator.evaluate(question)
         _check(question, reference(net, question), tolerance)
     assert evaluator.positions == 12
 
@@ -44,7 +44,7 @@ def test_large_batches_are_split(ask, awake, reference) -> None:  # type: ignore
     net, question = awake("tic_tac_toe"), ask("tic_tac_toe", 75)
     evaluator = NetEvaluator(net, "cpu", "float32")
     evaluator.max_batch = 30
-    evaluator.evaluate(**vars(question))
+    evaluator.evaluate(question)
     _check(question, reference(net, question), 1e-4)
 
 
@@ -58,7 +58,7 @@ def test_several_threads_may_ask_at_once(ask, awake, reference) -> None:  # type
     def work(question) -> None:  # type: ignore[no-untyped-def]
         evaluator.enter_thread(len(questions))
         for _ in range(5):
-            evaluator.evaluate(**vars(question))
+            evaluator.evaluate(question)
 
     threads = [threading.Thread(target=work, args=(question,)) for question in questions]
     for thread in threads:
@@ -99,14 +99,14 @@ def test_when_memory_runs_out_smaller_batches_are_used_and_kept(ask, awake, refe
     net, question, notes = awake("tic_tac_toe"), ask("tic_tac_toe", 100), _Notes()
     evaluator = NetEvaluator(net, "cpu", "float32", notes)
     _limited(evaluator, 30, RuntimeError("CUDA out of memory"))
-    evaluator.evaluate(**vars(question))
+    evaluator.evaluate(question)
     _check(question, reference(net, question), 1e-4)
     assert evaluator.max_batch == 25
     assert [line.split(": ", 1)[1] for line in notes.lines] == [
         "100 positions become batches of 50",
         "50 positions become batches of 25",
     ]
-    evaluator.evaluate(**vars(question))
+    evaluator.evaluate(question)
     assert len(notes.lines) == 2
     again = NetEvaluator(net, "cpu", "float32", notes)
     assert again.max_batch == 25
@@ -137,7 +137,7 @@ def test_a_submitted_question_survives_a_lack_of_memory(ask, awake, reference) -
     _limited(evaluator, 30, RuntimeError("CUDA out of memory"))
     for _ in range(2):  # too much for memory, then known to be more than a batch
         question.wdl[:] = 0.0
-        evaluator.submit(**vars(question))()
+        evaluator.submit(question)()
         _check(question, reference(net, question), 1e-4)
     assert evaluator.max_batch == 25
     assert evaluator.positions == 200
@@ -147,14 +147,14 @@ def test_memory_for_nothing_at_all_is_an_error(ask, awake) -> None:  # type: ign
     evaluator = NetEvaluator(awake("tic_tac_toe"), "cpu", "float32")
     _limited(evaluator, 0, MemoryError())
     with pytest.raises(PawnzeroError, match="out of memory for a batch of 8"):
-        evaluator.evaluate(**vars(ask("tic_tac_toe", 20)))
+        evaluator.evaluate(ask("tic_tac_toe", 20))
 
 
 def test_other_errors_come_through(ask, awake) -> None:  # type: ignore[no-untyped-def]
     evaluator = NetEvaluator(awake("tic_tac_toe"), "cpu", "float32")
     _limited(evaluator, 0, RuntimeError("something else"))
     with pytest.raises(RuntimeError, match="something else"):
-        evaluator.evaluate(**vars(ask("tic_tac_toe", 20)))
+        evaluator.evaluate(ask("tic_tac_toe", 20))
 
 
 def test_a_device_that_is_not_there(awake) -> None:  # type: ignore[no-untyped-def]

@@ -13,6 +13,7 @@ import numpy as np
 from pawnzero.config import SearchConfig
 from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.line import Line
+from pawnzero.search import Question, question_about
 
 
 class HashEvaluator:
@@ -21,21 +22,13 @@ class HashEvaluator:
     def enter_thread(self, workers: int) -> None:
         pass
 
-    def evaluate(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> None:
-        weights = np.arange(1, bits.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        word = (bits * weights).sum(1, dtype=np.uint64) + scalars.sum(1).astype(np.uint64)
-        logits[:] = _unit(word[:, None] + legal.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)) * 3.0
+    def evaluate(self, question: Question) -> None:
+        weights = np.arange(1, question.bits.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        word = (question.bits * weights).sum(1, dtype=np.uint64) + question.scalars.sum(1).astype(np.uint64)
+        question.logits[:] = _unit(word[:, None] + question.legal.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)) * 3.0
         win = np.floor(_unit(word + np.uint64(1)) * 32) / 64
         loss = np.floor(_unit(word + np.uint64(2)) * 32) / 64
-        wdl[:] = np.stack([win, 1 - win - loss, loss], 1)
+        question.wdl[:] = np.stack([win, 1 - win - loss, loss], 1)
 
 
 def _unit(word: np.ndarray) -> np.ndarray:
@@ -129,13 +122,9 @@ class NaiveSearch:
 
 def evaluate_line(game: Game, evaluator: HashEvaluator, line: Line) -> Tuple[np.ndarray, np.ndarray]:
     """Logits of the legal actions and WDL of one position."""
-    history, repeated, length = line.history(game.history)
-    bits, scalars = np.zeros((1, game.bit_planes), np.uint64), np.zeros((1, game.scalar_planes), np.float32)
-    game.encode(history[None], repeated[None], np.array([length], np.int16), bits, scalars)
-    position = game.look(line.state)
-    logits, wdl = np.zeros((1, game.max_legal), np.float32), np.zeros((1, 3), np.float32)
-    evaluator.evaluate(bits, scalars, position.legal, position.count, logits, wdl)
-    return logits[0, : int(position.count[0])], wdl[0]
+    question = question_about(game, [line])
+    evaluator.evaluate(question)
+    return question.logits[0, : int(question.count[0])], question.wdl[0]
 
 
 def visits_of(search: NaiveSearch) -> List[int]:

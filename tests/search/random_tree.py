@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game
+from pawnzero.search import Question
 from tests.oracles import mctx_trees
 from tests.oracles.mctx_trees import Setting
 
@@ -77,15 +78,7 @@ class TreeEvaluator:
     def enter_thread(self, workers: int) -> None:
         pass
 
-    def evaluate(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> None:
-        word = bits[:, 0].astype(np.uint32)
-        logits[:] = mctx_trees.logits(word, self.setting.actions, self.setting.spread)
-        wdl[:] = mctx_trees.wdl(word)
+    def evaluate(self, question: Question) -> None:
+        word = question.bits[:, 0].astype(np.uint32)
+        question.logits[:] = mctx_trees.logits(word, self.setting.actions, self.setting.spread)
+        question.wdl[:] = mctx_trees.wdl(word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Dict, Tuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.records import GameRecord
 from pawnzero.search.answers import Answers
+from pawnzero.search.evaluator import Question, allocate_question
 from pawnzero.selfplay import Workload, play_games
 from tests.search.naive import HashEvaluator
 from tests.test_selfplay import assert_same
@@ -45,15 +47,16 @@ def test_games_are_the_same_and_cost_fewer_questions(game_name: str, leaves: int
     assert cheaper.evaluated < dearer.evaluated
 
 
-def questions(rows: int, kinds: int, moves: int, seed: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Chess questions of which at most `kinds` differ: bits, scalars, legal, count."""
+def questions(rows: int, kinds: int, moves: int, seed: int) -> Question:
+    """Questions about chess of which at most `kinds` differ, answers NaN."""
     game = get_game("chess")
     random = np.random.default_rng(seed)
     which = random.integers(kinds, size=rows)
     bits = random.integers(0, 1 << 63, (kinds, game.bit_planes), dtype=np.uint64)
     scalars = random.random((kinds, game.scalar_planes), np.float32)
     legal = random.integers(0, game.num_actions, (kinds, game.max_legal)).astype(np.int16)
-    return bits[which], scalars[which], legal[which], np.full(rows, moves, np.int16)
+    logits, wdl = np.full((rows, game.max_legal), np.nan, np.float32), np.full((rows, 3), np.nan, np.float32)
+    return Question(bits[which], scalars[which], legal[which], np.full(rows, moves, np.int16), logits, wdl)
 
 
 def reply(bits: np.ndarray, legal: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -62,46 +65,55 @@ def reply(bits: np.ndarray, legal: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     return seed + legal.astype(np.float32), np.concatenate([seed, seed + 1, seed + 2], axis=1)
 
 
+def asked_of(answers: Answers, question: Question) -> int:
+    """How many of the positions had to be asked about; all are answered afterwards."""
+    rest = answers.seek(question)
+    rest.logits[:], rest.wdl[:] = reply(rest.bits, rest.legal)
+    answers.keep(question)
+    return len(rest)
+
+
 @pytest.mark.parametrize("moves", [1, 64, 65])
 def test_every_row_gets_its_own_answer(moves: int) -> None:
     """Whether it is asked about, equals another row of the batch, was answered earlier, or is too wide to be kept."""
     answers = Answers(get_game("chess"), 50, 0)
     met: set = set()
     for seed in (1, 2, 1, 3, 2):
-        bits, scalars, legal, count = questions(50, 20, moves, seed)
-        wanted_logits, wanted_wdl = reply(bits, legal)
-        new = {row.tobytes() for row in bits} - met
-        asked = answers.seek(bits, scalars, legal, count)
-        assert asked == (len(new) if moves <= 64 else 50)
+        question = questions(50, 20, moves, seed)
+        wanted_logits, wanted_wdl = reply(question.bits, question.legal)
+        new = {row.tobytes() for row in question.bits} - met
+        rest = answers.seek(question)
+        assert len(rest) == (len(new) if moves <= 64 else 50)
+        assert (rest.count == moves).all()
         met |= new
-        logits, wdl = np.full(legal.shape, np.nan, np.float32), np.full((50, 3), np.nan, np.float32)
-        logits[:asked], wdl[:asked] = reply(bits[:asked], answers.legal[:asked])
-        assert (answers.count[:asked] == moves).all()
-        answers.keep(count, logits, wdl)
-        assert np.array_equal(logits[:, :moves], wanted_logits[:, :moves])
-        assert np.array_equal(wdl, wanted_wdl)
+        rest.logits[:], rest.wdl[:] = reply(rest.bits, rest.legal)
+        answers.keep(question)
+        assert np.array_equal(question.logits[:, :moves], wanted_logits[:, :moves])
+        assert np.array_equal(question.wdl, wanted_wdl)
 
 
 @pytest.mark.parametrize("part", ["bits", "scalars", "legal", "count"])
 def test_what_differs_in_anything_is_another_question(part: str) -> None:
     answers = Answers(get_game("chess"), 1, 0)
-    question = dict(zip(("bits", "scalars", "legal", "count"), questions(1, 1, 5, 0)))
-    assert ask(answers, question) == 1
-    assert ask(answers, question) == 0
-    changed = {name: array.copy() for name, array in question.items()}
-    changed[part][0, ...] += 1 if part == "count" else changed[part].dtype.type(1)
-    assert ask(answers, changed) == 1
+    question = questions(1, 1, 5, 0)
+    changed = copy.deepcopy(question)
+    array = getattr(changed, part)
+    array[0, ...] += array.dtype.type(1)
+    assert asked_of(answers, copy.deepcopy(question)) == 1
+    assert asked_of(answers, question) == 0
+    assert asked_of(answers, changed) == 1
 
 
 @pytest.mark.parametrize("part", ["bits", "scalars", "legal"])
 def test_each_word_of_a_question_counts(part: str) -> None:
     answers = Answers(get_game("chess"), 1, 0)
-    question = dict(zip(("bits", "scalars", "legal", "count"), questions(1, 1, 5, 0)))
-    ask(answers, question)
-    for place in range(5 if part == "legal" else question[part].shape[1]):
-        changed = {**question, part: question[part].copy()}
-        changed[part][0, place] += changed[part].dtype.type(1)
-        assert ask(answers, changed) == 1, place
+    question = questions(1, 1, 5, 0)
+    asked_of(answers, copy.deepcopy(question))
+    for place in range(5 if part == "legal" else getattr(question, part).shape[1]):
+        changed = copy.deepcopy(question)
+        array = getattr(changed, part)
+        array[0, place] += array.dtype.type(1)
+        assert asked_of(answers, changed) == 1, place
 
 
 def test_boards_that_differ_in_few_squares_are_all_told_apart() -> None:
@@ -109,17 +121,10 @@ def test_boards_that_differ_in_few_squares_are_all_told_apart() -> None:
     game, square = get_game("chess"), np.uint64(1) << np.arange(64, dtype=np.uint64)
     in_two = [(first, second) for first in (np.uint64(0), *square) for second in (np.uint64(0), *square)]
     in_one = [(np.uint64(0), first | second) for i, first in enumerate(square) for second in square[:i]]
-    rows = len(in_two) + len(in_one)
-    bits = np.zeros((rows, game.bit_planes), np.uint64)
-    bits[:, :2] = in_two + in_one
-    scalars, legal = np.zeros((rows, game.scalar_planes), np.float32), np.zeros((rows, game.max_legal), np.int16)
-    assert Answers(game, rows, 0).seek(bits, scalars, legal, np.ones(rows, np.int16)) == rows
-
-
-def ask(answers: Answers, question: Dict[str, np.ndarray]) -> int:
-    asked = answers.seek(**{name: array.copy() for name, array in question.items()})
-    answers.keep(question["count"], np.zeros(question["legal"].shape, np.float32), np.zeros((1, 3), np.float32))
-    return asked
+    question = allocate_question(game, len(in_two) + len(in_one))
+    question.bits[:, :2] = in_two + in_one
+    question.count[:] = 1
+    assert len(Answers(game, len(question), 0).seek(question)) == len(question)
 
 
 def test_a_full_table_forgets_and_asks_again() -> None:
@@ -127,12 +132,8 @@ def test_a_full_table_forgets_and_asks_again() -> None:
     answers = Answers(get_game("chess"), 200, 0)
     slots = len(answers._keys)
     for seed in range(-(-slots // 200) + 5):
-        bits, scalars, legal, count = questions(200, 200, 3, seed)
-        wanted, _ = reply(bits, legal)
-        asked = answers.seek(bits, scalars, legal, count)
-        logits, wdl = np.zeros(legal.shape, np.float32), np.zeros((200, 3), np.float32)
-        logits[:asked], wdl[:asked] = reply(bits[:asked], answers.legal[:asked])
-        answers.keep(count, logits, wdl)
-        assert np.array_equal(logits[:, :3], wanted[:, :3])
-    bits, scalars, legal, count = questions(200, 200, 3, 0)
-    assert answers.seek(bits, scalars, legal, count) > 0
+        question = questions(200, 200, 3, seed)
+        wanted, _ = reply(question.bits, question.legal)
+        asked_of(answers, question)
+        assert np.array_equal(question.logits[:, :3], wanted[:, :3])
+    assert asked_of(answers, questions(200, 200, 3, 0)) > 0

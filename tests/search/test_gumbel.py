@@ -18,7 +18,7 @@ from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.search import BatchedSearch, UniformEvaluator, read_roots
+from pawnzero.search import BatchedSearch, Question, UniformEvaluator, read_roots
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.gumbel import considered_visits
 from pawnzero.search.random import stream
@@ -204,9 +204,9 @@ def test_a_move_that_is_alone_does_not_wait_for_rounds() -> None:
     asked: List[int] = []
 
     class Counting(HashEvaluator):
-        def evaluate(self, *arrays: np.ndarray) -> None:
-            asked.append(len(arrays[0]))
-            super().evaluate(*arrays)
+        def evaluate(self, question: Question) -> None:
+            asked.append(len(question))
+            super().evaluate(question)
 
     search = gumbel_search(game, Counting(), CONFIG, [line], 64, leaves=8, in_rounds=True)
     assert int(search.trees.visits[0, 0]) == 64
@@ -285,18 +285,10 @@ class Certain:
     def enter_thread(self, workers: int) -> None:
         pass
 
-    def evaluate(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> None:
-        logits[:] = -1e4
-        logits[:, 0] = 1e4
-        wdl[:] = (1.0, 0.0, 0.0)
+    def evaluate(self, question: Question) -> None:
+        question.logits[:] = -1e4
+        question.logits[:, 0] = 1e4
+        question.wdl[:] = (1.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("evaluator", [HashEvaluator(), UniformEvaluator(), Certain()])

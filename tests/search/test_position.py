@@ -10,7 +10,7 @@ import pytest
 from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.line import Line
-from pawnzero.search import Searcher, UniformEvaluator
+from pawnzero.search import Question, Searcher, UniformEvaluator
 from pawnzero.search.position import PositionSearch, room_in
 from pawnzero.search.tree import PROVEN_LOSS, PROVEN_WIN, UNPROVEN, bytes_a_tree
 from tests.engine.talk import talk
@@ -216,11 +216,11 @@ LIKED = [CHESS.parse_action(CHESS.initial(), "g2g4"), CHESS.parse_action(CHESS.p
 class FoolsMate(UniformEvaluator):
     """Likes g2g4 and then d8h4, which mates."""
 
-    def evaluate(self, bits, scalars, legal, count, logits, wdl):  # type: ignore[no-untyped-def]
-        super().evaluate(bits, scalars, legal, count, logits, wdl)
+    def evaluate(self, question: Question) -> None:
+        super().evaluate(question)
         for move, logit in zip(LIKED, (20.0, 40.0)):  # a move has one number for both sides, as its mover sees it
-            logits[legal == move] = logit
-        wdl[:] = 0.2, 0.3, 0.5
+            question.logits[question.legal == move] = logit
+        question.wdl[:] = 0.2, 0.3, 0.5
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

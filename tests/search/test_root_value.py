@@ -14,7 +14,7 @@ import pytest
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.judge import solver_for
-from pawnzero.search import UniformEvaluator
+from pawnzero.search import Question, UniformEvaluator
 from tests.search.test_gumbel import CONFIG, gumbel_search, results_of
 
 
@@ -35,12 +35,11 @@ class Truth(UniformEvaluator):
     def __init__(self, lines: Sequence[Line], outcomes: Sequence[int]) -> None:
         self.outcomes = {line.state.tobytes(): outcome for line, outcome in zip(lines, outcomes)}
 
-    def evaluate(self, bits: np.ndarray, *question: np.ndarray) -> None:
-        super().evaluate(bits, *question)
-        wdl = question[-1]
-        for b in range(len(bits)):
-            outcome = self.outcomes[bits[b].tobytes()]  # the mover's pieces and the opponent's, as the state has them
-            wdl[b] = (outcome == 1, outcome == 0, outcome == -1)
+    def evaluate(self, question: Question) -> None:
+        super().evaluate(question)
+        for b, bits in enumerate(question.bits):
+            outcome = self.outcomes[bits.tobytes()]  # the mover's pieces and the opponent's, as the state has them
+            question.wdl[b] = (outcome == 1, outcome == 0, outcome == -1)
 
 
 def test_a_search_of_true_values_tells_who_wins() -> None:
@@ -59,11 +58,10 @@ def test_a_search_of_true_values_tells_who_wins() -> None:
 class Reckless(UniformEvaluator):
     """Fills up the last column where the mover has three in it, else shuns it; says nothing of who wins."""
 
-    def evaluate(self, bits: np.ndarray, *question: np.ndarray) -> None:
-        super().evaluate(bits, *question)
-        _, legal, _, logits, _ = question
-        three = np.array([int(pieces) & 0x404040 == 0x404040 for pieces in bits[:, 0]])
-        logits += np.where(legal == 6, np.where(three, 4.0, -4.0)[:, np.newaxis], 0.0)
+    def evaluate(self, question: Question) -> None:
+        super().evaluate(question)
+        three = np.array([int(pieces) & 0x404040 == 0x404040 for pieces in question.bits[:, 0]])
+        question.logits[:] += np.where(question.legal == 6, np.where(three, 4.0, -4.0)[:, np.newaxis], 0.0)
 
 
 def test_proven_losses_that_were_tried_are_not_the_root_s_value() -> None:

@@ -14,7 +14,7 @@ from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import ONGOING, REPETITION
 from pawnzero.games.line import Line
-from pawnzero.search import BatchedSearch, Searcher, UniformEvaluator, read_roots
+from pawnzero.search import BatchedSearch, Question, Searcher, UniformEvaluator, read_roots
 from pawnzero.search.backup import added
 from pawnzero.search.batch import leaves_a_tree
 from pawnzero.search.root import move_on, set_root
@@ -195,11 +195,11 @@ def test_a_search_that_was_broken_off_is_not_gone_on_with() -> None:
     sizes: List[int] = []
 
     class Failing(HashEvaluator):
-        def evaluate(self, *arrays: np.ndarray) -> None:
-            sizes.append(len(arrays[0]))
+        def evaluate(self, question: Question) -> None:
+            sizes.append(len(question))
             if len(sizes) == 5:
                 raise RuntimeError("out of order")
-            super().evaluate(*arrays)
+            super().evaluate(question)
 
     game = get_game("connect_four")
     lines = random_lines("connect_four", 12, seed=5, most_plies=30)

@@ -13,7 +13,7 @@ from pawnzero.config import SearchConfig
 from pawnzero.games import get_game
 from pawnzero.games.base import ONGOING, REPETITION, Game
 from pawnzero.games.line import Line
-from pawnzero.search import BatchedSearch, UniformEvaluator, read_roots
+from pawnzero.search import BatchedSearch, Question, UniformEvaluator, read_roots
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.root import set_root
 from pawnzero.search.searcher import SearchResult
@@ -310,19 +310,11 @@ class Favours:
     def enter_thread(self, workers: int) -> None:
         pass
 
-    def evaluate(
-        self,
-        bits: np.ndarray,
-        scalars: np.ndarray,
-        legal: np.ndarray,
-        count: np.ndarray,
-        logits: np.ndarray,
-        wdl: np.ndarray,
-    ) -> None:
-        logits[:] = 0.0
+    def evaluate(self, question: Question) -> None:
+        question.logits[:] = 0.0
         for rank, action in enumerate(reversed(self.actions), 1):
-            logits[legal == action] = 12.0 * rank
-        wdl[:] = (0.0, 1.0, 0.0)
+            question.logits[question.legal == action] = 12.0 * rank
+        question.wdl[:] = (0.0, 1.0, 0.0)
 
 
 @pytest.mark.parametrize("simulations", [2, 3, 4, 40])

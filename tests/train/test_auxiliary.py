@@ -20,6 +20,7 @@ from pawnzero.nets.auxiliary import Outputs, WithHeads
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.replay import ReplayBuffer
+from pawnzero.search import Question
 from pawnzero.train import train
 from pawnzero.train.auxiliary import AUXILIARY_FIGURES, AuxiliaryTargets, auxiliary_losses, named_auxiliary
 from pawnzero.train.losses import losses
@@ -209,7 +210,7 @@ def test_play_knows_nothing_of_them(tmp_path: Path, buffer: ReplayBuffer) -> Non
     evaluator = NetEvaluator(checkpoint.make_net(), "cpu", "float32")
     batch = buffer.sampler(0).batch(0, 4)
     logits, wdl = np.zeros(batch.legal.shape, np.float32), np.zeros((4, 3), np.float32)
-    evaluator.evaluate(batch.bits, batch.scalars, batch.legal, batch.count, logits, wdl)
+    evaluator.evaluate(Question(batch.bits, batch.scalars, batch.legal, batch.count, logits, wdl))
     with torch.no_grad():
         policy, value = checkpoint.make_net()(make_samples(batch, CPU).planes(0, 4, (3, 3), CPU))
     assert wdl == pytest.approx(torch.softmax(value, 1).numpy(), abs=1e-5)

@@ -1,0 +1,50 @@
+"""Room for what a wave finds in the trees: its leaves, and the positions that need the net.
+
+Letters as in `tree`; W leaves of a wave at most, of which B positions need the net, the unevaluated roots among them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pawnzero.games.base import Game
+
+NO_LEAF = -1
+"""`need_leaf` of a position that is a root."""
+
+
+class Wave(NamedTuple):
+    """Leaves by where they will stand, and positions by where they do."""
+
+    tree: np.ndarray  # [W] int32   of each leaf
+    parent: np.ndarray  # [W] int32   node above it
+    edge: np.ndarray  # [W] int32   that leads to it
+    action: np.ndarray  # [W] int16   of that edge
+    parent_state: np.ndarray  # [W, S] uint64
+
+    need_tree: np.ndarray  # [W] int32   of each position that needs the net
+    need_node: np.ndarray  # [W] int32
+    need_leaf: np.ndarray  # [W] int32   its number among the leaves, NO_LEAF for a root
+    history: np.ndarray  # [W, H, S] uint64  as `Game.encode` takes it
+    repeated: np.ndarray  # [W, H] uint8
+    length: np.ndarray  # [W] int16
+
+
+def allocate_wave(game: Game, most: int) -> Wave:
+    """Room for `most` leaves."""
+    tree, parent, edge, need_tree, need_node, need_leaf = np.zeros((6, most), np.int32)
+    return Wave(
+        tree,
+        parent,
+        edge,
+        np.zeros(most, np.int16),
+        np.zeros((most, game.state_words), np.uint64),
+        need_tree,
+        need_node,
+        need_leaf,
+        np.zeros((most, game.history, game.state_words), np.uint64),
+        np.zeros((most, game.history), np.uint8),
+        np.zeros(most, np.int16),
+    )
