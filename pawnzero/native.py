@@ -87,16 +87,24 @@ def cache_folder(path: Path) -> Optional[Path]:
 def kernel(function: F) -> F:
     """Compile `function` with numba: releases the GIL, divides like numpy, is cached on disk.
 
-    Kernels are bare loops over arrays. They never raise: the Python function around them validates and allocates.
+    Kernels are bare loops over arrays. They never raise and make no arrays: the Python function around them validates and
+    allocates. So numba need not count who holds an array, which in a call costs two atomic operations an array, of the arrays
+    of a search's trees some eighty.
     With ``NUMBA_DISABLE_JIT=1`` the function comes back as it is. Where no cache can be written it is compiled each time.
     """
+    return _compiled(function, _Kernel, _nrt=False)
+
+
+def allocating_kernel(function: F) -> F:
+    """A `kernel` that makes room of its own with np.empty or np.zeros, which numba does not find in a `kernel`."""
     return _compiled(function, _Kernel)
 
 
 def inner_kernel(function: F) -> F:
-    """A `kernel` that only kernels call. It has no way in from Python, which takes longer to compile than all else in it where
-    the arguments are a tree's many arrays. Calling it from Python raises TypeError."""
-    return _compiled(function, _Inner, no_cpython_wrapper=True)
+    """A `kernel` that only kernels call, and that becomes a part of them: a call with a tree's many arrays takes longer than
+    what is done with them. It has no way in from Python, which takes longer to compile than all else in it. Calling it from
+    Python raises TypeError."""
+    return _compiled(function, _Inner, _nrt=False, no_cpython_wrapper=True, forceinline=True)
 
 
 class _Kernel(CPUDispatcher):  # type: ignore[misc] # numba is not typed

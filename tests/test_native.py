@@ -128,6 +128,43 @@ def test_an_inner_kernel_is_for_kernels_alone() -> None:
         lost(None, 0, 0)
 
 
+def test_room_is_made_where_references_are_counted() -> None:
+    """Elsewhere numba has no np.zeros, so that nobody makes a kernel count by chance."""
+
+    @native.allocating_kernel
+    def zeros(size):  # type: ignore[no-untyped-def]
+        return np.zeros(size, np.int64).sum()
+
+    @native.kernel
+    def zeros_uncounted(size):  # type: ignore[no-untyped-def]
+        return np.zeros(size, np.int64).sum()
+
+    assert zeros(3) == 0
+    if isinstance(zeros, types.FunctionType):
+        pytest.skip("compiling is switched off: NUMBA_DISABLE_JIT")
+    with pytest.raises(numba.TypingError, match="zeros"):
+        zeros_uncounted(3)
+
+
+def test_a_kernel_holds_nothing_when_it_is_done() -> None:
+    @native.inner_kernel
+    def last(rows, b):  # type: ignore[no-untyped-def]
+        row = rows[b]
+        return row[-1]
+
+    @native.kernel
+    def total(pair):  # type: ignore[no-untyped-def]
+        found = 0.0
+        for b in range(len(pair[0])):
+            found += last(pair[0], b) + last(pair[1], b)
+        return found
+
+    one, other = np.ones((3, 2)), np.full((3, 4), 2.0)
+    before = sys.getrefcount(one), sys.getrefcount(other)
+    assert total((one, other)) == 9.0
+    assert (sys.getrefcount(one), sys.getrefcount(other)) == before
+
+
 @pytest.mark.parametrize(
     "text",
     [

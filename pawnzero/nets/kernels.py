@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from pawnzero.bits import lowest
-from pawnzero.native import kernel
+from pawnzero.native import allocating_kernel, kernel
 
 _WORD = ir.IntType(32)
 
@@ -142,7 +142,7 @@ def unpack_planes(bits: np.ndarray, scalars: np.ndarray, columns: int, out: np.n
                 out[b, s, count + q] = value
 
 
-@kernel
+@allocating_kernel
 def excite_and_add(
     x: np.ndarray,
     skip: np.ndarray,

@@ -22,7 +22,7 @@ import numpy as np
 
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
-from pawnzero.native import inner_kernel, kernel
+from pawnzero.native import allocating_kernel, inner_kernel, kernel
 from pawnzero.records import GameRecord
 
 POLICY_ROOM = 96
@@ -139,7 +139,7 @@ def _keep_largest(policy: np.ndarray, keep: int, kept: np.ndarray) -> None:
         kept[best] = True
 
 
-@kernel
+@allocating_kernel
 def pack_policies(policy: np.ndarray, start: np.ndarray, count: np.ndarray, out: np.ndarray, sparse: np.ndarray) -> int:
     """Probabilities as fractions of 65,535 that sum to exactly 65,535: each is a difference of rounded running sums.
 

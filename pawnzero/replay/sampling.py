@@ -14,7 +14,7 @@ import numpy as np
 
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.symmetry import turn
-from pawnzero.native import inner_kernel, kernel
+from pawnzero.native import allocating_kernel, inner_kernel, kernel
 from pawnzero.replay.ring import Ring
 from pawnzero.replay.rows import (
     CONTEXT,
@@ -175,7 +175,7 @@ def _gather_history(
     return length
 
 
-@kernel
+@allocating_kernel
 def gather(
     words: np.ndarray,
     base: int,

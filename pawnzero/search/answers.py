@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from pawnzero.games.base import Game
-from pawnzero.native import inner_kernel, kernel
+from pawnzero.native import allocating_kernel, inner_kernel, kernel
 from pawnzero.search.evaluator import Question
 
 _MOST_MOVES = 64
@@ -56,7 +56,7 @@ def _hash(bits: np.ndarray, scalars: np.ndarray, legal: np.ndarray, count: int, 
     out[1] = (second ^ (second >> _S32)) | np.uint64(1)  # an empty slot holds zeros
 
 
-@kernel
+@allocating_kernel
 def _seek(
     keys: np.ndarray,
     asking: np.ndarray,

@@ -36,7 +36,8 @@ class Question:
 
     def part(self, start: int, stop: int) -> Question:
         """Views of the positions from `start` up to `stop`."""
-        return Question(**{name: array[start:stop] for name, array in vars(self).items()})
+        s = slice(start, stop)
+        return Question(self.bits[s], self.scalars[s], self.legal[s], self.count[s], self.logits[s], self.wdl[s])
 
 
 def allocate_question(game: Game, size: int) -> Question:

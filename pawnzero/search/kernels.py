@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from pawnzero.games.base import ONGOING, REPETITION
-from pawnzero.native import inner_kernel, kernel
+from pawnzero.native import allocating_kernel, inner_kernel, kernel
 from pawnzero.search.backup import back_up, lost, proof_of, prove
 from pawnzero.search.gumbel import considered_visits, draw_gumbels, gumbel_edge, root_edge
 from pawnzero.search.parameters import PUCT
@@ -73,7 +73,7 @@ def _mark_pending(t, g, node, edge):
         node = t.parent[g, node]
 
 
-@kernel
+@allocating_kernel
 def select(t, leaves, in_rounds, p, w):
     """Walk down every tree to at most `leaves` new leaves; visits to nodes whose value is known are backed up on the way.
 
@@ -245,21 +245,19 @@ def gather(t, need, w, leaf_legal, leaf_count, legal, count):
 
 
 @inner_kernel
-def _add_noise(t, g, alpha, epsilon):
-    """Mix Dirichlet noise into the root's prior (Silver et al. 2018)."""
+def _add_noise(t, g, alpha, epsilon, noise):
+    """Mix Dirichlet noise into the root's prior (Silver et al. 2018). noise: room for a number for each legal action."""
     count = t.edge_count[g, 0]
-    noise = np.empty(count, np.float64)
     total = 0.0
     for i in range(count):
         noise[i] = gamma(t.rng, g, alpha)
         total += noise[i]
-    if total <= 0.0:
-        return
-    for i in range(count):
-        t.prior[g, i] = np.float32((1.0 - epsilon) * t.prior[g, i] + epsilon * noise[i] / total)
+    if total > 0.0:
+        for i in range(count):
+            t.prior[g, i] = np.float32((1.0 - epsilon) * t.prior[g, i] + epsilon * noise[i] / total)
 
 
-@kernel
+@allocating_kernel
 def expand(t, p, need, w, legal, count, logits, wdl):
     """Give each evaluated node its edges, with softmaxed priors, and back its value up.
 
@@ -267,6 +265,7 @@ def expand(t, p, need, w, legal, count, logits, wdl):
     a leaf.
     """
     room = t.action.shape[1]
+    noise = np.empty(t.root_legal.shape[1], np.float64)
     for b in range(need):
         g = w.need_tree[b]
         node = w.need_node[b]
@@ -285,18 +284,17 @@ def expand(t, p, need, w, legal, count, logits, wdl):
                 t.prior[g, first + i] = weight
                 total += weight
             for i in range(k):
-                edge = first + i
-                t.prior[g, edge] = np.float32(t.prior[g, edge] / total)
-                t.action[g, edge] = legal[b, i]
-                t.visits[g, edge] = 0
-                t.pending[g, edge] = 0
-                t.value_sum[g, edge] = 0.0
-                t.draw_sum[g, edge] = 0.0
-                t.child[g, edge] = NO_NODE
+                t.prior[g, first + i] = np.float32(t.prior[g, first + i] / total)
+                t.action[g, first + i] = legal[b, i]
+            t.visits[g, first : first + k] = 0
+            t.pending[g, first : first + k] = 0
+            t.value_sum[g, first : first + k] = 0.0
+            t.draw_sum[g, first : first + k] = 0.0
+            t.child[g, first : first + k] = NO_NODE
             if node == 0 and p.algorithm != PUCT:
                 draw_gumbels(t, g)
             elif node == 0 and t.noisy[g] == 1:
-                _add_noise(t, g, p.dirichlet_alpha, p.dirichlet_epsilon)
+                _add_noise(t, g, p.dirichlet_alpha, p.dirichlet_epsilon, noise)
         t.leaf_value[g, node] = wdl[b, 0] - wdl[b, 2]
         t.leaf_draw[g, node] = wdl[b, 1]
         back_up(t, g, node, t.leaf_value[g, node], t.leaf_draw[g, node], 1)

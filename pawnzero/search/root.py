@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pawnzero.games.base import MAX_PLIES, ONGOING, REPETITION
-from pawnzero.native import inner_kernel, kernel
+from pawnzero.native import allocating_kernel, inner_kernel, kernel
 from pawnzero.search.backup import lost
 from pawnzero.search.gumbel import improved_policy, root_edge
 from pawnzero.search.parameters import PUCT
@@ -13,7 +13,7 @@ from pawnzero.search.random import uniform
 from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNEXPANDED, UNPROVEN
 
 
-@kernel
+@allocating_kernel
 def root_wdl(t, p, trees, out):
     """WDL of each root for its player to move: trees [n] int64 → out [n, 3] float32.
 
@@ -70,7 +70,7 @@ def _decides(t, g, edge):
     return t.proven[g, child] == wanted
 
 
-@kernel
+@allocating_kernel
 def root_policies(t, p, trees, start, policy):
     """What each search teaches: trees [n] → start [n + 1] int64, policy [sum] float32 over the legal actions, so laid out.
 
@@ -157,7 +157,7 @@ def best_edge(t, g, p, scratch):
     return root_edge(t, g, t.visits[g, best], p, scratch)
 
 
-@kernel
+@allocating_kernel
 def choose(t, p, trees, temperature, actions):
     """A move of each root: trees [n] int64, temperature [n] float32 → actions [n] int16.
 
