@@ -87,32 +87,47 @@ def cache_folder(path: Path) -> Optional[Path]:
 def kernel(function: F) -> F:
     """Compile `function` with numba: releases the GIL, divides like numpy, is cached on disk.
 
-    Kernels are bare loops over arrays. They never raise and make no arrays: the Python function around them validates and
-    allocates. So numba need not count who holds an array, which in a call costs two atomic operations an array, of the arrays
-    of a search's trees some eighty.
+    Kernels are bare loops over arrays. They never raise, and neither make nor return arrays: the Python function around them
+    validates and allocates. So numba need not count who holds an array, which takes two atomic operations an array: some
+    eighty a call with a search's trees. Whatever needs memory is refused when it is compiled.
     With ``NUMBA_DISABLE_JIT=1`` the function comes back as it is. Where no cache can be written it is compiled each time.
     """
-    return _compiled(function, _Kernel, _nrt=False)
+    return _compiled(function, _Kernel, _nrt=False, forceinline=False)
 
 
 def allocating_kernel(function: F) -> F:
-    """A `kernel` that makes room of its own with np.empty or np.zeros, which numba does not find in a `kernel`."""
-    return _compiled(function, _Kernel)
+    """A `kernel` that makes room of its own with np.empty or np.zeros."""
+    return _compiled(function, _Kernel, _nrt=True, forceinline=False)
 
 
 def inner_kernel(function: F) -> F:
-    """A `kernel` that only kernels call, and that becomes a part of them: a call with a tree's many arrays takes longer than
-    what is done with them. It has no way in from Python, which takes longer to compile than all else in it. Calling it from
-    Python raises TypeError."""
+    """A `kernel` that only kernels call, and that becomes a part of them: where the arguments are a tree's many arrays, a call
+    takes longer than what is done with them. It has no way in from Python, which takes longer to compile than all else in such
+    a kernel. Calling it from Python raises TypeError."""
     return _compiled(function, _Inner, _nrt=False, no_cpython_wrapper=True, forceinline=True)
 
 
 class _Kernel(CPUDispatcher):  # type: ignore[misc] # numba is not typed
-    """What numba made of a kernel. Kernels that call it with integers of other kinds share what was compiled for int64."""
+    """What numba made of a kernel. Kernels that call it with integers of other kinds share what was compiled for int64.
+
+    All three decorators say how to count and to inline: where one did not, numba would go by whichever kernel calls first.
+    """
+
+    def compile(self, sig: Any) -> Any:
+        """numba's own. Raises TypeError for a kernel that returns an array, which nobody would hold."""
+        compiled = super().compile(sig)
+        for one in self.overloads.values():
+            if _holds_an_array(one.signature.return_type):
+                raise TypeError(f"{self.py_func.__qualname__} returns an array; expected a kernel to fill those it is given")
+        return compiled
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Whom a kernel calls that has arguments of these types, and the types to convert them to first."""
         return super().get_call_template(tuple(map(_widened, args)), {name: _widened(kind) for name, kind in kws.items()})
+
+
+def _holds_an_array(kind: Any) -> bool:
+    return isinstance(kind, numba.types.Array) or any(_holds_an_array(one) for one in getattr(kind, "types", ()))
 
 
 def _widened(kind: Any) -> Any:

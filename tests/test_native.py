@@ -146,23 +146,35 @@ def test_room_is_made_where_references_are_counted() -> None:
         zeros_uncounted(3)
 
 
-def test_a_kernel_holds_nothing_when_it_is_done() -> None:
-    @native.inner_kernel
-    def last(rows, b):  # type: ignore[no-untyped-def]
-        row = rows[b]
-        return row[-1]
+def test_a_kernel_counts_whoever_called_it_first() -> None:
+    @native.allocating_kernel
+    def with_room(size):  # type: ignore[no-untyped-def]
+        return np.zeros(size, np.int64).sum()
 
     @native.kernel
-    def total(pair):  # type: ignore[no-untyped-def]
-        found = 0.0
-        for b in range(len(pair[0])):
-            found += last(pair[0], b) + last(pair[1], b)
-        return found
+    def first(size):  # type: ignore[no-untyped-def]
+        return with_room(size) + 1
 
-    one, other = np.ones((3, 2)), np.full((3, 4), 2.0)
-    before = sys.getrefcount(one), sys.getrefcount(other)
-    assert total((one, other)) == 9.0
-    assert (sys.getrefcount(one), sys.getrefcount(other)) == before
+    assert first(3) == 1
+    assert with_room(3) == 0
+
+
+def test_no_kernel_returns_an_array() -> None:
+    """Python would get another than was returned."""
+
+    @native.kernel
+    def itself(values):  # type: ignore[no-untyped-def]
+        return values
+
+    @native.kernel
+    def within(values):  # type: ignore[no-untyped-def]
+        return 1, (values[1:], 2)
+
+    if isinstance(itself, types.FunctionType):
+        pytest.skip("compiling is switched off: NUMBA_DISABLE_JIT")
+    for returning in (itself, within):
+        with pytest.raises(TypeError, match="returns an array; expected a kernel to fill those it is given"):
+            returning(np.ones(3))
 
 
 @pytest.mark.parametrize(

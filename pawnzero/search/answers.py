@@ -154,8 +154,11 @@ class Answers:
         self._count = np.zeros(rows, np.int16)
 
     def seek(self, whole: Question) -> Question:
-        """What remains to be asked, perhaps nothing. It lies in the first rows of `whole`, whose bits and scalars are lost, but
-        for its legal actions. Once it has been answered, `keep` gives `whole` its answers."""
+        """What remains to be asked, perhaps nothing; once that has been answered, `keep` gives `whole` its answers.
+
+        Its bits, scalars and answers are the first rows of `whole`, whose own bits and scalars are lost. Its legal actions and
+        their counts are this table's, and last until the next call.
+        """
         rows = len(whole)
         with np.errstate(over="ignore"):  # without numba, hashing would warn
             asked = _seek(
@@ -170,7 +173,7 @@ class Answers:
                 self._legal,
                 self._count,
             )
-        return replace(whole, legal=self._legal[:rows], count=self._count[:rows]).part(0, int(asked))
+        return replace(whole, legal=self._legal, count=self._count).part(0, int(asked))
 
     def keep(self, whole: Question) -> None:
         """Complete the answers to what `seek` was last given, and keep the new ones."""

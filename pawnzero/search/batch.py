@@ -68,7 +68,7 @@ class BatchedSearch:
         most = trees * leaves
         self._positions = game.allocate(most)
         self._wave = allocate_wave(game, most)
-        self._room = self._whole = allocate_question(game, most)
+        self._room = allocate_question(game, most)
         dear = not isinstance(evaluator, UniformEvaluator)  # its answers cost less than finding them again
         self._answers = Answers(game, most, trees * bytes_a_tree(game, simulations)) if config.keep_answers and dear else None
 
@@ -93,8 +93,7 @@ class BatchedSearch:
             self._question(started)
 
     def _question(self, started: float) -> None:
-        need, wave = self._need, self._wave
-        whole = self._whole = self._room.part(0, need)
+        need, wave, whole = self._need, self._wave, self._room.part(0, self._need)
         gather(self.trees, need, wave, self._positions.legal, self._positions.count, whole.legal, whole.count)
         self.game.encode(wave.history[:need], wave.repeated[:need], wave.length[:need], whole.bits, whole.scalars)
         question = whole if self._answers is None else self._answers.seek(whole)
@@ -117,7 +116,7 @@ class BatchedSearch:
             self._collect()
             self._collect = None
         started = self._spent("net", started)
-        whole = self._whole
+        whole = self._room.part(0, need)
         if self._answers is not None:
             self._answers.keep(whole)
         expand(self.trees, self._parameters, need, self._wave, whole.legal, whole.count, whole.logits, whole.wdl)

@@ -13,7 +13,7 @@ from pawnzero.games.line import Line, encode_lines
 
 @dataclass(frozen=True)
 class Question:
-    """B positions that an evaluator is asked about, and room for what it says of them.
+    """B positions that an evaluator is asked about, 1 or more, and room for what it says of them.
 
     To read:
       bits    [B, P] uint64, scalars [B, Q] float32   the position as `Game.encode` has it

@@ -53,7 +53,7 @@ def puct_edge(t, g, node, p):
 
 @inner_kernel
 def _edge_to_take(t, g, node, p, wanted, scratch):
-    """`wanted`: the visits of the root edges whose turn it is (Gumbel only)."""
+    """wanted: the visits of the root edges whose turn it is (Gumbel only); where none is, the root chooses as any node does."""
     edge = -1
     if p.algorithm == PUCT:
         edge = puct_edge(t, g, node, p)

@@ -1,6 +1,6 @@
 """Room for what a wave finds in the trees: its leaves, and the positions that need the net.
 
-Letters as in `tree`; W leaves of a wave at most, of which B positions need the net, the unevaluated roots among them.
+Letters as in `tree`; W: most leaves of a wave; B: positions that need the net, leaves and unevaluated roots, W at most.
 """
 
 from __future__ import annotations
