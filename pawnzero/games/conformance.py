@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from pawnzero.errors import UsageError
 from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
 from pawnzero.games.drawing import EMPTY, drawing
 from pawnzero.games.line import Line
-from pawnzero.games.symmetry import turn
+from pawnzero.games.symmetry_checks import check_symmetries
 
 LONGEST_GAME = 300
 """Plies after which a random game is left."""
@@ -20,8 +20,6 @@ TEXTS = 200
 """Positions whose text forms are tried, but no more than every fifth."""
 _REPETITION_PLIES = 400
 """Plies of random play in which some position comes again where positions can."""
-TURNED_PLIES = 100
-"""Plies that are played on a board and on the same board turned, for each symmetry."""
 
 
 def check_game(game: Game, plies: int = 2000, seed: int = 0) -> None:
@@ -39,15 +37,7 @@ def check_game(game: Game, plies: int = 2000, seed: int = 0) -> None:
     check_batches(game, lines, positions)
     check_text(game, positions)
     check_encoding(game, lines)
-    check_symmetry_tables(game)
-    for symmetry in range(1, game.symmetries):
-        pairs = list(turned_pairs(game, symmetry))
-        assert pairs, (
-            f"symmetry {symmetry} was never tried: of the starting position and those in `turned_starts` it makes none that is "
-            "among them; expected two such positions in `turned_starts`"
-        )
-        for start, turned in pairs:
-            check_turned(game, symmetry, start, turned, seed=seed)
+    check_symmetries(game, seed)
 
 
 def random_lines(game: Game, plies: int, seed: int) -> List[Line]:
@@ -86,6 +76,8 @@ def check_declarations(game: Game) -> None:
     outside = np.flatnonzero((game.policy_index < 0) | (game.policy_index >= outputs))
     assert not len(outside), f"policy_index of action {outside[0]} is outside the head's {outputs} outputs"
     assert len(np.unique(game.policy_index)) == game.num_actions, "policy_index gives two actions the same output"
+    _expect_array("cell_map", game.cell_map, np.uint8, (game.symmetries, 64))
+    _expect_array("action_map", game.action_map, np.int16, (game.symmetries, game.num_actions))
     common = len(COMMON_ENDINGS)
     assert game.endings[:common] == COMMON_ENDINGS, f"endings must begin with {COMMON_ENDINGS}"
     _expect_array("ending_values", game.ending_values, np.int8, (len(game.endings),))
@@ -271,62 +263,6 @@ def _check_view(game: Game, lines: List[Line], bits: np.ndarray) -> None:
 _STANDING = {True: "as they stand: is the board seen from the side of whoever is to move?", False: "turned upside down"}
 
 
-def check_symmetry_tables(game: Game) -> None:
-    """The symmetries keep cells on the board, are all different, begin with the one that changes nothing, and are a group."""
-    _expect_array("cell_map", game.cell_map, np.uint8, (game.symmetries, 64))
-    _expect_array("action_map", game.action_map, np.int16, (game.symmetries, game.num_actions))
-    assert 1 <= game.symmetries <= 255, f"symmetries {game.symmetries}: expected 1 to 255"
-    rows, columns = game.board_shape
-    on_board = (np.arange(64) // 8 < rows) & (np.arange(64) % 8 < columns)
-    for k in range(game.symmetries):
-        for name, table in (("cell_map", game.cell_map[k]), ("action_map", game.action_map[k])):
-            assert (np.sort(table) == np.arange(len(table))).all(), f"{name}[{k}] is no permutation"
-        assert (on_board[game.cell_map[k]] == on_board).all(), f"cell_map[{k}] takes a cell off the board"
-        upside_down = np.arange(64) if not game.flips_board else 8 * (rows - 1 - np.arange(64) // 8) + np.arange(64) % 8
-        for cell in np.flatnonzero(on_board):
-            other = upside_down[game.cell_map[k, cell]]
-            assert game.cell_map[k, upside_down[cell]] == other, f"symmetry {k} is another one for the other player"
-    # Cells and actions as one table, so that both must come of the same symmetry.
-    tables = np.concatenate([game.cell_map.astype(np.int64), 64 + game.action_map.astype(np.int64)], axis=1)
-    assert (tables[0] == np.arange(tables.shape[1])).all(), "symmetry 0 must change nothing"
-    known = {table.tobytes() for table in tables}
-    assert len(known) == game.symmetries, "two symmetries are the same"
-    for j, k in np.ndindex(game.symmetries, game.symmetries):
-        assert tables[j][tables[k]].tobytes() in known, f"symmetry {k} and then {j} together are none of the symmetries"
-
-
-def turned_pairs(game: Game, symmetry: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-    """Positions and what the symmetry makes of them, both among the starting position and the game's `turned_starts`."""
-    starts = [game.initial(), *map(game.parse, game.turned_starts)]
-    for start in starts:
-        for other in starts:
-            if _is_turned(Line(game, start), Line(game, other), symmetry):
-                yield start, other
-
-
-def check_turned(
-    game: Game, symmetry: int, start: np.ndarray, turned: np.ndarray, plies: int = TURNED_PLIES, seed: int = 0
-) -> None:
-    """`turned` is `start` under that symmetry, and stays so whatever is played: both [S] uint64, positions that may be turned.
-
-    `check_game` does this from what `turned_pairs` finds.
-    """
-    random = np.random.default_rng(seed)
-    one, other = Line(game, start), Line(game, turned)
-    for _ in range(plies):
-        text = f"{game.format(one.state)}, by symmetry {symmetry} {game.format(other.state)}"
-        assert _is_turned(one, other, symmetry), f"planes, turned, are not those of the turned position: {text}"
-        assert other.ending == one.ending, f"turning changes the ending: {text}"
-        expected = game.action_map[symmetry][one.legal].tolist()
-        assert sorted(other.legal.tolist()) == sorted(expected), f"turning changes the legal actions: {text}"
-        if one.over:
-            one, other = Line(game, start), Line(game, turned)
-        else:
-            action = int(random.choice(one.legal))
-            one.push(action)
-            other.push(int(game.action_map[symmetry, action]))
-
-
 def _returning(line: Line) -> np.ndarray:
     """The legal actions that bring back a position of this game, at once or with the opponent's help: [n] int16."""
     past = np.array(line.keys, np.uint64)
@@ -372,22 +308,6 @@ def _histories(game: Game, lines: List[Line]) -> Tuple[np.ndarray, np.ndarray, n
             seen.append(replay.history(game.history))
     states, repeated, lengths = zip(*seen)
     return np.stack(states), np.stack(repeated), np.array(lengths, np.int16), [key for line in lines for key in line.keys]
-
-
-def _is_turned(one: Line, other: Line, symmetry: int) -> bool:
-    """Whether both positions may be turned, and the second's planes are the first's under the symmetry."""
-    game = one.game
-    (bits, scalars), (expected, other_scalars) = _planes(one), _planes(other)
-    if not (game.symmetric(scalars) & game.symmetric(other_scalars)).all():
-        return False
-    which, nothing = np.array([symmetry], np.uint8), np.zeros((1, game.max_legal), np.int16)
-    turn(bits, nothing, np.zeros(1, np.int16), which, game.cell_map, game.action_map)
-    return bool((bits == expected).all() and (scalars == other_scalars).all())
-
-
-def _planes(line: Line) -> Tuple[np.ndarray, np.ndarray]:
-    history, repeated, length = line.history(line.game.history)
-    return _encode(line.game, history[np.newaxis], repeated[np.newaxis], np.array([length], np.int16))
 
 
 def _encode(game: Game, history: np.ndarray, repeated: np.ndarray, length: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

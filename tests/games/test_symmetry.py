@@ -10,9 +10,9 @@ import pytest
 
 from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
-from pawnzero.games.conformance import check_symmetry_tables, check_turned, turned_pairs
 from pawnzero.games.line import Line, encode_lines
 from pawnzero.games.symmetry import mirrored, square, turn
+from pawnzero.games.symmetry_checks import check_symmetry_tables, check_turned, turned_pairs
 from pawnzero.games.tic_tac_toe import TicTacToe
 from pawnzero.search import Searcher
 from tests.search.naive import HashEvaluator
