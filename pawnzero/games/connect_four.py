@@ -8,29 +8,25 @@ walk along rows, diagonals and columns without running from one edge of the boar
      8  9 10 11 12 13 14
      0  1  2  3  4  5  6
 
-A position is two words: the mover's pieces and the opponent's; they change places with every move. Player 0 is x. An action is
-a column, 0 to 6, which people number from 1. A position is written as the columns played from the start (``44455``; nothing or
-``startpos`` is the empty board), or as `pawnzero.games.grid` says, which is how it is given back, for it holds no move order.
+An action is a column, 0 to 6. A position may be written as the columns played from the start, too (``44455``); it is given back
+as `pawnzero.games.grid` says, for it holds no move order.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Tuple
+from typing import ClassVar
 
 import numpy as np
 
-from pawnzero.bits import byteswap, lowest, popcount
+from pawnzero.bits import lowest, popcount
 from pawnzero.errors import UsageError
-from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
-from pawnzero.games.grid import draw_board, read_board, write_board
+from pawnzero.games.base import COMMON_ENDINGS, ONGOING, Positions
+from pawnzero.games.grid import BOARD_FULL, LINE, GridGame
 from pawnzero.games.symmetry import mirrored
 from pawnzero.native import kernel
 
 ROWS = 6
 COLUMNS = 7
-
-FOUR_IN_A_ROW = FIRST_OWN_ENDING
-BOARD_FULL = FIRST_OWN_ENDING + 1
 
 BOTTOM = np.uint64(0x7F)
 FULL = np.uint64(0x7F7F7F7F7F7F)
@@ -85,7 +81,7 @@ def _inspect(
         reversible[b] = 0
         count[b] = 0
         if has_four(state[b, 1]):
-            ending[b] = FOUR_IN_A_ROW
+            ending[b] = LINE
         elif taken == FULL:
             ending[b] = BOARD_FULL
         else:
@@ -123,18 +119,18 @@ def _encode(history: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> None:
         scalars[b, 1] = popcount(mine | theirs) & 1
 
 
-class ConnectFour(Game):
-    """The rules of connect four; see the module's text for cells, words and notation."""
+class ConnectFour(GridGame):
+    """The rules of connect four; see the module's text for cells and notation."""
 
     name = "connect_four"
-    state_words = 2
+    place_name = "column"
+    labels = "1234567"
+    top_row_first = False
     num_actions = COLUMNS
     max_legal = COLUMNS
     order_version = 1
-    max_reversible = 0
 
     board_shape = (ROWS, COLUMNS)
-    history = 1
     # The mover's pieces, the opponent's; and each one's threats, whether a piece can fall there yet or not. The rules alone say
     # which cells those are; a net of few 3 × 3 convolutions learns less in the same time where it has to find them
     # (docs/experiments/connect_four.md).
@@ -143,7 +139,6 @@ class ConnectFour(Game):
     # fight over the last free cells, and a convolution would have to count all pieces to find out.
     scalar_planes = 2
     plane_scale: ClassVar[np.ndarray] = np.ones(6, np.float32)
-    policy_planes = 1
     # A column's logit stands at its third cell: no cell of the column is farther than three rows, so that even a net of a few
     # 3 × 3 convolutions sees all of the column from there.
     policy_index: ClassVar[np.ndarray] = np.arange(2 * COLUMNS, 3 * COLUMNS, dtype=np.int32)
@@ -153,10 +148,6 @@ class ConnectFour(Game):
     action_map: ClassVar[np.ndarray] = np.stack([np.arange(COLUMNS), np.arange(COLUMNS)[::-1]]).astype(np.int16)
 
     endings = COMMON_ENDINGS + ("four in a row", "board full")
-    ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + (-1, 0), np.int8)
-
-    def initial(self) -> np.ndarray:
-        return np.zeros(2, np.uint64)
 
     def step(self, states: np.ndarray, actions: np.ndarray, out: Positions) -> None:
         assert len(states) == len(actions) == len(out), "a batch's arrays differ in length"
@@ -172,31 +163,18 @@ class ConnectFour(Game):
     ) -> None:
         _encode(history, bits, scalars)
 
-    def player(self, state: np.ndarray) -> int:
-        return int(popcount(state[0]) != popcount(state[1]))
-
     def parse(self, text: str) -> np.ndarray:
-        if text in ("", "startpos"):
-            return self.initial()
-        return self._parse_board(text) if "/" in text else self._parse_columns(text)
-
-    def format(self, state: np.ndarray) -> str:
-        return write_board(self._written(state), ROWS, COLUMNS)
-
-    def parse_action(self, state: np.ndarray, text: str) -> int:
-        positions = self.look(state)
-        names = [self.format_action(state, action) for action in positions.legal[0, : positions.count[0]]]
-        if text not in names:
+        if "/" not in text and text != "startpos":
+            return self._parse_columns(text)
+        state = super().parse(text)
+        taken = state[0] | state[1]
+        floating = taken & ~(taken << ROW_UP | BOTTOM)
+        if floating:
+            row, column = divmod(int(lowest(floating)), 8)
             raise UsageError(
-                f"move {text!r} in {self.format(state)}: expected one of the columns {', '.join(names) or '(none)'}"
+                f"position {text!r}: nothing lies under the piece in column {column + 1}, row {row + 1} from below"
             )
-        return int(text) - 1
-
-    def format_action(self, state: np.ndarray, action: int) -> str:
-        return str(int(action) + 1)
-
-    def draw(self, state: np.ndarray) -> str:
-        return draw_board(self._written(state), ROWS, COLUMNS, "1234567")
+        return state
 
     def _parse_columns(self, text: str) -> np.ndarray:
         """The position after the columns played. Raises UsageError that quotes them and counts characters from 1."""
@@ -213,32 +191,6 @@ class ConnectFour(Game):
             positions = self.look(self.after(positions.state[0], action))
         state: np.ndarray = positions.state[0]
         return state
-
-    def _parse_board(self, text: str) -> np.ndarray:
-        pieces = read_board(text, ROWS, COLUMNS)
-        state = np.array([_turned(word) for word in pieces], np.uint64)
-        taken = state[0] | state[1]
-        floating = taken & ~(taken << ROW_UP | BOTTOM)
-        if floating:
-            row, column = divmod(int(lowest(floating)), 8)
-            raise UsageError(
-                f"position {text!r}: nothing lies under the piece in column {column + 1}, row {row + 1} from below"
-            )
-        if self.player(state) == 1:
-            state = state[::-1].copy()
-        if has_four(state[0]):
-            raise UsageError(f"position {text!r}: the side to move already has four in a row, expected the game to end there")
-        return state
-
-    def _written(self, state: np.ndarray) -> Tuple[int, int]:
-        """The pieces of x and of o with the top row at the lowest bits, as `pawnzero.games.grid` writes boards."""
-        mine, theirs = _turned(int(state[0])), _turned(int(state[1]))
-        return (theirs, mine) if self.player(state) else (mine, theirs)
-
-
-def _turned(pieces: int) -> int:
-    """A bitboard with its six rows in reverse order."""
-    return int(byteswap(np.uint64(pieces))) >> 16
 
 
 GAME = ConnectFour()

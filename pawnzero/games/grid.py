@@ -1,16 +1,104 @@
-"""How boards of x and o are written, read and drawn (tic-tac-toe, connect four).
+"""Games of x and o on a grid: pieces are put on it, none is moved or taken away, and a line wins (tic-tac-toe, connect four).
 
-A board is its rows from the top, ``/`` between them, ``x`` for player 0's pieces, ``o`` for player 1's and ``.`` for empty
-cells; then the side to move: ``x.o/.../... x``. The side may be left out, since the pieces tell it.
+A position is two words, the pieces of the player to move and the opponent's; they change places with every move, and how many
+there are tells who that is. Player 0 is x. Actions are places, which people number from 1.
+
+A position is written as its rows from the top, ``/`` between them, ``x`` for player 0's pieces, ``o`` for player 1's and ``.``
+for empty cells; then the side to move: ``x.o/.../... x``. The side may be left out, since the pieces tell it. ``startpos`` or
+nothing is the empty board.
 """
 
 from __future__ import annotations
 
-from typing import List, Tuple
+from typing import ClassVar, List, Tuple
 
+import numpy as np
+
+from pawnzero.bits import byteswap, popcount
 from pawnzero.errors import UsageError
+from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, Game
 
 SIDES = "xo"
+
+LINE = FIRST_OWN_ENDING
+"""Ending code: whoever moved last has a line. A loss for the player to move."""
+BOARD_FULL = FIRST_OWN_ENDING + 1
+"""Ending code: no cell is free. A draw."""
+
+
+class GridGame(Game):
+    """What such games share. A game adds its board, its actions and its rules: `step`, and `inspect`, which ends games by LINE
+    and BOARD_FULL. If it says nothing else, a net sees three planes: the mover's pieces, the opponent's, and ones."""
+
+    state_words = 2
+    max_reversible = 0
+    history = 1
+
+    bit_planes = 2
+    scalar_planes = 1  # ones, by which a convolution sees where the board ends
+    plane_scale: ClassVar[np.ndarray] = np.ones(3, np.float32)
+    policy_planes = 1
+
+    place_name: ClassVar[str] = "cell"
+    """What the number of an action counts."""
+    labels: ClassVar[str] = ""
+    """Written under the columns of a drawn board."""
+    top_row_first: ClassVar[bool] = True
+    """Whether row 0 of the bitboards is at the top of the board; at the bottom otherwise."""
+
+    endings = COMMON_ENDINGS + ("a line", "board full")
+    ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + (-1, 0), np.int8)
+
+    def initial(self) -> np.ndarray:
+        return np.zeros(2, np.uint64)
+
+    def encode(
+        self, history: np.ndarray, repeated: np.ndarray, length: np.ndarray, bits: np.ndarray, scalars: np.ndarray
+    ) -> None:
+        bits[:] = history[:, 0]
+        scalars[:] = 1.0
+
+    def player(self, state: np.ndarray) -> int:
+        return int(popcount(state[0]) != popcount(state[1]))
+
+    def parse(self, text: str) -> np.ndarray:
+        if text in ("", "startpos"):
+            return self.initial()
+        state = np.array([self._from_top(pieces) for pieces in read_board(text, *self.board_shape)], np.uint64)
+        if self.player(state) == 1:
+            state = state[::-1].copy()
+        if self.look(state[::-1]).ending[0] == LINE:
+            raise UsageError(
+                f"position {text!r}: the side to move already has {self.endings[LINE]}, expected the game to end there"
+            )
+        return state
+
+    def format(self, state: np.ndarray) -> str:
+        return write_board(self._written(state), *self.board_shape)
+
+    def parse_action(self, state: np.ndarray, text: str) -> int:
+        positions = self.look(state)
+        names = [self.format_action(state, action) for action in positions.legal[0, : positions.count[0]]]
+        if text not in names:
+            raise UsageError(
+                f"move {text!r} in {self.format(state)}: expected one of the {self.place_name}s {', '.join(names) or '(none)'}"
+            )
+        return int(text) - 1
+
+    def format_action(self, state: np.ndarray, action: int) -> str:
+        return str(int(action) + 1)
+
+    def draw(self, state: np.ndarray) -> str:
+        return draw_board(self._written(state), *self.board_shape, self.labels)
+
+    def _written(self, state: np.ndarray) -> Tuple[int, int]:
+        """The pieces of x and of o as bitboards with the top row first."""
+        mine, theirs = self._from_top(int(state[0])), self._from_top(int(state[1]))
+        return (theirs, mine) if self.player(state) else (mine, theirs)
+
+    def _from_top(self, pieces: int) -> int:
+        """A bitboard of this game with the top row first, and back."""
+        return pieces if self.top_row_first else int(byteswap(np.uint64(pieces))) >> 8 * (8 - self.board_shape[0])
 
 
 def read_board(text: str, rows: int, columns: int) -> Tuple[int, int]:

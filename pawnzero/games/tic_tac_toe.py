@@ -6,25 +6,19 @@ Cells, as actions and as bits of a bitboard; people number them from 1 in the sa
     3 4 5         8  9 10
     6 7 8        16 17 18
 
-A position is two words: the mover's pieces and the opponent's; they change places with every move. Player 0 is x.
-Positions are written as `pawnzero.games.grid` says: ``x.o/.../... x``; ``startpos`` or nothing is the empty board.
+Words and notation are those of `pawnzero.games.grid`.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Tuple
+from typing import ClassVar
 
 import numpy as np
 
-from pawnzero.bits import popcount
-from pawnzero.errors import UsageError
-from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
-from pawnzero.games.grid import draw_board, read_board, write_board
+from pawnzero.games.base import COMMON_ENDINGS, ONGOING, Positions
+from pawnzero.games.grid import BOARD_FULL, LINE, GridGame
 from pawnzero.games.symmetry import square
 from pawnzero.native import kernel
-
-LINE = FIRST_OWN_ENDING
-BOARD_FULL = FIRST_OWN_ENDING + 1
 
 CELL = np.array([1 << (8 * (cell // 3) + cell % 3) for cell in range(9)], np.uint64)
 """[9] uint64: the cells' bits."""
@@ -82,33 +76,22 @@ def _step(states: np.ndarray, actions: np.ndarray, state: np.ndarray) -> None:
         state[b, 1] = mine
 
 
-class TicTacToe(Game):
-    """The rules of tic-tac-toe; see the module's text for cells and words."""
+class TicTacToe(GridGame):
+    """The rules of tic-tac-toe; see the module's text for cells."""
 
     name = "tic_tac_toe"
-    state_words = 2
     num_actions = 9
     max_legal = 9
     order_version = 1
-    max_reversible = 0
 
     board_shape = (3, 3)
-    history = 1
-    bit_planes = 2  # the mover's pieces, the opponent's
-    scalar_planes = 1  # ones, by which a convolution sees where the board ends
-    plane_scale: ClassVar[np.ndarray] = np.ones(3, np.float32)
-    policy_planes = 1
     policy_index: ClassVar[np.ndarray] = np.arange(9, dtype=np.int32)
 
     symmetries = 8
     cell_map: ClassVar[np.ndarray] = CELL_MAP
     action_map: ClassVar[np.ndarray] = ACTION_MAP
 
-    endings = COMMON_ENDINGS + ("line", "board full")
-    ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + (-1, 0), np.int8)
-
-    def initial(self) -> np.ndarray:
-        return np.zeros(2, np.uint64)
+    endings = COMMON_ENDINGS + ("three in a row", "board full")
 
     def step(self, states: np.ndarray, actions: np.ndarray, out: Positions) -> None:
         assert len(states) == len(actions) == len(out), "a batch's arrays differ in length"
@@ -118,48 +101,6 @@ class TicTacToe(Game):
     def inspect(self, positions: Positions) -> None:
         p = positions
         _inspect(p.state, p.legal, p.count, p.ending, p.key, p.reversible)
-
-    def encode(
-        self, history: np.ndarray, repeated: np.ndarray, length: np.ndarray, bits: np.ndarray, scalars: np.ndarray
-    ) -> None:
-        bits[:] = history[:, 0]
-        scalars[:] = 1.0
-
-    def player(self, state: np.ndarray) -> int:
-        return int(popcount(state[0]) != popcount(state[1]))
-
-    def parse(self, text: str) -> np.ndarray:
-        if text in ("", "startpos"):
-            return self.initial()
-        pieces = read_board(text, 3, 3)
-        state = np.array(pieces, np.uint64)
-        if self.player(state) == 1:
-            state = state[::-1].copy()
-        if has_line(state[0]):
-            raise UsageError(f"position {text!r}: the side to move already has three in a row, expected the game to end there")
-        return state
-
-    def format(self, state: np.ndarray) -> str:
-        return write_board(self._pieces(state), 3, 3)
-
-    def parse_action(self, state: np.ndarray, text: str) -> int:
-        positions = self.look(state)
-        names = [str(action + 1) for action in positions.legal[0, : positions.count[0]]]
-        if text not in names:
-            raise UsageError(
-                f"move {text!r} in {self.format(state)}: expected a free cell ({', '.join(names) or 'none is left'})"
-            )
-        return int(text) - 1
-
-    def format_action(self, state: np.ndarray, action: int) -> str:
-        return str(int(action) + 1)
-
-    def draw(self, state: np.ndarray) -> str:
-        return draw_board(self._pieces(state), 3, 3, "")
-
-    def _pieces(self, state: np.ndarray) -> Tuple[int, int]:
-        mine, theirs = int(state[0]), int(state[1])
-        return (theirs, mine) if self.player(state) else (mine, theirs)
 
 
 GAME = TicTacToe()

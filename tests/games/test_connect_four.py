@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.base import ONGOING
-from pawnzero.games.connect_four import BOARD_FULL, FOUR_IN_A_ROW, FULL
+from pawnzero.games.connect_four import FULL
+from pawnzero.games.grid import BOARD_FULL, LINE
 from pawnzero.games.line import Line
 
 GAME = get_game("connect_four")
@@ -57,7 +58,7 @@ class Board:
 
 def expect_agreement(board, line):
     won = board.won()
-    ending = FOUR_IN_A_ROW if won else ONGOING if board.open_columns() else BOARD_FULL
+    ending = LINE if won else ONGOING if board.open_columns() else BOARD_FULL
     assert GAME.format(line.state) == board.written()
     assert line.ending == ending
     assert line.legal.tolist() == ([] if ending else board.open_columns())
@@ -105,7 +106,7 @@ def test_exactly_the_69_fours_win():
     positions = GAME.allocate(len(sets))
     positions.state[:, 1] = [sum(1 << (8 * row + column) for row, column in four) for four in sets]
     GAME.inspect(positions)
-    winning = {frozenset(sets[b]) for b in np.flatnonzero(positions.ending == FOUR_IN_A_ROW)}
+    winning = {frozenset(sets[b]) for b in np.flatnonzero(positions.ending == LINE)}
     assert winning == FOURS
     positions.state[:] = positions.state[:, ::-1].copy()
     GAME.inspect(positions)
@@ -131,14 +132,14 @@ def test_positions_by_number_of_plies():
 @pytest.mark.parametrize(
     ("columns", "ending", "result"),
     [
-        ("1213141", FOUR_IN_A_ROW, 1),  # up the left edge
-        ("1122334", FOUR_IN_A_ROW, 1),  # along the bottom from the left corner
-        ("4455667", FOUR_IN_A_ROW, 1),  # and to the right one
-        ("12233434464", FOUR_IN_A_ROW, 1),  # rising to the right
-        ("76655454424", FOUR_IN_A_ROW, 1),  # rising to the left
-        ("71122334", FOUR_IN_A_ROW, -1),  # the second player's, on the bottom row
+        ("1213141", LINE, 1),  # up the left edge
+        ("1122334", LINE, 1),  # along the bottom from the left corner
+        ("4455667", LINE, 1),  # and to the right one
+        ("12233434464", LINE, 1),  # rising to the right
+        ("76655454424", LINE, 1),  # rising to the left
+        ("71122334", LINE, -1),  # the second player's, on the bottom row
         ("446323116125713546635334125521577677446722", BOARD_FULL, 0),
-        ("257317637535614666561535114371724437422224", FOUR_IN_A_ROW, -1),  # with the last piece
+        ("257317637535614666561535114371724437422224", LINE, -1),  # with the last piece
     ],
 )
 def test_known_games(columns, ending, result):

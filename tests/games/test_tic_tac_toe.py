@@ -10,8 +10,8 @@ import pytest
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.base import ONGOING
+from pawnzero.games.grid import BOARD_FULL, LINE
 from pawnzero.games.line import Line
-from pawnzero.games.tic_tac_toe import BOARD_FULL, LINE
 
 GAME = get_game("tic_tac_toe")
 THREES = ("012", "345", "678", "036", "147", "258", "048", "246")
@@ -143,7 +143,7 @@ def test_moves_are_cells_from_1():
     assert GAME.parse_action(state, "3") == 2
     assert GAME.format_action(state, 2) == "3"
     for text in ("1", "0", "10", "a", ""):
-        with pytest.raises(UsageError, match=r"xo\./\.\.o/x\.\. x: expected a free cell \(3, 4, 5, 8, 9\)"):
+        with pytest.raises(UsageError, match=r"xo\./\.\.o/x\.\. x: expected one of the cells 3, 4, 5, 8, 9"):
             GAME.parse_action(state, text)
 
 
