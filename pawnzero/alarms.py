@@ -86,10 +86,11 @@ def _alike(figures: Mapping[str, Any]) -> Optional[Alarm]:
     games, openings = figures["games"], figures["distinct_openings"]
     if games < FEWEST_GAMES or openings >= FEWEST_OPENINGS * games:
         return None
+    knob = "temperature" if figures["full_search_share"] == 1.0 else "full_search_share"  # cheap searches are without noise
     return Alarm(
         "openings",
         f"{games} games had only {openings} different openings, so that the same is learned again and again; "
-        "raise selfplay.temperature or selfplay.random_opening_share",
+        f"raise selfplay.{knob} or selfplay.random_opening_share",
     )
 
 

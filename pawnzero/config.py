@@ -87,7 +87,11 @@ class SelfplayConfig:
     temperature_end: float = field(default=0.25, metadata={"help": "temperature after that", "min": 0.0})
     full_search_share: float = field(
         default=1.0,
-        metadata={"help": "share of moves searched fully; the others cheaply, training the value only", "min": 0.0, "max": 1.0},
+        metadata={
+            "help": "share of moves searched fully; the others cheaply, training the value only",
+            "min": 0.01,
+            "max": 1.0,
+        },
     )
     cheap_sims: int = field(default=16, metadata={"help": "simulations of a cheap search", "min": 1})
     random_opening_share: float = field(
@@ -206,6 +210,17 @@ class Config:
     search: SearchConfig = field(default_factory=SearchConfig)
     selfplay: SelfplayConfig = field(default_factory=SelfplayConfig)
     trainer: TrainConfig = field(default_factory=TrainConfig)
+
+    def check_selfplay(self) -> None:
+        """Raises UsageError where cheap searches would cost what full ones do, and teach no policy for it.
+
+        Not whenever settings are read: a match or a game in the terminal may well search less than `selfplay.cheap_sims`.
+        """
+        if self.selfplay.full_search_share < 1.0 and self.selfplay.cheap_sims >= self.mcts_sims:
+            raise UsageError(
+                f"selfplay.cheap_sims is {self.selfplay.cheap_sims}, expected fewer than mcts_sims, which is {self.mcts_sims}, "
+                f"where selfplay.full_search_share is below 1 ({self.selfplay.full_search_share:g})"
+            )
 
 
 def to_json(config: Config) -> Dict[str, Any]:

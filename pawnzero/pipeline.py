@@ -46,7 +46,10 @@ def run_iteration(
 
     iteration: its number; None: the one under way or the next. One that was finished is only reported (`already_done`); a
     later one than the next raises UsageError that names the next.
+
+    Raises UsageError for settings of self-play that do not fit together.
     """
+    config.check_selfplay()
     progress = progress or Progress()
     if iteration and not (agent_dir / "metadata.json").exists():
         raise UsageError(f"iteration {iteration}: {agent_dir} is no agent yet; its first iteration is 0")

@@ -38,8 +38,10 @@ def selfplay_stage(
 ) -> Dict[str, Any]:
     """Play games with the agent's latest net into its replay buffer, outside any iteration.
 
-    Where the last call was interrupted and wanted as many, this one plays those that it still lacks.
+    Where the last call was interrupted and wanted as many, this one plays those that it still lacks. Raises UsageError for
+    settings of self-play that do not fit together.
     """
+    config.check_selfplay()
     progress = progress or Progress()
     with agent.lock():
         config = agent.adopt(config, progress)

@@ -229,7 +229,11 @@ class Table:
         return after, endings
 
     def _efforts(self, trees: Sequence[int]) -> List[Tuple[int, float, bool]]:
-        """Each tree's next search, full, or cheap and without noise: simulations, `gumbel_scale` and `noisy` (see `Trees`)."""
+        """Each tree's next search, full, or cheap and without noise: simulations, `gumbel_scale` and `noisy` (see `Trees`).
+
+        Playout cap randomization (Wu, "Accelerating Self-Play Learning in Go", 2019, section 3.1). The game's own stream
+        decides; where all searches are full nothing is drawn from it.
+        """
         settings = self.settings
         efforts = []
         for g, temperature in zip(trees, self._temperature(np.asarray(trees))):
@@ -238,7 +242,7 @@ class Table:
             if full:
                 efforts.append((self.simulations, float(temperature), True))
             else:
-                efforts.append((min(settings.cheap_sims, self.simulations), 0.0, False))
+                efforts.append((min(settings.cheap_sims, self.simulations), 0.0, False))  # a tree has no room for more
         return efforts
 
     def _temperature(self, trees: np.ndarray) -> np.ndarray:

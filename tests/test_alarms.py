@@ -23,6 +23,7 @@ def games(count: int, drawn: int = 0, **more: Any) -> Dict[str, Any]:
         "adjudicated": 0,
         "endings": {"checkmate": count - drawn, "repetition": drawn},
         "distinct_openings": count,
+        "full_search_share": 1.0,
         "policy_entropy": 1.5,
     }
     return {**healthy, **more}
@@ -66,6 +67,10 @@ def test_few_openings() -> None:
     assert names(games(40, distinct_openings=2)) == ["openings"]
     assert names(games(40, distinct_openings=8)) == []
     assert names(games(10, distinct_openings=1)) == []
+    (alarm,) = selfplay_alarms(games(40, distinct_openings=2))
+    assert alarm.text.endswith("raise selfplay.temperature or selfplay.random_opening_share")
+    (alarm,) = selfplay_alarms(games(40, distinct_openings=2, full_search_share=0.24))
+    assert alarm.text.endswith("raise selfplay.full_search_share or selfplay.random_opening_share")
 
 
 def test_a_search_that_settles_on_one_move() -> None:

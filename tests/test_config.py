@@ -127,6 +127,7 @@ def test_the_nearest_key_is_looked_for_in_the_same_section_first(write: Any) -> 
         ({"seed": 1 << 70}, f"seed is {1 << 70}, expected an integer"),
         ({"eval_elo1": 1e6}, "eval_elo1 is 1000000.0, expected a number from -4000 to 4000"),
         ({"eval_threshold": 1.5}, "eval_threshold is 1.5, expected a number from 0 to 1"),
+        ({"selfplay": {"full_search_share": 0}}, "selfplay.full_search_share is 0.0, expected a number from 0.01 to 1"),
         ({"trainer": {"lr": "fast"}}, "trainer.lr is 'fast', expected a number of at least 0"),
         ({"trainer": {"lr": False}}, "trainer.lr is False, expected a number"),
         ({"trainer": {"lr": float("nan")}}, "trainer.lr is nan, expected a number"),
@@ -168,6 +169,15 @@ def test_a_promotion_test_that_is_none_is_found_before_anything_is_played() -> N
     assert load_config(None, turned).eval_elo1 == 10.0  # promotion is by threshold
     with pytest.raises(UsageError, match="eval_elo1 is 10, expected more than eval_elo0, which is 50"):
         load_config(None, {**turned, "eval_promotion": "sprt"})
+
+
+def test_cheap_searches_have_to_be_cheaper_where_there_are_any() -> None:
+    settings = {"mcts_sims": 16, "selfplay.full_search_share": 0.25}
+    told = "selfplay.cheap_sims is 16, expected fewer than mcts_sims, which is 16, where selfplay.full_search_share is below 1"
+    with pytest.raises(UsageError, match=told):
+        load_config(None, settings).check_selfplay()
+    for fitting in ({"selfplay.cheap_sims": 15}, {"mcts_sims": 17}, {"selfplay.full_search_share": 1.0}):
+        load_config(None, {**settings, **fitting}).check_selfplay()
 
 
 def test_given_settings_are_checked_too() -> None:

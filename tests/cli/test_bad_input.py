@@ -84,6 +84,23 @@ def test_an_agent_is_not_made_for_a_device_that_is_not_there(cli: Any, tmp_path:
     assert not (tmp_path / "A").exists()
 
 
+def test_cheap_searches_that_are_not_cheaper_are_refused_where_games_are_played_for_training(
+    cli: Any, agent_dir: Path, tmp_path: Path, tiny_config: Path
+) -> None:
+    settings = json.loads(tiny_config.read_text())
+    settings["selfplay"]["full_search_share"] = 0.25
+    path, new, before = tmp_path / "cheap.json", tmp_path / "New", contents(agent_dir)
+    path.write_text(json.dumps(settings))
+    for argv in (["iterate"], ["run", "--iterations", "1"], ["selfplay"]):
+        for place in (agent_dir, new):
+            outcome = cli(*argv, place, "--config", path)
+            assert outcome.code == 2
+            assert "selfplay.cheap_sims is 16, expected fewer than mcts_sims, which is 4" in outcome.error()
+    assert contents(agent_dir) == before
+    assert not new.exists()
+    assert cli("promote", agent_dir, "--config", path, "--games", "2").code == 0  # a match searches as little as it likes
+
+
 def _truncated(path: Path, _: Path) -> None:
     path.write_bytes(path.read_bytes()[:1000])
 
