@@ -30,8 +30,8 @@ class GameRecord:
     actions:      [T] int16, the action played in each
     repeated:     [T] uint8, 1 where the position had stood in this game before
     policy_start: [T + 1] int64; position t's policy is ``policy[policy_start[t]:policy_start[t + 1]]``
-    policy:       [sum] float32, the search's improved policy over the legal actions in `Game.inspect`'s order; sums to 1 for a
-                  position; empty for context positions
+    policy:       [sum] float32, what the search teaches (Gumbel's improved policy, PUCT's visits) over the legal actions in
+                  `Game.inspect`'s order; sums to 1 for a position; empty for context positions
     root_wdl:     [T, 3] float32, the search's win, draw and loss at the root for the player to move; zeros for context
     full_search:  [T] uint8, 1 where the policy may be trained on (0: a cheap search, whose row trains the value only)
     simulations:  [T] int32, simulations spent; 0 for context

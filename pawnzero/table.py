@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -82,6 +82,14 @@ class _Moves:
     wdl: np.ndarray
     simulations: np.ndarray
     full: np.ndarray
+
+
+class _Efforts(NamedTuple):
+    """What n searches may cost. A cheap one has no noise; see `Trees` for what the three mean to a tree."""
+
+    budget: np.ndarray  # [n] int32   simulations
+    gumbel_scale: np.ndarray  # [n] float32
+    noisy: np.ndarray  # [n] uint8
 
 
 class _Seat:
@@ -171,7 +179,7 @@ class Table:
         trees = self.search.trees
         trees.rng[g] = stream(self.seed, number)
         history, repeated, length = line.history(self.game.history)
-        ((budget, gumbel_scale, noisy),) = self._efforts([g])
+        budget, gumbel_scale, noisy = (column[0] for column in self._next_efforts(np.array([g])))
         position = self.game.look(line.state)
         set_root(trees, g, position, history[:length], repeated[:length], line.past_keys(), budget, gumbel_scale, noisy)
 
@@ -213,37 +221,33 @@ class Table:
         after = self._after.part(0, n)
         self.game.step(moves.state, moves.action, after)
         self.plies[finished] += 1
-        budget, gumbel_scale, noisy = (np.array(column) for column in zip(*self._efforts(finished.tolist())))
         endings = np.zeros(n, np.uint8)
         move_on(
             self.search.trees,
             finished,
             (after.state, after.legal, after.count, after.ending, after.key, after.reversible),
             (self.settings.max_plies - self.plies[finished]).astype(np.int32),
-            budget.astype(np.int32),
-            gumbel_scale.astype(np.float32),
-            noisy.astype(np.uint8),
+            *self._next_efforts(finished),
             endings,
         )
         self.moved += n  # only now: who waits for moves waits for all that a move needs compiled
         return after, endings
 
-    def _efforts(self, trees: Sequence[int]) -> List[Tuple[int, float, bool]]:
-        """Each tree's next search, full, or cheap and without noise: simulations, `gumbel_scale` and `noisy` (see `Trees`).
+    def _next_efforts(self, trees: np.ndarray) -> _Efforts:
+        """What each tree's next search may cost, and which are full.
 
         Playout cap randomization (Wu, "Accelerating Self-Play Learning in Go", 2019, section 3.1). The game's own stream
         decides; where all searches are full nothing is drawn from it.
         """
-        settings = self.settings
-        efforts = []
-        for g, temperature in zip(trees, self._temperature(np.asarray(trees))):
-            full = settings.full_search_share >= 1.0 or uniform(self.search.trees.rng, g) < settings.full_search_share
-            self.full[g] = full
-            if full:
-                efforts.append((self.simulations, float(temperature), True))
-            else:
-                efforts.append((min(settings.cheap_sims, self.simulations), 0.0, False))  # a tree has no room for more
-        return efforts
+        share, rng = self.settings.full_search_share, self.search.trees.rng
+        full = np.array([share >= 1.0 or uniform(rng, g) < share for g in trees])
+        self.full[trees] = full
+        cheap = min(self.settings.cheap_sims, self.simulations)  # a tree has no room for more
+        return _Efforts(
+            np.where(full, self.simulations, cheap).astype(np.int32),
+            np.where(full, self._temperature(trees), 0.0).astype(np.float32),
+            full.astype(np.uint8),
+        )
 
     def _temperature(self, trees: np.ndarray) -> np.ndarray:
         settings = self.settings

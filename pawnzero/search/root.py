@@ -259,7 +259,9 @@ def set_root(t, g, position, history, repeated, past_keys, budget, gumbel_scale=
 
     position: Positions of size 1; history [n, S] uint64 and repeated [n] uint8: the position itself first, then those before
     it, newest first; past_keys [k] uint64: keys of the positions before it that could come again, oldest first.
+    budget: simulations to do, for which the tree has to have room (`allocate_trees`).
     """
+    assert budget < t.parent.shape[1], "a budget without room in the tree"
     t.state[g, 0] = position.state[0]
     t.key[g, 0] = position.key[0]
     t.reversible[g, 0] = position.reversible[0]
