@@ -155,7 +155,14 @@ class Agent:
         return read_shape(self.metadata["model"], str(self.directory / "metadata.json"))
 
     def adopt(self, config: Config, progress: Progress) -> Config:
-        """`config` with the agent's own game and net shape; where they differ one line says so."""
+        """`config` with the agent's own game and net shape; where they differ one line says so.
+
+        Raises PawnzeroError where the net to go on from is gone: what has been trained would begin anew without a word.
+        """
+        numbered = self.numbered()
+        if numbered and not self.latest.exists() and (len(numbered) > 1 or self.metadata["iterations"]):
+            step, newest = numbered[-1]
+            raise PawnzeroError(f"{self.latest} is missing; copy {newest.name} over it to go on from step {step}")
         if config.game != self.game:
             progress.note(f"{self.name} plays {self.game}; the setting game={config.game} is for new agents only")
         if config.model != self.model:

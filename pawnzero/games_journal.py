@@ -35,7 +35,11 @@ class GamesJournal:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], traceback: Optional[TracebackType]
     ) -> None:
         assert self._stream is not None
-        self._stream.close()
+        try:
+            self._stream.close()
+        except OSError as closing:
+            if error is None:  # else it says why the last line could not be written
+                raise PawnzeroError(f"{self._path}: cannot be written ({closing.strerror})") from None
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Add a line. Raises PawnzeroError where it cannot be written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Iterator
 
@@ -49,8 +49,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
             stream.seek(0)
             holder = stream.read(20).strip() or "unknown"
             raise PawnzeroError(f"{what}: in use by process {holder}; wait for it or stop it") from None
-        stream.seek(0)
-        stream.truncate()
-        stream.write(f"{os.getpid()}\n")
-        stream.flush()
+        with suppress(OSError):  # on a full disk nobody is told who holds it, but it is held
+            os.ftruncate(stream.fileno(), 0)
+            os.write(stream.fileno(), f"{os.getpid()}\n".encode())
         yield

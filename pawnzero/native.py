@@ -17,12 +17,14 @@ import re
 import shutil
 import sys
 import time
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, TypeVar
 
 import numba
 from numba.core import event
+from numba.core.caching import FunctionCache
 from numba.core.registry import CPUDispatcher
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -135,6 +137,25 @@ def _widened(kind: Any) -> Any:
     return numba.types.int64 if isinstance(kind, numba.types.Integer) and kind.signed else kind
 
 
+class _Cache(FunctionCache):  # type: ignore[misc] # numba is not typed
+    """numba's, but for files that are damaged (power was lost soon after they were written) or cannot be written (a full disk):
+    then the kernel is compiled."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """numba's own; None where the files cannot be read, which are then made anew."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # whatever unpickling makes of them
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """numba's own, where there is room."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
 class _Inner(_Kernel):
     """What numba made of an inner kernel. Without this, a call from Python would end the process."""
 
@@ -153,6 +174,8 @@ def _compiled(function: F, kind: type, **options: bool) -> F:
         compiled: Any = jit(function)
         if isinstance(compiled, CPUDispatcher):  # not where compiling is switched off
             compiled.__class__ = kind
+            if folder is not None:
+                compiled._cache.__class__ = _Cache
         return compiled
     finally:
         settings.CACHE_DIR = before

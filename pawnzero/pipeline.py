@@ -49,24 +49,35 @@ def run_iteration(
 
     Raises UsageError for settings of self-play that do not fit together.
     """
-    config.check_selfplay()
     progress = progress or Progress()
     if iteration and not (agent_dir / "metadata.json").exists():
         raise UsageError(f"iteration {iteration}: {agent_dir} is no agent yet; its first iteration is 0")
-    agent = Agent.open_or_create(agent_dir, config, progress)
-    with agent.lock():
+    with _writing(agent_dir, config, progress) as agent:
         number = agent.metadata["next_iteration"]
         if iteration is not None and iteration > number:
             raise UsageError(f"iteration {iteration}: {agent.directory} is at iteration {number}; run that one next")
         if iteration is not None and iteration < number:
             progress.note(f"iteration {iteration} of {agent.name} is finished; nothing to do (the next is {number})")
             return {**_finished(agent, iteration), "already_done": True}
-        config = agent.adopt(config, progress)
-        precheck(agent.game, agent.experiments, progress)
-        found = _begin(agent, number, config, progress)
-        with _timed(agent, found):
-            _iterate(agent, config, found, device, use_amp, progress)
-        return _complete(agent, found)
+        return _next_iteration(agent, config, device, use_amp, progress)
+
+
+@contextmanager
+def _writing(agent_dir: Path, config: Config, progress: Progress) -> Iterator[Agent]:
+    """The agent, made where there is none, and locked."""
+    config.check_selfplay()
+    agent = Agent.open_or_create(agent_dir, config, progress)
+    with agent.lock():
+        yield agent
+
+
+def _next_iteration(agent: Agent, config: Config, device: str, use_amp: bool, progress: Progress) -> Dict[str, Any]:
+    config = agent.adopt(config, progress)
+    precheck(agent.game, agent.experiments, progress)
+    found = _begin(agent, agent.metadata["next_iteration"], config, progress)
+    with _timed(agent, found):
+        _iterate(agent, config, found, device, use_amp, progress)
+    return _complete(agent, found)
 
 
 def _iterate(agent: Agent, config: Config, found: Dict[str, Any], device: str, use_amp: bool, progress: Progress) -> None:
@@ -130,15 +141,18 @@ def run_until(
 ) -> Dict[str, Any]:
     """Iterate until so many more iterations are done, or start none after so many hours. Returns {"iterations": [...]}.
 
-    `each` is told what an iteration found as soon as it is finished.
+    `each` is told what an iteration found as soon as it is finished. Nobody else writes to the agent meanwhile, between
+    iterations neither.
     """
     assert (hours is None) != (iterations is None)
+    progress = progress or Progress()
     started = time.monotonic()
     done: List[Dict[str, Any]] = []
-    while len(done) < iterations if iterations is not None else time.monotonic() - started < 3600 * (hours or 0.0):
-        done.append(run_iteration(agent_dir, config, device=device, use_amp=use_amp, progress=progress))
-        if each is not None:
-            each(done[-1])
+    with _writing(agent_dir, config, progress) as agent:
+        while len(done) < iterations if iterations is not None else time.monotonic() - started < 3600 * (hours or 0.0):
+            done.append(_next_iteration(agent, config, device, use_amp, progress))
+            if each is not None:
+                each(done[-1])
     return {"iterations": done, "seconds": round(time.monotonic() - started, 3)}
 
 

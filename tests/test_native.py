@@ -64,6 +64,21 @@ def test_a_cold_cache_is_told_once_and_a_warm_one_not_at_all(tmp_path: Path) -> 
     assert (len(quiet.stdout.splitlines()), quiet.stderr) == (1, "")
 
 
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize("kept", [0, 100])
+def test_damaged_files_of_the_cache_are_made_anew(tmp_path: Path, suffix: str, kept: int) -> None:
+    run(tmp_path)
+    damaged = [path for path in compiled_files(tmp_path) if path.suffix == suffix]
+    assert damaged
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:kept])
+    assert run(tmp_path).strip() == "9"
+    assert any(path.stat().st_size > kept for path in damaged)
+    whole = {path: path.stat().st_mtime_ns for path in compiled_files(tmp_path)}
+    assert run(tmp_path).strip() == "9"
+    assert {path: path.stat().st_mtime_ns for path in compiled_files(tmp_path)} == whole
+
+
 def test_an_unwritable_cache_stops_nobody(tmp_path: Path) -> None:
     blocked = tmp_path / "a file"
     blocked.write_text("")

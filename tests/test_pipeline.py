@@ -462,3 +462,32 @@ def test_games_restart_where_earlier_ones_stood(tmp_path: Path) -> None:
     assert any(game.context > 0 for game in games[:4])
     beginnings = {tuple(old.line.actions[:plies]) for old in games[4:] for plies in range(10)}
     assert {tuple(game.line.actions[: game.context]) for game in games[:4]} <= beginnings
+
+
+def test_nobody_else_writes_between_the_iterations_of_a_run(tmp_path: Path) -> None:
+    def another(_: Dict[str, Any]) -> None:
+        with pytest.raises(PawnzeroError, match="in use by process"), Agent.open(tmp_path / "A").lock():
+            pass
+
+    done = pipeline.run_until(tmp_path / "A", CONFIG, iterations=2, device="cpu", each=another)
+    assert [one["iteration"] for one in done["iterations"]] == [0, 1]
+    with Agent.open(tmp_path / "A").lock():
+        pass
+
+
+def test_a_net_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
+    pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    agent = Agent.open(tmp_path / "A")
+    ((step, newest),) = agent.numbered()
+    agent.latest.unlink()
+    before = files_of(agent)
+    for go_on in (
+        lambda: pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu"),
+        lambda: pipeline.train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu"),
+        lambda: selfplay_stage(Agent.open(tmp_path / "A"), CONFIG, games=2, device="cpu"),
+    ):
+        with pytest.raises(PawnzeroError, match=f"latest.pt is missing; copy {newest.name} over it to go on from step {step}"):
+            go_on()
+    assert files_of(agent) == before
+    newest.replace(agent.latest)
+    assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]["step"] > step

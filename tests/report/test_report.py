@@ -272,6 +272,16 @@ def test_no_agent_is_one_line(cli: Any, tmp_path: Path) -> None:
     assert "no agent here" in cli("report", tmp_path / "None").error()
 
 
+def test_the_newest_alarms_are_told_and_the_older_ones_counted(cli: Any, tmp_path: Path, no_charts: None) -> None:
+    agent = Agent.open(invent(tmp_path, 8).directory)
+    with agent.lock():
+        iterations = agent.metadata["iterations"]
+        agent.update(iterations=[{**one, "alarms": [{"text": f"it is {one['iteration']}"}]} for one in iterations])
+    lines = cli("report", agent.directory).out.splitlines()
+    told = [line for line in lines if line.startswith(("alarm in", "3 older"))]
+    assert told == [*(f"alarm in iteration {n}: it is {n}" for n in (7, 6, 5, 4, 3)), "3 older alarms stand in the page"]
+
+
 def test_whatever_stands_in_files_is_text_and_nothing_else(tmp_path: Path, no_charts: None) -> None:
     mark = "<u>x</u> & `y`"
     agent = Agent.open(invent(tmp_path, 1).directory.rename(tmp_path / "A &lt; B"))
