@@ -11,7 +11,7 @@ import pytest
 
 from pawnzero import pipeline
 from pawnzero.agent import Agent
-from pawnzero.config import Config, ModelConfig, SearchConfig, SelfplayConfig
+from pawnzero.config import Config, ModelConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets.checkpoint import Checkpoint, Weights, save_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
@@ -406,30 +406,6 @@ def test_games_go_on_as_they_were_begun_though_the_seed_was_changed(tmp_path: Pa
         selfplay_stage(torn, CONFIG, games=8, device="cpu", progress=Notes("self-play", 1))
     selfplay_stage(torn, dataclasses.replace(CONFIG, seed=9), games=8, device="cpu")
     assert moves(torn) == moves(whole)
-
-
-@pytest.mark.parametrize("algorithm", ["gumbel", "puct"])
-def test_an_interruption_leaves_cheap_searches_where_they_were(tmp_path: Path, algorithm: str) -> None:
-    settings = SelfplayConfig(full_search_share=0.5, cheap_sims=3)
-    config = dataclasses.replace(CONFIG, selfplay=settings, search=SearchConfig(algorithm=algorithm))
-    whole, torn = (Agent.create(tmp_path / name, config) for name in ("A", "B"))
-    expected = selfplay_stage(whole, config, games=12, device="cpu")
-    with pytest.raises(KeyboardInterrupt):
-        selfplay_stage(torn, config, games=12, device="cpu", progress=Notes("self-play", 3))
-    found = selfplay_stage(torn, config, games=12, device="cpu")
-    for name in ("positions", "full_search_share", "simulations_per_move", "policy_entropy", "endings"):
-        assert found[name] == expected[name], name
-    assert 0.2 < found["full_search_share"] < 0.8
-    assert moves(torn) == moves(whole)
-
-
-def test_cheap_searches_that_are_not_cheaper_are_refused_before_anything_is_written(tmp_path: Path) -> None:
-    agent = Agent.create(tmp_path / "A", CONFIG)
-    before = files_of(agent)
-    config = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(full_search_share=0.5))
-    with pytest.raises(UsageError, match="cheap_sims is 16, expected fewer than mcts_sims, which is 8"):
-        selfplay_stage(agent, config, games=4, device="cpu")
-    assert files_of(agent) == before
 
 
 def test_hopeless_games_are_given_up_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -18,11 +18,9 @@ from pawnzero.games.line import Line, encode_lines
 from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START, GameRecord
 from pawnzero.resign import FEWEST_GAMES, Outlooks
 from pawnzero.search.evaluator import Appetite, Collect, Evaluator, Question
-from pawnzero.search.random import stream
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.starts import Archive, starting_line
 from pawnzero.summary import GamesSummary, figures_of
-from pawnzero.table import Table
 from tests.search.naive import HashEvaluator
 
 SETTINGS = SelfplayConfig(max_plies=60)
@@ -223,59 +221,6 @@ def test_some_games_begin_with_random_moves_and_some_in_the_archive() -> None:
         assert (record.simulations[: record.context] == 0).all()
     without = play("chess", list(range(40)), settings=settings, simulations=2)
     assert sum(r.context == 1 and int(r.actions[0]) == archived.actions[0] for r in without.values()) < 5
-
-
-def test_cheap_searches_are_a_share_of_all() -> None:
-    settings = dataclasses.replace(SETTINGS, full_search_share=0.25, cheap_sims=3)
-    records = play("chess", list(range(12)), settings=settings, simulations=12)
-    full = np.concatenate([record.full_search for record in records.values()])
-    simulations = np.concatenate([record.simulations for record in records.values()])
-    assert 0.15 < full.mean() < 0.35
-    assert (simulations[full == 0] <= 3).all()
-    assert (simulations[full == 1] > 3).mean() > 0.95
-
-
-@pytest.mark.parametrize("algorithm", ["gumbel", "puct"])
-def test_which_searches_are_cheap_is_a_matter_of_seed_and_number(algorithm: str) -> None:
-    numbers = list(range(10))
-    settings = dataclasses.replace(SETTINGS, full_search_share=0.5, cheap_sims=4, random_opening_share=0.3)
-    together = play("connect_four", numbers, settings=settings, algorithm=algorithm)
-    few = dataclasses.replace(settings, games_in_flight=3)
-    for changed in (
-        play("connect_four", numbers, settings=settings, algorithm=algorithm, threads=3),
-        play("connect_four", numbers[::-1], settings=few, algorithm=algorithm),
-        play("connect_four", numbers[4:6], settings=settings, algorithm=algorithm),  # those that an interruption left
-    ):
-        for number, record in changed.items():
-            assert_same(together[number], record)
-    other_seed = play("connect_four", numbers, settings=settings, algorithm=algorithm, seed=5)
-    for others in (other_seed.values(), [together[n] for n in numbers[1:]]):
-        assert any(not np.array_equal(record.full_search[:8], together[0].full_search[:8]) for record in others)
-
-
-@pytest.mark.parametrize(("share", "untouched"), [(1.0, True), (0.5, False)])
-def test_where_all_searches_are_full_no_chance_is_spent_on_choosing(share: float, untouched: bool) -> None:
-    """A Gumbel search without noise draws nothing itself, so that a game leaves its stream as it was."""
-    settings = SelfplayConfig(max_plies=12, temperature=0.0, temperature_end=0.0, full_search_share=share, cheap_sims=3)
-    numbers = iter([7])
-    table = Table(
-        get_game("connect_four"),
-        HashEvaluator(),
-        SearchConfig(),
-        settings,
-        seats=1,
-        simulations=6,
-        leaves=1,
-        seed=4,
-        next_number=lambda: next(numbers, None),
-        archive=None,
-        resign_below=0.0,
-    )
-    while table.playing:
-        table.ask()
-        list(table.go_on())
-    assert table.moved > 5
-    assert (table.search.trees.rng[0] == stream(4, 7)) == untouched
 
 
 def test_hopeless_games_are_given_up_but_for_a_share() -> None:

@@ -13,9 +13,6 @@ import argparse
 from pawnzero.cli.options import add_agent, add_json
 from pawnzero.cli.output import report
 
-_ALARMS = 5
-"""So many of the newest alarms are told."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent(parser, creates=False)
@@ -25,14 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from pawnzero.agent import Agent
     from pawnzero.report import write_report
+    from pawnzero.report.page import ALARMS
 
     figures = write_report(Agent.open(args.agent_dir))
     charts = f"{len(figures['pictures'])} charts" + (f" in {figures['html'].with_suffix('')}" if figures["pictures"] else "")
     alarms = figures["alarms"]
     lines = [
         figures["headline"],
-        *(f"alarm in iteration {alarm['iteration']}: {alarm['text']}" for alarm in alarms[:_ALARMS]),
-        *([f"{len(alarms) - _ALARMS} older alarms stand in the page"] if len(alarms) > _ALARMS else []),
+        *(f"alarm in iteration {alarm['iteration']}: {alarm['text']}" for alarm in alarms[:ALARMS]),
+        *([f"{len(alarms) - ALARMS} older alarms stand in the page"] if len(alarms) > ALARMS else []),
         *(f"missing: {sentence}" for sentence in figures["missing"]),
         f"{figures['html']}: {charts}, {figures['replayed_games']} games to replay",
     ]

@@ -26,7 +26,7 @@ _BUTTONS = (
     ("next", "›", "one move on"),
     ("end", "»", "to the end"),
 )
-_ALARMS = 5
+ALARMS = 5
 """So many of the newest alarms are shown, the others folded away."""
 
 Tile = Tuple[str, str, str]
@@ -90,9 +90,9 @@ def _opening(run: Run, told: Headline) -> Iterator[str]:
     yield f'<p class="quiet">{escape(_standing(run))}</p>'
     if run.alarms:
         alarms = [f"<li>Iteration {iteration}: {escape(text)}</li>" for iteration, text in run.alarms]
-        older = "".join(alarms[_ALARMS:])
-        folded = f"<details><summary>{len(alarms) - _ALARMS} older ones</summary><ul>{older}</ul></details>" if older else ""
-        yield f'<div class="alarms"><b>Alarms</b><ul>{"".join(alarms[:_ALARMS])}</ul>{folded}</div>'
+        older = "".join(alarms[ALARMS:])
+        folded = f"<details><summary>{len(alarms) - ALARMS} older ones</summary><ul>{older}</ul></details>" if older else ""
+        yield f'<div class="alarms"><b>Alarms</b><ul>{"".join(alarms[:ALARMS])}</ul>{folded}</div>'
     yield '<dl class="tiles">' + "".join(map(_tile, _tiles(run))) + "</dl>"
     if run.missing:
         items = "".join(f"<li>{_with_code(text)}</li>" for text in run.missing)
