@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Set, Tuple
+from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -52,8 +52,13 @@ class Rating:
     high: float
 
 
-def rate(results: Sequence[Result], anchor: str, anchor_elo: float = 0.0) -> Dict[str, Rating]:
-    """The rating of each player whom a chain of games connects with `anchor`, which has `anchor_elo` for certain."""
+def rate(
+    results: Sequence[Result], anchor: str, anchor_elo: float = 0.0, of: Optional[Collection[str]] = None
+) -> Dict[str, Rating]:
+    """The rating of each player whom a chain of games connects with `anchor`, which has `anchor_elo` for certain.
+
+    of: the players whose ratings are wanted, by all games; None: all. An interval costs the cube of the number of players.
+    """
     results = [one for one in results if sum(one.pairs)]
     names = _connected(results, anchor)
     index = {name: place for place, name in enumerate(names)}
@@ -61,7 +66,7 @@ def rate(results: Sequence[Result], anchor: str, anchor_elo: float = 0.0) -> Dic
     free = np.arange(len(names)) != index[anchor]
     best = likelihood.maximize(np.zeros(len(names)), free)
     found = {anchor: Rating(anchor_elo, anchor_elo, anchor_elo)}
-    for name in names[1:]:
+    for name in names[1:] if of is None else [name for name in names[1:] if name in of]:
         low, high = (likelihood.bound(best, free, index[name], side) for side in (-1.0, 1.0))
         elo, below, above = (anchor_elo + ELO * float(value) for value in (best[index[name]], low, high))
         found[name] = Rating(elo, below, above)
@@ -70,11 +75,15 @@ def rate(results: Sequence[Result], anchor: str, anchor_elo: float = 0.0) -> Dic
 
 def _connected(results: Sequence[Result], anchor: str) -> List[str]:
     """The anchor, and then whoever is connected with it."""
-    names, grown = [anchor], True
-    while grown:
-        near: Set[str] = {name for one in results for name in (one.first, one.second) if {one.first, one.second} & set(names)}
-        grown = bool(near - set(names))
-        names += sorted(near - set(names))
+    met: Dict[str, Set[str]] = {anchor: set()}
+    for one in results:
+        met.setdefault(one.first, set()).add(one.second)
+        met.setdefault(one.second, set()).add(one.first)
+    names, known = [anchor], {anchor}
+    for name in names:
+        fresh = sorted(met[name] - known)
+        names += fresh
+        known.update(fresh)
     return names
 
 
@@ -130,21 +139,28 @@ class _Likelihood:
         return r
 
     def bound(self, best: np.ndarray, free: np.ndarray, player: int, side: float) -> float:
-        """The rating of `player` below (side −1) or above (+1) its best one where the likelihood has dropped by `_DROP`."""
+        """The rating of `player` below (side −1) or above (+1) its best one where the likelihood has dropped by `_DROP`.
+
+        Newton's method for that drop and for the best ratings of the others at once (Venzon and Moolgavkar, "A Method for
+        Computing Profile-Likelihood-Based Confidence Intervals", Applied Statistics 37, 1988), by steps of at most one logit.
+        """
         others = free.copy()
         others[player] = False
         least, r = self.value(best) - _DROP, best.copy()
-
-        def likely(rating: float) -> bool:
-            r[player] = rating
-            r[:] = self.maximize(r, others)
-            return self.value(r) > least
-
-        near, reach = float(best[player]), 0.5
-        while likely(near + side * reach):
-            near, reach = near + side * reach, 2 * reach
-        far = near + side * reach
-        while abs(far - near) > _PRECISION:
-            middle = (near + far) / 2
-            near, far = (middle, far) if likely(middle) else (near, middle)
-        return (near + far) / 2
+        for step in range(_STEPS):
+            gradient, information = self.slope(r)
+            sides = np.stack([gradient[others], -information[others, player]], axis=1)
+            rise, follow = np.linalg.solve(information[np.ix_(others, others)], sides).T  # if the player stays; as it moves
+            slope = gradient[player] + follow @ gradient[others]
+            if step == 0:
+                curvature = information[player, player] + follow @ information[others, player]
+                move = side * math.sqrt(2.0 * _DROP / curvature)
+            else:
+                move = (least - self.value(r) - rise @ gradient[others] / 2.0) / slope
+            moves = np.zeros(len(r))
+            moves[others], moves[player] = rise + move * follow, move
+            largest = float(np.abs(moves).max())
+            r += moves / max(1.0, largest)
+            if largest < _PRECISION / 10:
+                break
+        return float(r[player])

@@ -61,6 +61,44 @@ def test_the_anchor_moves_everybody_alike():
     assert (low["a"].high - low["a"].low) == pytest.approx(high["c"].high - high["c"].low, abs=0.1)
 
 
+def test_an_interval_ends_where_the_likelihood_of_the_others_best_ratings_has_dropped():
+    """Small ladders, some of them with nothing but wins, by a search that only follows the likelihood up."""
+    random = np.random.default_rng(3)
+    for spread in (0.05, 0.3, 1.0, 1.0):
+        meetings = [("a", "r"), ("b", "a"), ("b", "r")]
+        results = [
+            Result(first, second, tuple(int(count) for count in random.multinomial(10, random.dirichlet([spread] * 5))))
+            for first, second in meetings
+        ]
+        found = rate(results, "r")
+        top = _log_likelihood(results, {name: found[name].elo for name in "abr"})
+        for name, other in ("ab", "ba"):
+            for bound in (found[name].low, found[name].high):
+                fixed = max(
+                    _log_likelihood(results, {"r": 0.0, name: bound, other: elo})
+                    for elo in np.arange(found[other].elo - 3000.0, found[other].elo + 3000.0, 2.0)
+                )
+                assert top - fixed == pytest.approx(1.92, abs=0.02)
+
+
+def test_one_rating_alone_is_the_one_among_all():
+    results = [Result("a", "b", (1, 2, 3, 4, 5)), Result("b", "c", (3, 2, 3, 2, 1)), Result("c", "a", (4, 4, 4, 2, 0))]
+    assert rate(results, "a", of=["c"]) == {name: one for name, one in rate(results, "a").items() if name in "ac"}
+
+
+def _log_likelihood(results, elos):
+    """As the module's docstring has it: games weighed by their variance, and one more of each pairing drawn."""
+    total = 0.0
+    for one in results:
+        mean, variance = stats.moments(one.pairs)
+        games = 2 * sum(one.pairs) * mean * (1 - mean) / 2 / variance
+        points = games * float(np.dot(one.pairs, range(5))) / 4 / sum(one.pairs)
+        gap = (elos[one.first] - elos[one.second]) * math.log(10) / 400
+        won, lost = points + 0.5, games - points + 0.5
+        total -= won * math.log1p(math.exp(-gap)) + lost * math.log1p(math.exp(gap))
+    return total
+
+
 def test_whom_nobody_connects_has_no_rating():
     results = [Result("a", "b", (0, 0, 1, 0, 0)), Result("c", "d", (0, 0, 1, 0, 0)), Result("a", "e", (0, 0, 0, 0, 0))]
     assert set(rate(results, "b")) == {"a", "b"}

@@ -54,7 +54,7 @@ def _from_ladder(ladder: Optional[Mapping[str, Any]]) -> Optional[Headline]:
         return None
     first, last = (choose(rated, key=lambda player: player["step"]) for choose in (min, max))
     results = [Result(one["first"], one["second"], tuple(one["pairs"])) for one in ladder["pairings"]]
-    gain = rate(results, first["name"]).get(last["name"])
+    gain = rate(results, first["name"], of=[last["name"]]).get(last["name"])
     if gain is None:
         return None
     place = f"{abs(gain.elo):.0f} Elo {'above' if gain.elo >= 0 else 'below'} that of step {first['step']:,}"
