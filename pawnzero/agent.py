@@ -1,10 +1,10 @@
 """One agent's directory: where its files lie, what is recorded of it, and who may write to it.
 
     models/AgentA/
-      metadata.json               what the agent is (game, net shape, seed), the settings last used, its iterations
+      metadata.json               what the agent is (game, net shape, seed), the settings last used, the iteration under way
       checkpoints/latest.pt       current net          checkpoints/best.pt     promoted net
       checkpoints/replay.pt       replay buffer        checkpoints/ckpt_000100.pt …  numbered, the last few kept
-      experiments/                measurements and logs
+      experiments/                measurements and logs; iterations.jsonl: what each finished iteration found
 
 Only names are known here; what the files hold is the business of the parts that write them.
 """
@@ -12,25 +12,22 @@ Only names are known here; what the files hold is the business of the parts that
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import time
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
-from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import in_shell, read_json, replacing
+from pawnzero.errors import PawnzeroError
+from pawnzero.files import in_shell, read_json, write_json
 from pawnzero.games import get_game
+from pawnzero.journal import Journal
 from pawnzero.locks import locked
+from pawnzero.metadata import FORMAT, new_metadata, read_iterations, read_metadata, write_iterations
 from pawnzero.numbered import numbered_checkpoints
 from pawnzero.progress import Progress
 from pawnzero.settings import read_shape
-
-FORMAT = 1
-"""Version of metadata.json; one that is newer is not read."""
 
 _BESIDE = ".*.new"
 """Files that `pawnzero.files.replacing` has not finished."""
@@ -38,27 +35,6 @@ _ABANDONED = 60.0
 """Seconds after which nobody goes on with one of them."""
 _CHANGES_NAMED = 6
 """Settings that one line names."""
-_NUMBER = (int, float)
-_KINDS = {
-    "game": (str,),
-    "model": (dict,),
-    "seed": (int,),
-    "next_iteration": (int,),
-    "stage": (dict, type(None)),
-    "iterations": (list,),
-}
-"""What each entry of metadata.json is that has to be there."""
-_OPTIONAL = {
-    "config": (dict,),
-    "samples_owed": _NUMBER,
-    "games_outside_iterations": (int,),
-    "selfplay_alone": (dict, type(None)),
-}
-_STAGE = {"iteration": (int,), "name": (str,), "found": (dict,)}
-_FOUND = {"iteration": (int,)}
-_ALONE = {"first": (int,), "games": (int,), "frozen": (dict,)}
-_ITERATION = {"iteration": (int,), "selfplay": (dict,), "train": (dict,), "arena": (dict,), "seconds": _NUMBER}
-"""What of a finished iteration is read again."""
 
 
 class Agent:
@@ -67,6 +43,7 @@ class Agent:
     def __init__(self, directory: Path, metadata: Dict[str, Any]) -> None:
         self.directory = directory
         self.metadata = metadata
+        self._iterations: Optional[List[Dict[str, Any]]] = None
         self._locks_held = 0
 
     @classmethod
@@ -76,16 +53,17 @@ class Agent:
         path = directory / "metadata.json"
         if not path.exists():
             raise PawnzeroError(f"{directory}: no agent here; pawnzero iterate, run and selfplay create one")
-        return cls(directory, _validated(read_json(path), path))
+        return cls(directory, read_metadata(path))
 
     @classmethod
     def create(cls, directory: Path, config: Config) -> Agent:
         """A new agent, with `config`'s game, net shape and seed. Raises PawnzeroError where it cannot be written.
 
         Raises UsageError for a game that is none, or whose positions cannot be mirrored as `config` wants. Of an agent that
-        lost its metadata the other files are kept. A directory that holds anything else is left alone.
+        lost its metadata the other files are kept, and `config` must be of their game and shape. A directory that holds
+        anything else is left alone.
         """
-        agent = cls(Path(directory), _new_metadata(Path(directory), config))
+        agent = cls(Path(directory), new_metadata(Path(directory).resolve().name, config))
         game = get_game(config.game)
         if config.model.mirrored:
             game.check_mirrored()
@@ -93,7 +71,8 @@ class Agent:
         with agent.lock():
             if (agent.directory / "metadata.json").exists():
                 raise PawnzeroError(f"{directory}: already an agent")
-            _write(agent.directory / "metadata.json", agent.metadata)
+            agent._check_what_lies_there()
+            write_json(agent.directory / "metadata.json", agent.metadata)
         return agent
 
     @classmethod
@@ -154,13 +133,25 @@ class Agent:
         """The shape of its net."""
         return read_shape(self.metadata["model"], str(self.directory / "metadata.json"))
 
+    @property
+    def iterations(self) -> List[Dict[str, Any]]:
+        """What each finished iteration found, oldest first. Raises PawnzeroError where that cannot be relied on."""
+        if self._iterations is None:
+            inside = self.metadata.get("iterations")
+            self._iterations = read_iterations(self._log, self.metadata["next_iteration"]) if inside is None else inside
+        return self._iterations
+
+    @property
+    def _log(self) -> Path:
+        return self.experiments / "iterations.jsonl"
+
     def adopt(self, config: Config, progress: Progress) -> Config:
         """`config` with the agent's own game and net shape; where they differ one line says so.
 
         Raises PawnzeroError where the net to go on from is gone: what has been trained would begin anew without a word.
         """
         numbered = self.numbered()
-        if numbered and not self.latest.exists() and (len(numbered) > 1 or self.metadata["iterations"]):
+        if numbered and not self.latest.exists() and (len(numbered) > 1 or self.iterations):
             step, newest = numbered[-1]
             raise PawnzeroError(f"{self.latest} is missing; copy {newest.name} over it to go on from step {step}")
         if config.game != self.game:
@@ -199,8 +190,16 @@ class Agent:
         """Replace entries of metadata.json. Only the holder of `lock` may call it."""
         assert self._locks_held, "an agent is written by whoever holds its lock"
         path = self.directory / "metadata.json"
-        self.metadata = {**_validated(read_json(path), path), **changes}
-        _write(path, self.metadata)
+        self.metadata = {**read_metadata(path), **changes}
+        write_json(path, self.metadata)
+
+    def finish(self, found: Dict[str, Any], **changes: Any) -> None:
+        """The iteration under way is finished and has `found` this; replace entries of metadata.json too, as `update` does."""
+        finished = self.iterations
+        with Journal(self._log) as log:
+            log.add(found)
+        self.update(stage=None, next_iteration=found["iteration"] + 1, **changes)
+        finished.append(found)
 
     def keep_what_training_lacks(self, step: int) -> None:
         """Before other training than its own moves the net from `step` on: an iteration under way keeps the steps it lacks."""
@@ -224,11 +223,12 @@ class Agent:
             return
         with locked(self.directory / ".lock", str(self.directory)):
             self._locks_held = 1
-            self._clear()
-            path = self.directory / "metadata.json"
-            if path.exists():  # whoever held the lock before may have changed it since
-                self.metadata = _validated(read_json(path), path)
             try:
+                self._clear()
+                path = self.directory / "metadata.json"
+                if path.exists():  # whoever held the lock before may have changed it since
+                    self.metadata, self._iterations = read_metadata(path), None
+                    self._move_iterations()
                 yield
             finally:
                 self._locks_held = 0
@@ -246,6 +246,25 @@ class Agent:
                 if path in left or time.time() - path.stat().st_mtime > _ABANDONED:
                     path.unlink()
 
+    def _move_iterations(self) -> None:
+        """Out of a metadata.json that still holds the finished iterations itself."""
+        if "iterations" in self.metadata:
+            write_iterations(self._log, self.metadata.pop("iterations"))
+            self.metadata["format"] = FORMAT
+            write_json(self.directory / "metadata.json", self.metadata)
+
+    def _check_what_lies_there(self) -> None:
+        """Raises PawnzeroError where there are a net or games of another agent than this one, whose metadata was lost."""
+        from pawnzero.nets.checkpoint import load_checkpoint
+        from pawnzero.replay import ReplayBuffer
+
+        try:
+            if self.latest.exists():
+                load_checkpoint(self.latest, self.game, self.model)
+            ReplayBuffer(self.replay, game=self.game)
+        except PawnzeroError as error:
+            raise PawnzeroError(f"{error}; metadata.json is lost, and these settings would not make it again") from None
+
     def _make_directories(self) -> None:
         """The agent's folders. Raises PawnzeroError where they cannot be made or something else lies there."""
         try:
@@ -262,63 +281,6 @@ class Agent:
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise PawnzeroError(f"{self.directory}: an agent cannot be made here ({error.strerror})") from None
-
-
-def _new_metadata(directory: Path, config: Config) -> Dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "name": directory.resolve().name,
-        "game": config.game,
-        "model": dataclasses.asdict(config.model),
-        "seed": config.seed,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "config": to_json(config),
-        "next_iteration": 0,
-        "stage": None,
-        "iterations": [],
-    }
-
-
-def _write(path: Path, metadata: Mapping[str, Any]) -> None:
-    """Replace `path` by `metadata` as JSON, an iteration a line: there may be thousands, all written several times in each."""
-    iterations = ",\n".join("    " + json.dumps(found) for found in metadata["iterations"])
-    before, after = json.dumps({**metadata, "iterations": []}, indent=2).split('\n  "iterations": []')
-    with replacing(path) as stream:
-        stream.write(f'{before}\n  "iterations": [\n{iterations}\n  ]{after}\n'.encode())
-
-
-def _validated(metadata: Any, path: Path) -> Dict[str, Any]:
-    """`metadata` if it has what is relied on here. Raises PawnzeroError that names the entry."""
-    if not isinstance(metadata, dict):
-        raise PawnzeroError(f"{path}: expected an agent's metadata in braces")
-    if metadata.get("format") != FORMAT:
-        raise PawnzeroError(f"{path}: format {metadata.get('format')!r}, expected {FORMAT} (written by another version?)")
-    _check_kinds(metadata, _KINDS, "", path)
-    _check_kinds(metadata, {key: kinds for key, kinds in _OPTIONAL.items() if key in metadata}, "", path)
-    stage, alone = metadata["stage"], metadata.get("selfplay_alone")
-    if stage is not None:
-        _check_kinds(stage, _STAGE, "stage.", path)
-        _check_kinds(stage["found"], _FOUND, "stage.found.", path)
-    if alone is not None:
-        _check_kinds(alone, _ALONE, "selfplay_alone.", path)
-    for place, found in enumerate(metadata["iterations"]):
-        if not isinstance(found, dict):
-            raise PawnzeroError(f"{path}: iterations[{place}] is {found!r}, expected dict")
-        _check_kinds(found, _ITERATION, f"iterations[{place}].", path)
-    try:
-        read_shape(metadata["model"], str(path))
-    except UsageError as error:
-        raise PawnzeroError(str(error)) from None
-    return metadata
-
-
-def _check_kinds(values: Mapping[str, Any], wanted: Mapping[str, Tuple[type, ...]], prefix: str, path: Path) -> None:
-    """Raises PawnzeroError that names the first of the `wanted` entries that is missing or of another kind."""
-    for key, kinds in wanted.items():
-        if type(values.get(key, ...)) not in kinds:
-            is_so = f"is {values[key]!r}" if key in values else "is missing"
-            expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
-            raise PawnzeroError(f"{path}: {prefix}{key} {is_so}, expected {expected}")
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:

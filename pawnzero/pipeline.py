@@ -247,14 +247,12 @@ def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:
     found["seconds"] = round(found.pop("spent"), 3)
     found["promoted"] = found["arena"]["promoted"]
     found["alarms"] = [alarm for name in ("selfplay", "train") for alarm in found[name].get("alarms", ())]
-    agent.update(
-        stage=None, next_iteration=found["iteration"] + 1, iterations=[*agent.metadata["iterations"], found], samples_owed=owed
-    )
+    agent.finish(found, samples_owed=owed)
     return found
 
 
 def _finished(agent: Agent, iteration: int) -> Dict[str, Any]:
-    for found in agent.metadata["iterations"]:
+    for found in agent.iterations:
         if found["iteration"] == iteration:
             return dict(found)
     return {"iteration": iteration, "selfplay": None, "train": None, "arena": None, "promoted": None}

@@ -1,7 +1,8 @@
 """How an agent plays its games for training: with its latest net, into its replay buffer, and on after an interruption.
 
 Games are known by their ids, so those that the buffer holds are not played again. What is to be said of them all is kept in a
-journal beside it.
+journal beside it; a game's line is written there before the game goes into the buffer, so that a game that is in the buffer has
+its line.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
-from pawnzero.games_journal import GamesJournal
+from pawnzero.journal import Journal
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
@@ -45,7 +46,7 @@ def selfplay_stage(
     progress = progress or Progress()
     with agent.lock():
         config = agent.adopt(config, progress)
-        journal = GamesJournal(agent.experiments / "selfplay_alone.jsonl")
+        journal = Journal(agent.experiments / "selfplay_alone.jsonl")
         stage = agent.metadata.get("selfplay_alone")
         if stage is None or stage["games"] != games:
             first = int(agent.metadata.get("games_outside_iterations", 0))
@@ -73,8 +74,8 @@ def iteration_games(
     return _play(agent, config, ids, _journal(agent), frozen, device, progress)
 
 
-def _journal(agent: Agent) -> GamesJournal:
-    return GamesJournal(agent.experiments / "selfplay.jsonl")
+def _journal(agent: Agent) -> Journal:
+    return Journal(agent.experiments / "selfplay.jsonl")
 
 
 def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dict[str, Any]:
@@ -102,13 +103,14 @@ def _play(
     agent: Agent,
     config: Config,
     ids: List[int],
-    journal: GamesJournal,
+    journal: Journal,
     frozen: Dict[str, Any],
     device: str,
     progress: Progress,
 ) -> Dict[str, Any]:
     """Play those of the games `ids` that the replay buffer does not hold; returns the figures of all of them."""
-    stored = journal.games()  # of others with these ids the buffer may hold some too: another run's
+    # Of games without a line the buffer may hold some with these ids too: another run's.
+    stored = {line["game_id"] for line in journal.lines() if isinstance(line.get("game_id"), int)}
     if stored:
         with open_replay(agent, config, progress) as buffer:
             stored = stored.intersection(buffer.last_game_ids(buffer.capacity))
@@ -124,7 +126,7 @@ def _play(
         _play_with(evaluator, agent, config, left, leaves, summary, outlooks, journal, frozen, progress)
         progress.finish()
     found = summary.to_json()
-    earlier = [iteration["selfplay"] for iteration in agent.metadata["iterations"]]
+    earlier = [iteration["selfplay"] for iteration in agent.iterations]
     alarms = selfplay_alarms(found, earlier)
     for alarm in alarms:
         progress.note(f"alarm: {alarm.text}")
@@ -136,7 +138,7 @@ def _play(
     }
 
 
-def _so_far(journal: GamesJournal, stored: Set[int]) -> GamesSummary:
+def _so_far(journal: Journal, stored: Set[int]) -> GamesSummary:
     """The figures of the games played before an interruption, and of what they cost."""
     games, costs = {}, {}
     for line in journal.lines():
@@ -160,7 +162,7 @@ def _play_with(
     leaves: int,
     summary: GamesSummary,
     outlooks: Outlooks,
-    journal: GamesJournal,
+    journal: Journal,
     frozen: Dict[str, Any],
     progress: Progress,
 ) -> None:

@@ -16,7 +16,10 @@ from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import replacing
+from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
+from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
+from tests.train.random_games import fill
 
 SMALL = Config(model=ModelConfig(channels=8, blocks=1), game="tic_tac_toe", seed=5)
 
@@ -35,22 +38,71 @@ def test_create_and_open(tmp_path: Path) -> None:
     assert (agent.name, agent.game, agent.model, agent.metadata["seed"]) == ("AgentA", "tic_tac_toe", SMALL.model, 5)
     assert agent.checkpoints.is_dir()
     assert agent.experiments.is_dir()
-    assert (agent.metadata["next_iteration"], agent.metadata["stage"], agent.metadata["iterations"]) == (0, None, [])
+    assert (agent.metadata["next_iteration"], agent.metadata["stage"], agent.iterations) == (0, None, [])
     assert agent.metadata["config"]["seed"] == 5
 
 
-def test_metadata_has_a_line_for_each_iteration(tmp_path: Path) -> None:
+def found(iteration: int, **changes: Any) -> Dict[str, Any]:
+    """What a finished iteration may have found."""
+    return {"iteration": iteration, "selfplay": {}, "train": {}, "arena": {}, "seconds": 1.5, **changes}
+
+
+def test_each_finished_iteration_is_a_line_and_metadata_stays_small(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    with agent.lock():
+        for number in range(3):
+            agent.update(stage={"iteration": number, "name": "arena", "found": {"iteration": number}})
+            agent.finish(found(number), samples_owed=2.5)
+        assert agent.iterations == [found(0), found(1), found(2)]
+    other = Agent.open(agent.directory)
+    assert other.iterations == agent.iterations
+    assert (other.metadata["next_iteration"], other.metadata["stage"], other.metadata["samples_owed"]) == (3, None, 2.5)
+    lines = (agent.experiments / "iterations.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == agent.iterations
+    assert "iterations" not in json.loads((agent.directory / "metadata.json").read_text())
+
+
+def test_an_iteration_killed_while_it_was_written_down_is_finished_once_more(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    path = agent.experiments / "iterations.jsonl"
+    with agent.lock():
+        agent.finish(found(0))
+    path.write_bytes(path.read_bytes() + json.dumps(found(1, seconds=3.0)).encode())  # metadata.json does not say so
+    assert Agent.open(agent.directory).iterations == [found(0)]
+    path.write_bytes(path.read_bytes()[:-20])
+    with agent.lock():
+        agent.finish(found(1))
+    assert Agent.open(agent.directory).iterations == agent.iterations == [found(0), found(1)]
+
+
+def test_iterations_in_the_metadata_of_before_become_lines(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", SMALL)
     path = agent.directory / "metadata.json"
-    for count in (0, 1, 3):
-        found = [
-            {"iteration": i, "selfplay": {"iterations": []}, "train": {}, "arena": {}, "seconds": 1.5} for i in range(count)
-        ]
-        with agent.lock():
-            agent.update(iterations=found, next_iteration=count, best={"iterations": []})
-        assert json.loads(path.read_text()) == agent.metadata
-        assert Agent.open(agent.directory).metadata["iterations"] == found
-        assert sum(line.startswith('    {"iteration": ') for line in path.read_text().splitlines()) == count
+    before = {**agent.metadata, "format": 1, "next_iteration": 2, "iterations": [found(0), found(1)], "best": {"step": 7}}
+    path.write_text(json.dumps(before))
+    agent = Agent.open(agent.directory)
+    assert agent.iterations == [found(0), found(1)]  # to look is not to write
+    assert json.loads(path.read_text()) == before
+    with agent.lock():
+        agent.finish(found(2))
+    assert Agent.open(agent.directory).iterations == [found(0), found(1), found(2)]
+    after = json.loads(path.read_text())
+    assert (after["format"], after["best"], "iterations" in after) == (2, {"step": 7}, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ({"iteration": 0, "selfplay": None}, "iteration 0.selfplay is None, expected dict"),
+        ({}, "iteration ?.iteration is missing"),
+    ],
+)
+def test_a_line_that_cannot_be_relied_on(tmp_path: Path, line: Dict[str, Any], told: str) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    (agent.experiments / "iterations.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(PawnzeroError, match=r"iterations\.jsonl: ") as caught:
+        _ = agent.iterations
+    assert told in str(caught.value)
 
 
 def test_open_says_what_creates_one(tmp_path: Path) -> None:
@@ -97,9 +149,27 @@ def test_create_leaves_a_directory_of_something_else_alone(tmp_path: Path) -> No
 
 def test_lost_metadata_is_made_again_around_the_other_files(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", SMALL)
-    agent.replay.write_bytes(b"data")
+    fill(agent.replay, games=1)
+    content = agent.replay.read_bytes()
     (agent.directory / "metadata.json").unlink()
-    assert Agent.open_or_create(tmp_path / "A", SMALL).replay.read_bytes() == b"data"
+    assert Agent.open_or_create(tmp_path / "A", SMALL).replay.read_bytes() == content
+
+
+@pytest.mark.parametrize("left", ["games", "net"])
+def test_lost_metadata_is_not_made_again_for_another_game(tmp_path: Path, left: str) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    if left == "games":
+        fill(agent.replay, games=1)
+    else:
+        weights = PolicyValueNet(SMALL.model, SMALL.game).state_dict()
+        save_checkpoint(agent.latest, Checkpoint(SMALL.game, SMALL.model, 5, 1, weights, weights))
+    (agent.directory / "metadata.json").unlink()
+    with pytest.raises(PawnzeroError, match="tic_tac_toe"):
+        Agent.create(tmp_path / "A", dataclasses.replace(SMALL, game="connect_four"))
+    if left == "net":
+        with pytest.raises(PawnzeroError, match=r"a net of .*, expected 16 channels"):
+            Agent.create(tmp_path / "A", dataclasses.replace(SMALL, model=ModelConfig(channels=16, blocks=1)))
+    Agent.create(tmp_path / "A", SMALL)
 
 
 def test_unknown_game_makes_nothing(tmp_path: Path) -> None:
@@ -119,7 +189,8 @@ def test_a_place_that_cannot_be_written(place: str) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": 2}, "format 2, expected 1"),
+        ({"format": 3}, "format 3, expected 2"),
+        ({"format": 1}, "iterations is missing, expected list"),
         ({"game": None}, "game is None, expected str"),
         ({"next_iteration": "3"}, "next_iteration is '3', expected int"),
         ({"stage": ...}, "stage is missing, expected dict or null"),
@@ -127,9 +198,8 @@ def test_a_place_that_cannot_be_written(place: str) -> None:
         ({"stage": {"iteration": 0, "found": {}}}, "stage.name is missing, expected str"),
         ({"stage": {"iteration": 0, "name": "train"}}, "stage.found is missing, expected dict"),
         ({"stage": {"iteration": 0, "name": "train", "found": {}}}, "stage.found.iteration is missing, expected int"),
-        ({"iterations": [{}]}, "iterations[0].iteration is missing, expected int"),
-        ({"iterations": [7]}, "iterations[0] is 7, expected dict"),
-        ({"iterations": [{"iteration": 0, "selfplay": None}]}, "iterations[0].selfplay is None, expected dict"),
+        ({"format": 1, "iterations": [{}]}, "iterations[0].iteration is missing, expected int"),
+        ({"format": 1, "iterations": [7]}, "iterations[0] is 7, expected dict"),
         ({"config": []}, "config is [], expected dict"),
         ({"samples_owed": "1"}, "samples_owed is '1', expected int or float"),
         ({"selfplay_alone": {"games": 4}}, "selfplay_alone.first is missing, expected int"),

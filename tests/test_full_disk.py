@@ -13,7 +13,7 @@ from numba.core.caching import FunctionCache
 
 from pawnzero import native
 from pawnzero.errors import PawnzeroError
-from pawnzero.games_journal import GamesJournal
+from pawnzero.journal import Journal
 from pawnzero.locks import locked
 
 FULL = Path("/dev/full")
@@ -21,8 +21,8 @@ needs_full = pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Li
 
 
 @needs_full
-def test_the_games_journal_names_its_file() -> None:
-    with pytest.raises(PawnzeroError, match="/dev/full: cannot be written"), GamesJournal(FULL) as journal:
+def test_a_journal_names_its_file() -> None:
+    with pytest.raises(PawnzeroError, match="/dev/full: cannot be written"), Journal(FULL) as journal:
         journal.add({"game": 1})
 
 

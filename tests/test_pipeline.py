@@ -90,7 +90,7 @@ def test_iterations_leave_what_is_promised(tmp_path: Path) -> None:
         assert later["train"]["step"] == 5 * (number + 1)
     agent = Agent.open(tmp_path / "A")
     assert [step for step, _ in agent.numbered()] == [10, 15]
-    assert [found["iteration"] for found in agent.metadata["iterations"]] == [0, 1, 2]
+    assert [found["iteration"] for found in agent.iterations] == [0, 1, 2]
     ids = ReplayBuffer(agent.replay).last_game_ids(500)
     assert sorted(ids) == [(number << 32) + game for number in range(3) for game in range(6)]
 

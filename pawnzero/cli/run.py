@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     game, model = (lived.game, lived.model) if lived else (config.game, config.model)
     title = f"{args.agent_dir.resolve().name}: {game}, {model.channels}×{model.blocks} net"
     story = LoopStory(
-        lived.metadata["iterations"] if lived else [],
+        lived.iterations if lived else [],
         lived.metadata["next_iteration"] if lived else 0,
         hours=args.hours,
         iterations=args.iterations,

@@ -125,23 +125,25 @@ def _engine(game: Game, spec: str) -> Contestant:
 
 
 def _net(agent: Agent, step: int, digest: str, path: Path, best: Optional[Tuple[int, str]]) -> Contestant:
-    positions, hours = spent_until(agent.metadata, step)
+    positions, hours = spent_until(agent.iterations, agent.metadata["stage"], step)
     spec = path.relative_to(agent.directory).as_posix()
     return Contestant(f"step {step}", spec, CHECKPOINT, step, positions, hours, digest, (step, digest) == best)
 
 
-def spent_until(metadata: Mapping[str, Any], step: int) -> Tuple[Optional[int], Optional[float]]:
+def spent_until(
+    iterations: Sequence[Mapping[str, Any]], stage: Optional[Mapping[str, Any]], step: int
+) -> Tuple[Optional[int], Optional[float]]:
     """Self-play positions and hours of the iterations up to the one in which training made `step`.
 
     None where no finished iteration made it; the positions of one that is under way are known once its self-play has ended.
     """
     positions, seconds = 0, 0.0
-    for found in metadata["iterations"]:
+    for found in iterations:
         positions += found["selfplay"]["positions"]
         seconds += found["seconds"]
         if found["train"]["step"] >= step:
             return positions, round(seconds / 3600, 4)
-    under_way = ((metadata.get("stage") or {}).get("found") or {}).get("selfplay")
+    under_way = (stage or {"found": {}})["found"].get("selfplay")
     return (positions + under_way["positions"] if under_way else None), None
 
 

@@ -53,7 +53,7 @@ def page(run: Run, told: Headline, pictures: Mapping[str, str], games: Sequence[
 
 def _tiles(run: Run) -> Iterator[Tile]:
     """The figures that matter, as (name, value, remark)."""
-    finished, outside = len(run.agent.metadata["iterations"]), run.agent.metadata.get("games_outside_iterations", 0)
+    finished, outside = len(run.agent.iterations), run.agent.metadata.get("games_outside_iterations", 0)
     hours = f"in {run.hours:.1f} hours" if run.hours >= 1 else f"in {60 * run.hours:.0f} minutes"
     yield "iterations", f"{finished:,}", hours if finished else "none finished yet"
     apart = f"{outside:,} of them outside iterations" if outside else f"with {run.positions:,} positions"

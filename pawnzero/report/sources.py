@@ -15,7 +15,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json
-from pawnzero.games_journal import GamesJournal
+from pawnzero.journal import Journal
 from pawnzero.stats import OUTCOMES
 
 LADDER_FORMAT = 1
@@ -31,7 +31,7 @@ class Run:
     """A run as its files tell it.
 
     agent:      whose it is
-    iterations: what each iteration found, oldest first, as metadata.json has it; one under way is the last once its self-play
+    iterations: what each iteration found, oldest first, as the agent keeps it; one under way is the last once its self-play
                 is done
     under_way:  metadata's `stage`: the iteration that is not finished, its stage and what it has found; None between iterations
     so_far:     games and positions that the self-play under way has finished; None where none is
@@ -91,7 +91,7 @@ def read_run(agent: Agent) -> Run:
     under_way = stage if isinstance(stage, dict) else None
     return Run(
         agent=agent,
-        iterations=list(_iterations(agent.metadata["iterations"], under_way)),
+        iterations=list(_iterations(agent.iterations, under_way)),
         under_way=under_way,
         so_far=_so_far(agent, under_way or {}, missing),
         training=_training(agent.experiments / "train.json", missing),
@@ -123,7 +123,7 @@ def _so_far(agent: Agent, under_way: Figures, missing: List[str]) -> Optional[Di
     path = agent.experiments / "selfplay.jsonl"
     positions = {}
     try:
-        for line in GamesJournal(path).lines():
+        for line in Journal(path).lines():
             game_id, count = line.get("game_id"), number(line.get("positions"))
             if isinstance(game_id, int) and game_id >> 32 == under_way.get("iteration") and count is not None:
                 positions[game_id] = int(count)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pawnzero.agent import Agent
 from pawnzero.cli.main import script
 from pawnzero.cli.stories import closing_lines
 from pawnzero.nets.checkpoint import load_checkpoint
@@ -267,7 +268,8 @@ def test_an_interrupted_iteration_goes_on(cli: Any, agent_dir: Path, tiny_config
 def test_an_iteration_that_trains_goes_on_to_the_step_it_began_for(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
     file = agent_dir / "metadata.json"
     metadata = json.loads(file.read_text())
-    found = {"iteration": 1, "selfplay": metadata["iterations"][0]["selfplay"], "until_step": 6, "steps": 2}
+    (first,) = Agent.open(agent_dir).iterations
+    found = {"iteration": 1, "selfplay": first["selfplay"], "until_step": 6, "steps": 2}
     file.write_text(json.dumps({**metadata, "stage": {"iteration": 1, "name": "train", "found": found}}))
     shown = cli("iterate", agent_dir, "--config", tiny_config, "--trainer-iters", "50")
     assert "iteration 1 of AgentA goes on with: train, to step 6 as it was begun\n" in shown.out

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pawnzero.agent import Agent
+
 needs_stockfish = pytest.mark.skipif(
     not (shutil.which("stockfish") or shutil.which("stockfish", path="/usr/games")),
     reason="no stockfish here (on Debian: apt-get install stockfish)",
@@ -26,9 +28,8 @@ def test_a_ladder_is_told_and_left_on_disk(cli: Any, agent_dir: Path, tiny_confi
     assert found == {**json.loads((agent_dir / "experiments" / "ladder.json").read_text()), "updated": found["updated"]}
     (net,) = (player for player in found["players"] if player["kind"] == "checkpoint")
     assert (net["step"], net["games"], net["best"]) == (4, 2, True)
-    metadata = json.loads((agent_dir / "metadata.json").read_text())
-    assert net["positions"] == metadata["iterations"][0]["selfplay"]["positions"]
-    assert net["hours"] == round(metadata["iterations"][0]["seconds"] / 3600, 4)
+    (first,) = Agent.open(agent_dir).iterations
+    assert (net["positions"], net["hours"]) == (first["selfplay"]["positions"], round(first["seconds"] / 3600, 4))
     assert cli("arena", agent_dir / net["spec"], "random", "--games", "2", "--sims", "1", "--config", tiny_config).code == 0
 
 

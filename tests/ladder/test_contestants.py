@@ -81,13 +81,13 @@ def test_no_net_is_an_error_that_names_the_command(tmp_path):
 
 @pytest.mark.parametrize(("step", "spent"), [(100, (1000, 0.5)), (150, (2000, 1.0)), (300, (3000, 1.5)), (301, (None, None))])
 def test_what_a_net_had_cost(step, spent):
-    assert spent_until({"iterations": ITERATIONS}, step) == spent
+    assert spent_until(ITERATIONS, None, step) == spent
 
 
 def test_positions_of_an_iteration_under_way_count():
     stage = {"iteration": 3, "name": "train", "found": {"selfplay": {"positions": 50}}}
-    assert spent_until({"iterations": ITERATIONS, "stage": stage}, 350) == (3050, None)
-    assert spent_until({"iterations": ITERATIONS, "stage": {"found": {}}}, 350) == (None, None)
+    assert spent_until(ITERATIONS, stage, 350) == (3050, None)
+    assert spent_until(ITERATIONS, {"found": {}}, 350) == (None, None)
 
 
 class Noting(Progress):

@@ -11,6 +11,7 @@ from pawnzero.arena import play_match
 from pawnzero.config import Config, SearchConfig, SelfplayConfig
 from pawnzero.files import write_json
 from pawnzero.games import get_game
+from pawnzero.journal import Journal
 from pawnzero.openings import openings
 from pawnzero.players import parse_player
 from pawnzero.promote import append_row
@@ -24,7 +25,8 @@ def invent(directory: Path, iterations: int, game: str = "connect_four") -> Agen
     config = Config(game=game, mcts_sims=8, replay_capacity=500)
     agent = Agent.create(directory / "Invented", config)
     with agent.lock():
-        agent.update(iterations=[_iteration(number) for number in range(iterations)], next_iteration=iterations)
+        for number in range(iterations):
+            agent.finish(_iteration(number))
     if iterations:
         write_json(agent.experiments / "train.json", [_record(step) for step in range(10, 20 * iterations + 1, 10)])
         for number in range(iterations):
@@ -32,6 +34,14 @@ def invent(directory: Path, iterations: int, game: str = "connect_four") -> Agen
         _play_match(agent)
     _play_themselves(agent, config)
     return agent
+
+
+def found_again(agent: Agent, iterations: List[Dict[str, Any]]) -> Agent:
+    """The agent whose iterations have found this instead."""
+    with Journal(agent.experiments / "iterations.jsonl") as log:
+        for found in iterations:
+            log.add(found)
+    return Agent.open(agent.directory)
 
 
 def _iteration(number: int) -> Dict[str, Any]:

@@ -18,7 +18,7 @@ from pawnzero.files import write_json
 from pawnzero.progress import Progress
 from pawnzero.report import write_report
 from pawnzero.selfplay_stage import begin_games, iteration_games
-from tests.report.invented import invent, ladder, pairing
+from tests.report.invented import found_again, invent, ladder, pairing
 from tests.train.random_games import CONFIG
 
 pytest.importorskip("matplotlib", reason="the report's charts need matplotlib (pip install matplotlib)")
@@ -104,10 +104,8 @@ def test_a_real_agent_after_its_first_iteration(cli: Any, agent_dir: Path) -> No
 def test_a_long_run_with_ladder_and_alarms(tmp_path: Path) -> None:
     agent = invent(tmp_path, 50)
     write_json(agent.experiments / "ladder.json", ladder())
-    with agent.lock():
-        iterations = agent.metadata["iterations"]
-        iterations[41]["alarms"] = [{"name": "draws", "text": "draws <at> 99 % & rising"}]
-        agent.update(iterations=iterations)
+    ill = [{"name": "draws", "text": "draws <at> 99 % & rising"}]
+    agent = found_again(agent, [{**agent.iterations[41], "alarms": ill}])
     found = write_report(agent)
     assert {path.stem for path in found["pictures"]} == CHARTS
     assert (found["missing"], found["replayed_games"], found["ladder_players"]) == ([], 3, 5)
@@ -147,7 +145,7 @@ def test_in_the_middle_of_an_iteration(tmp_path: Path, stage: str, no_charts: No
     done: Dict[str, Any] = {"iteration": 2}
     if stage != "selfplay":
         ill = [{"name": "draws", "text": "all drawn"}]
-        done["selfplay"] = {**agent.metadata["iterations"][0]["selfplay"], "games": 7, "alarms": ill}
+        done["selfplay"] = {**agent.iterations[0]["selfplay"], "games": 7, "alarms": ill}
     with agent.lock():
         agent.update(stage={"iteration": 2, "name": stage, "found": done})
     found = write_report(agent)
@@ -273,10 +271,8 @@ def test_no_agent_is_one_line(cli: Any, tmp_path: Path) -> None:
 
 
 def test_the_newest_alarms_are_told_and_the_older_ones_counted(cli: Any, tmp_path: Path, no_charts: None) -> None:
-    agent = Agent.open(invent(tmp_path, 8).directory)
-    with agent.lock():
-        iterations = agent.metadata["iterations"]
-        agent.update(iterations=[{**one, "alarms": [{"text": f"it is {one['iteration']}"}]} for one in iterations])
+    agent = invent(tmp_path, 8)
+    agent = found_again(agent, [{**one, "alarms": [{"text": f"it is {one['iteration']}"}]} for one in agent.iterations])
     lines = cli("report", agent.directory).out.splitlines()
     told = [line for line in lines if line.startswith(("alarm in", "3 older"))]
     assert told == [*(f"alarm in iteration {n}: it is {n}" for n in (7, 6, 5, 4, 3)), "3 older alarms stand in the page"]
@@ -285,9 +281,9 @@ def test_the_newest_alarms_are_told_and_the_older_ones_counted(cli: Any, tmp_pat
 def test_whatever_stands_in_files_is_text_and_nothing_else(tmp_path: Path, no_charts: None) -> None:
     mark = "<u>x</u> & `y`"
     agent = Agent.open(invent(tmp_path, 1).directory.rename(tmp_path / "A &lt; B"))
+    agent = found_again(agent, [{**agent.iterations[0], "alarms": [{"text": f"alarm {mark}"}]}])
     with agent.lock():
-        iterations = [{**agent.metadata["iterations"][0], "alarms": [{"text": f"alarm {mark}"}]}]
-        agent.update(iterations=iterations, config={"game": f"game {mark}"}, stage={"name": f"stage {mark}"})
+        agent.update(config={"game": f"game {mark}"}, stage={"name": f"stage {mark}"})
     table = agent.experiments / "arena.csv"
     table.write_text(table.read_text().replace("untrained net", f"opponent {mark}"))
     write_json(agent.experiments / "ladder.json", {"format": f"format {mark}"})

@@ -1,32 +1,34 @@
-"""What is kept of an unfinished self-play stage, so that one that was killed goes on with true figures."""
+"""Files with a JSON object a line that only ever grow: what is in them survives whoever wrote it."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Dict, Iterator, Mapping, Optional, Set, Type
+from typing import IO, Any, Dict, Iterator, Mapping, Optional, Type
 
 from pawnzero.errors import PawnzeroError
 
 
-class GamesJournal:
-    """A file with a JSON object a line, only ever added to; each line is with the system when `add` returns.
+class Journal:
+    """A file with a JSON object a line, only ever added to.
 
-    A game's line is written before the game goes into the replay buffer: a game that is there has its line here. A line cut
-    short by a kill is passed over.
+    A line is with the system when `add` returns, and on the disk once the block ends. One cut short by a kill is passed over.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stream: Optional[IO[bytes]] = None
 
-    def __enter__(self) -> GamesJournal:
+    def __enter__(self) -> Journal:
         """Open for adding. Raises PawnzeroError where it cannot be written."""
         try:
-            self._stream = open(self._path, "ab")
+            self._stream = open(self._path, "a+b")
             if self._stream.tell():
-                self._stream.write(b"\n")  # what was cut short ends here
+                self._stream.seek(-1, os.SEEK_END)
+                if self._stream.read(1) != b"\n":
+                    self._stream.write(b"\n")  # what was cut short ends here
         except OSError as error:
             raise PawnzeroError(f"{self._path}: cannot be written ({error.strerror})") from None
         return self
@@ -36,7 +38,9 @@ class GamesJournal:
     ) -> None:
         assert self._stream is not None
         try:
-            self._stream.close()
+            with self._stream:
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
         except OSError as closing:
             if error is None:  # else it says why the last line could not be written
                 raise PawnzeroError(f"{self._path}: cannot be written ({closing.strerror})") from None
@@ -61,10 +65,6 @@ class GamesJournal:
                 continue
             if isinstance(line, dict):
                 yield line
-
-    def games(self) -> Set[int]:
-        """Ids of the games that have a line."""
-        return {line["game_id"] for line in self.lines() if isinstance(line.get("game_id"), int)}
 
     def remove(self) -> None:
         """Forget everything, if there is anything."""

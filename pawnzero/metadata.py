@@ -1,0 +1,120 @@
+"""What an agent's metadata.json and the record of its finished iterations hold, and what of them is relied on.
+
+metadata.json is small and replaced whole. What an iteration has found is a line of experiments/iterations.jsonl, since there
+may be thousands. Of two lines of one iteration the later one counts: whoever wrote the earlier one was killed before
+metadata.json said so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+from pawnzero.config import Config, to_json
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import read_json, replacing
+from pawnzero.journal import Journal
+from pawnzero.settings import read_shape
+
+FORMAT = 2
+"""Version of metadata.json; one that is newer is not read."""
+WITH_ITERATIONS = 1
+"""The version before, which held the finished iterations itself, as `iterations`."""
+
+_NUMBER = (int, float)
+_KINDS = {
+    "game": (str,),
+    "model": (dict,),
+    "seed": (int,),
+    "next_iteration": (int,),
+    "stage": (dict, type(None)),
+}
+"""What each entry of metadata.json is that has to be there."""
+_OPTIONAL = {
+    "config": (dict,),
+    "samples_owed": _NUMBER,
+    "games_outside_iterations": (int,),
+    "selfplay_alone": (dict, type(None)),
+}
+_STAGE = {"iteration": (int,), "name": (str,), "found": (dict,)}
+_FOUND = {"iteration": (int,)}
+_ALONE = {"first": (int,), "games": (int,), "frozen": (dict,)}
+_ITERATION = {"iteration": (int,), "selfplay": (dict,), "train": (dict,), "arena": (dict,), "seconds": _NUMBER}
+"""What of a finished iteration is read again."""
+
+
+def new_metadata(name: str, config: Config) -> Dict[str, Any]:
+    """metadata.json of an agent that has done nothing yet."""
+    return {
+        "format": FORMAT,
+        "name": name,
+        "game": config.game,
+        "model": dataclasses.asdict(config.model),
+        "seed": config.seed,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "config": to_json(config),
+        "next_iteration": 0,
+        "stage": None,
+    }
+
+
+def read_metadata(path: Path) -> Dict[str, Any]:
+    """What metadata.json holds. Raises PawnzeroError that names the entry that cannot be relied on."""
+    metadata = read_json(path)
+    if not isinstance(metadata, dict):
+        raise PawnzeroError(f"{path}: expected an agent's metadata in braces")
+    version = metadata.get("format")
+    if version not in (FORMAT, WITH_ITERATIONS):
+        raise PawnzeroError(f"{path}: format {version!r}, expected {FORMAT} (written by another version?)")
+    kinds = {**_KINDS, **({"iterations": (list,)} if version == WITH_ITERATIONS else {})}
+    _check_kinds(metadata, kinds, "", path)
+    _check_kinds(metadata, {key: kinds for key, kinds in _OPTIONAL.items() if key in metadata}, "", path)
+    stage, alone = metadata["stage"], metadata.get("selfplay_alone")
+    if stage is not None:
+        _check_kinds(stage, _STAGE, "stage.", path)
+        _check_kinds(stage["found"], _FOUND, "stage.found.", path)
+    if alone is not None:
+        _check_kinds(alone, _ALONE, "selfplay_alone.", path)
+    for place, found in enumerate(metadata.get("iterations", ())):
+        _check_iteration(found, f"iterations[{place}]", path)
+    try:
+        read_shape(metadata["model"], str(path))
+    except UsageError as error:
+        raise PawnzeroError(str(error)) from None
+    return metadata
+
+
+def read_iterations(path: Path, before: int) -> List[Dict[str, Any]]:
+    """What each finished iteration found, oldest first: those of experiments/iterations.jsonl with a number below `before`.
+
+    Raises PawnzeroError that names the entry that cannot be relied on.
+    """
+    found: Dict[int, Dict[str, Any]] = {}
+    for line in Journal(path).lines():
+        _check_iteration(line, f"iteration {line.get('iteration', '?')}", path)
+        found[line["iteration"]] = line
+    return [found[number] for number in sorted(found) if number < before]
+
+
+def write_iterations(path: Path, iterations: Sequence[Mapping[str, Any]]) -> None:
+    """Replace experiments/iterations.jsonl."""
+    with replacing(path) as stream:
+        stream.writelines(json.dumps(found).encode() + b"\n" for found in iterations)
+
+
+def _check_iteration(found: Any, name: str, path: Path) -> None:
+    if not isinstance(found, dict):
+        raise PawnzeroError(f"{path}: {name} is {found!r}, expected dict")
+    _check_kinds(found, _ITERATION, f"{name}.", path)
+
+
+def _check_kinds(values: Mapping[str, Any], wanted: Mapping[str, Tuple[type, ...]], prefix: str, path: Path) -> None:
+    """Raises PawnzeroError that names the first of the `wanted` entries that is missing or of another kind."""
+    for key, kinds in wanted.items():
+        if type(values.get(key, ...)) not in kinds:
+            is_so = f"is {values[key]!r}" if key in values else "is missing"
+            expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
+            raise PawnzeroError(f"{path}: {prefix}{key} {is_so}, expected {expected}")
