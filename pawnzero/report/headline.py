@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional
 
 from pawnzero.ratings import Result, rate
-from pawnzero.report.sources import Run, number
-from pawnzero.stats import OUTCOMES, estimate
+from pawnzero.report.sources import Run, match_pairs, number
+from pawnzero.stats import estimate
 
 YES, NO, UNCLEAR, UNKNOWN = "yes", "no", "not shown", "not measured"
 
@@ -74,11 +74,11 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     if not recent:
         return None
     # An odd last game is in no pair, and so in no score of pairs. Where there are no pairs, the last match is told alone.
-    rows = [row for row in recent if sum(_pairs(row))]
+    rows = [row for row in recent if sum(match_pairs(row))]
     if rows:
-        found = estimate([sum(counts) for counts in zip(*map(_pairs, rows))])
+        found = estimate([sum(counts) for counts in zip(*map(match_pairs, rows))])
         score, low, high = found.score, found.score_low, found.score_high
-        games = 2 * sum(sum(_pairs(row)) for row in rows)
+        games = 2 * sum(sum(match_pairs(row)) for row in rows)
     else:
         rows = recent = recent[-1:]
         last = rows[0]
@@ -110,9 +110,3 @@ def _distinct(matches: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
         if key not in kept or row["games"] >= kept[key]["games"]:
             kept[key] = row
     return list(kept.values())
-
-
-def _pairs(row: Mapping[str, Any]) -> List[int]:
-    """Pentanomial counts of a match; zeros where it does not tell them."""
-    counts = row.get("pairs")
-    return counts if isinstance(counts, list) and len(counts) == OUTCOMES else [0] * OUTCOMES

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict
 
+import numpy as np
 import pytest
 
 from pawnzero.report import charts, style
-from tests.report.invented import ladder
+from pawnzero.report.sources import Run, read_run
+from pawnzero.stats import estimate
+from tests.report.invented import invent, ladder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 pytest.importorskip("matplotlib", reason="charts need matplotlib (pip install matplotlib)")
 
@@ -25,6 +33,50 @@ def test_a_ladder_is_drawn_in_order_of_what_was_spent() -> None:
         drawn = [line for panel in figure.axes for line in panel.lines if list(line.get_ydata()) == [90.0, 210.0]]
         assert list(drawn[1].get_xdata()) == [20, 200]
         assert [note.get_text() for note in figure.axes[-1].texts] == ["random", "fairymax & co"]
+
+
+def _drawn(run: Run, name: str) -> Figure:
+    """The chart of that name."""
+    (picture,) = (picture for section in charts.PICTURES.values() for picture in section if picture.name == name)
+    with style.style(name):
+        figure = picture.draw(run)
+    assert figure is not None
+    return figure
+
+
+def test_many_matches_are_taken_together_with_the_interval_of_all_their_games(tmp_path: Path) -> None:
+    match: Dict[str, Any] = {
+        "games": 20,
+        "wins": 8,
+        "draws": 6,
+        "losses": 6,
+        "score": 0.55,
+        "pairs": [1, 2, 3, 2, 2],
+        "promoted": False,
+    }
+    won = {"games": 3, "wins": 3, "draws": 0, "losses": 0, "score": 1.0, "pairs": None, "promoted": True}
+    run = read_run(invent(tmp_path, 0))
+    few = _drawn(replace(run, matches=[match] * 120), "arena").axes[0]
+    many = _drawn(replace(run, matches=[*[match] * 3000, *[won] * 25]), "arena").axes[0]
+    assert few.get_xlabel() == "match"
+    assert many.get_xlabel() == "match (26 together are a point)"
+    points = {line.get_label(): np.asarray(line.get_xydata()) for line in many.lines}
+    together, mixed = points["none promoted"], points["a promotion among them"]
+    assert len(together) + len(mixed) == 117  # 3,025 matches
+    assert together[0].tolist() == [13.5, pytest.approx(0.55)]
+    assert mixed[-1].tolist() == [3021.0, 1.0]
+    (bars,) = many.collections
+    expected = estimate([26 * count for count in match["pairs"]])
+    assert bars.get_segments()[0].tolist() == [[13.5, expected.score_low], [13.5, expected.score_high]]
+
+
+def test_very_many_bars_share_their_mean_height(tmp_path: Path) -> None:
+    run = read_run(invent(tmp_path, 0))
+    played = [{"iteration": n, "selfplay": {"draws": n % 2, "first_player_wins": 1 - n % 2, "games": 1}} for n in range(1000)]
+    layers = _drawn(replace(run, iterations=played), "results").axes[0].collections
+    outline = layers[0].get_paths()[0].vertices
+    assert len(outline) < 4 * 300
+    assert set(outline[:, 1].tolist()) == {0.0, 0.5}
 
 
 def test_svg_refers_to_nothing_outside_and_takes_the_pages_colours() -> None:
