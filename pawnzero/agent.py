@@ -263,7 +263,9 @@ class Agent:
                 load_checkpoint(self.latest, self.game, self.model)
             ReplayBuffer(self.replay, game=self.game)
         except PawnzeroError as error:
-            raise PawnzeroError(f"{error}; metadata.json is lost, and these settings would not make it again") from None
+            raise PawnzeroError(
+                f"{error}; metadata.json is lost, and it takes the agent's own settings to make it again"
+            ) from None
 
     def _make_directories(self) -> None:
         """The agent's folders. Raises PawnzeroError where they cannot be made or something else lies there."""

@@ -69,8 +69,9 @@ class Book:
         book = cls(path, game, terms)
         if not path.exists():
             return book
+        content = read_json(path)
         try:
-            book._read(read_json(path))
+            book._read(content)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PawnzeroError(f"{path}: no ladder of this version ({type(error).__name__}: {error})") from None
         other = f"; move {path} away to begin another ladder"
