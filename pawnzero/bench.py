@@ -166,7 +166,8 @@ def net_speed(evaluator: NetEvaluator, batches: Tuple[int, ...] = (), seconds: f
     best = (0.0, 0)
     for batch in batches:
         planes = torch.rand(batch, game.bit_planes + game.scalar_planes, *game.board_shape, device=evaluator.device)
-        planes = planes.to(getattr(torch, evaluator.precision)).contiguous(memory_format=torch.channels_last)
+        whole = evaluator.input_dtype == torch.uint8
+        planes = (planes * 255 if whole else planes).to(evaluator.input_dtype).contiguous(memory_format=torch.channels_last)
 
         def work(planes: torch.Tensor = planes) -> int:
             evaluator.forward(planes)

@@ -108,6 +108,9 @@ class SelfplayConfig:
     resign_false_positives: float = field(
         default=0.03, metadata={"help": "largest share of resigned games that were not lost", "min": 0.0, "max": 1.0}
     )
+    int8: bool = field(
+        default=True, metadata={"help": "the net answers in 8-bit integers where a CPU is faster at that and it is near enough"}
+    )
     games_in_flight: int = field(
         default=0, metadata={"help": "games played at once; 0: chosen from memory and device", "min": 0}
     )

@@ -21,12 +21,14 @@ from pawnzero.games import get_game
 from pawnzero.journal import Journal
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.replay import ReplayBuffer
 from pawnzero.resign import Outlooks
 from pawnzero.search import leaves_a_tree
+from pawnzero.search.evaluator import Question, allocate_question
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.summary import GamesSummary, figures_of
 
@@ -82,10 +84,11 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
     """What adapts from stage to stage, as it is to be for the next `games` games.
 
     archive: first and last sequence number of the positions that games may restart from (none that those games could
-    overwrite meanwhile); resign_below: see `Outlooks.threshold`; seed: of the games.
+    overwrite meanwhile); sample: those that `_sample` draws from; resign_below: see `Outlooks.threshold`; seed: of the games.
     """
     with open_replay(agent, config, progress) as buffer:
         newest = buffer.total
+        sample = [newest - len(buffer) + 1, newest] if len(buffer) >= SAMPLE else None
         first = max(newest - len(buffer) + 1, newest - buffer.capacity + 1 + games * config.selfplay.max_plies)
     if config.selfplay.restart_share > 0.0 and 0 < newest < first:
         progress.note(
@@ -96,7 +99,19 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
         _read_outlooks(agent, progress).threshold(config.selfplay.resign_false_positives) if config.selfplay.resign else 0.0
     )
     archive = [first, newest] if 1 <= first <= newest else None
-    return {"archive": archive, "resign_below": threshold, "seed": config.seed}
+    return {"archive": archive, "sample": sample, "resign_below": threshold, "seed": config.seed}
+
+
+def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Progress) -> Optional[Question]:
+    """Positions of the games before, on which the net is made ready to answer in 8-bit integers; None while there are few."""
+    if not (config.selfplay.int8 and frozen.get("sample")):
+        return None
+    with open_replay(agent, config, progress) as buffer:
+        drawn = buffer.sampler(frozen["seed"], frozen["sample"]).batch(0, SAMPLE)
+    question = allocate_question(get_game(config.game), SAMPLE)
+    question.bits[:], question.scalars[:], question.count[:] = drawn.bits, drawn.scalars, drawn.count
+    question.legal[:, : drawn.legal.shape[1]] = drawn.legal
+    return question
 
 
 def _play(
@@ -119,7 +134,8 @@ def _play(
         progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
     summary, outlooks = _so_far(journal, stored.intersection(ids)), _read_outlooks(agent, progress)
     if left:
-        evaluator = NetEvaluator(latest_net(agent), device, progress=progress)
+        sample = _sample(agent, config, frozen, progress)
+        evaluator = NetEvaluator(latest_net(agent), device, progress=progress, sample=sample)
         progress.note(f"self-play with {evaluator.description}")
         progress.start("self-play", len(left), "games")
         leaves = leaves_a_tree(config.search, len(ids))

@@ -11,7 +11,7 @@ import torch
 from pawnzero.nets.batches import fastest_batch
 from pawnzero.nets.fold import CompiledNet
 from pawnzero.nets.kernels import gather_logits
-from pawnzero.nets.planes import numbers, unpack_on_cpu
+from pawnzero.nets.planes import numbers
 from pawnzero.nets.threads import core_count, use_one_core, workers
 from pawnzero.search.evaluator import Appetite, Collect, Question, at_once
 
@@ -87,13 +87,13 @@ class CpuBackend:
     @torch.inference_mode()
     def _answer_part(self, question: Question) -> None:
         net, size = self.net, len(question)
-        planes = unpack_on_cpu(question.bits, question.scalars, net.board_shape, net.dtype, -(-size // 8) * 8)
+        planes = net.images(question.bits, question.scalars, -(-size // 8) * 8)
         policy, wdl = net(planes)
         gather_logits(numbers(policy), net.policy_where, question.legal, question.count, question.logits)
         question.wdl[:] = wdl[:size].softmax(1).numpy()
 
     def _try(self, size: int) -> None:
-        planes = torch.zeros(size, *self.net.board_shape, self.net.planes, dtype=self.net.dtype)
+        planes = torch.zeros(size, *self.net.board_shape, self.net.planes, dtype=self.net.input_dtype)
         self._forward_part(planes.permute(0, 3, 1, 2))
 
     @torch.inference_mode()

@@ -15,6 +15,7 @@ from pawnzero.nets.device_backend import DeviceBackend
 from pawnzero.nets.fitted import Fitted
 from pawnzero.nets.fold import CompiledNet, FoldedNet
 from pawnzero.nets.precision import choose_precision
+from pawnzero.nets.quantized import quantized
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.search.evaluator import Collect, Question, at_once
@@ -28,32 +29,44 @@ class NetEvaluator:
     device:    "auto", "cpu", "cuda" or "cuda:N"
     precision: "auto" (the fastest that is right, by measurement), "float32", "bfloat16" or "float16"
     progress:  told when memory runs out and smaller batches are used
+    sample:    positions like those that are to come, for an answer in 8-bit integers where a CPU is faster at that and it is
+               near enough (see `quantized`); None: no such answers
 
-    Attributes: `device`, `precision` (the format's name), `description` (both, and why, in one line), `positions` (how
-    many were asked about so far, padding not counted), `appetite` (what suits the device), `max_batch` (larger batches are
-    split; halved when memory runs out, which the next evaluator on this machine begins with).
+    Attributes: `device`, `precision` (the format's name, or int8), `input_dtype` (of planes for `forward`), `description`
+    (device, format and why, in one line), `positions` (how many were asked about so far, padding not counted), `appetite` (what
+    suits the device), `max_batch` (larger batches are split; halved when memory runs out, which the next evaluator on this
+    machine begins with).
     Several threads may ask at once. Raises UsageError for a device or precision that is not to be had, and PawnzeroError
     for a device that computes wrongly.
     """
 
     def __init__(
-        self, net: PolicyValueNet, device: str = "auto", precision: str = "auto", progress: Optional[Progress] = None
+        self,
+        net: PolicyValueNet,
+        device: str = "auto",
+        precision: str = "auto",
+        progress: Optional[Progress] = None,
+        sample: Optional[Question] = None,
     ) -> None:
         self.device = resolve_device(device)
         chosen = choose_precision(net, self.device, precision)
-        self.precision = chosen.name
-        self.description = f"{self.device}, {chosen.name} ({chosen.reason})"
+        self.precision, reason, whole = chosen.name, chosen.reason, None
+        if sample is not None and self.device.type == "cpu":
+            whole, why = quantized(net, chosen.dtype, sample)
+            self.precision, reason = ("int8", why) if whole is not None else (chosen.name, f"{reason}; {why}")
+        self.description = f"{self.device}, {self.precision} ({reason})"
         self.positions = 0
         self._progress = progress or Progress()
         self._lock = threading.Lock()
         self._backend: Union[CpuBackend, DeviceBackend]
-        key = f"{net.description} in {chosen.name} on {describe_device(self.device)}"
+        key = f"{net.description} in {self.precision} on {describe_device(self.device)}"
         if self.device.type == "cpu":
-            self._backend = CpuBackend(CompiledNet(net, chosen.dtype), key)
+            self._backend = CpuBackend(whole or CompiledNet(net, chosen.dtype), key)
         else:
             self._backend = DeviceBackend(FoldedNet(net, self.device, chosen.dtype), key)
+        self.input_dtype = self._backend.net.input_dtype
         self.appetite = self._backend.appetite
-        self._fitted = Fitted("playing", net, self.device, chosen.name, self._backend.max_batch, self._progress)
+        self._fitted = Fitted("playing", net, self.device, self.precision, self._backend.max_batch, self._progress)
         self.max_batch = self._fitted.recall()
 
     def enter_thread(self, workers: int) -> None:

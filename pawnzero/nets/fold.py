@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from pawnzero.games import get_game
 from pawnzero.nets.kernels import excite_and_add, silu_in_place
-from pawnzero.nets.planes import numbers
+from pawnzero.nets.planes import numbers, unpack_on_cpu
 from pawnzero.nets.resnet import ACTIVATIONS, PolicyValueNet, ResidualBlock, by_square
 
 _DENSE_BLOCK = 32
@@ -104,7 +104,7 @@ class FoldedNet:
     def __init__(self, net: PolicyValueNet, device: torch.device, dtype: torch.dtype) -> None:
         game = get_game(net.game_name)
         self.device = device
-        self.dtype = dtype
+        self.dtype = self.input_dtype = dtype
         self.board_shape = game.board_shape
         self.planes: int = net.plane_scale.shape[1]
         """P + Q"""
@@ -187,6 +187,10 @@ class CompiledNet(FoldedNet):
                 x = self._activated(branch.add_(x))
         policy = self._convolve(self._convolve(x, self._policy_hidden, True), self._policy_out, False)
         return by_square(policy).flatten(1), self._value(x)
+
+    def images(self, bits: np.ndarray, scalars: np.ndarray, size: int) -> torch.Tensor:
+        """Packed positions as planes to call it with, with rows of zeros added up to `size` positions (see `planes.unpack`)."""
+        return unpack_on_cpu(bits, scalars, self.board_shape, self.dtype, size)
 
     def _dense(self, value: torch.Tensor) -> torch.Tensor:
         """In blocks of one size, since a matrix product may round differently for another number of rows.

@@ -55,7 +55,12 @@ def widen(number: Any) -> np.float32:
 
 
 def narrow(value: np.float32, like: Any) -> Any:
-    """A finite float32 as a number of the type of `like`: itself, or the nearest bfloat16 (ties to even)."""
+    """A finite float32 as a number of the type of `like`: itself, or the nearest bfloat16 (ties to even).
+
+    As uint8 it is the nearest number of steps of 1 / 255, from 0 to 255.
+    """
+    if isinstance(like, np.uint8):
+        return np.uint8(min(max(float(value), 0.0), 1.0) * 255.0 + 0.5)
     if isinstance(like, np.uint16):
         word = int(np.array([value], np.float32).view(np.uint32)[0])
         return np.uint16((word + 0x7FFF + (word >> 16 & 1)) >> 16)
@@ -76,6 +81,10 @@ def _widen_kernel(number):  # type: ignore[no-untyped-def]
 
 @overload(narrow)
 def _narrow_kernel(value, like):  # type: ignore[no-untyped-def]
+    if like == types.uint8:
+        return lambda value, like: np.uint8(
+            min(max(np.float32(value), np.float32(0.0)), np.float32(1.0)) * np.float32(255.0) + np.float32(0.5)
+        )
     if like == types.uint16:
         return lambda value, like: _bfloat_of_float(np.float32(value))
     return lambda value, like: np.float32(value)
@@ -196,6 +205,16 @@ def excite_and_add(
                     line[c] = silu(line[c])
             for c in range(channels):
                 x[b, s, c] = narrow(line[c] if by_silu else max(line[c], nothing), x[b, s, c])
+
+
+@kernel
+def quantize(x: np.ndarray, per_step: np.ndarray, out: np.ndarray) -> None:
+    """Numbers from 0 up as whole steps: x [B, squares, C], per_step [C] float32 → out [B, squares, C] uint8, at most 255."""
+    most, half = np.float32(255.0), np.float32(0.5)
+    for b in range(x.shape[0]):
+        for s in range(x.shape[1]):
+            for c in range(x.shape[2]):
+                out[b, s, c] = np.uint8(min(widen(x[b, s, c]) * per_step[c] + half, most))
 
 
 @kernel

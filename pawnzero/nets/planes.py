@@ -32,7 +32,7 @@ def unpack(
 def unpack_on_cpu(
     bits: np.ndarray, scalars: np.ndarray, board_shape: Tuple[int, int], dtype: torch.dtype, size: int
 ) -> torch.Tensor:
-    """`unpack` on the CPU to float32 or bfloat16, with rows of zeros added up to `size` positions."""
+    """`unpack` on the CPU to float32, bfloat16 or in uint8 steps of 1 / 255, with rows of zeros up to `size` positions."""
     rows, columns = board_shape
     planes = torch.empty((size, rows, columns, bits.shape[1] + scalars.shape[1]), dtype=dtype)
     unpack_planes(bits, scalars, columns, numbers(planes).reshape(size, rows * columns, -1))
@@ -51,10 +51,10 @@ def unpack_tensor(words: torch.Tensor, scalars: torch.Tensor, board_shape: Tuple
 
 
 def numbers(tensor: torch.Tensor) -> np.ndarray:
-    """The memory of a CPU tensor as kernels read it: float32, or the bits of bfloat16 as uint16."""
+    """The memory of a CPU tensor as kernels read it: float32, uint8, or the bits of bfloat16 as uint16."""
     if tensor.dtype == torch.bfloat16:
         words: np.ndarray = tensor.view(torch.int16).numpy().view(np.uint16)
         return words
-    assert tensor.dtype == torch.float32
-    floats: np.ndarray = tensor.numpy()
-    return floats
+    assert tensor.dtype in (torch.float32, torch.uint8)
+    values: np.ndarray = tensor.numpy()
+    return values

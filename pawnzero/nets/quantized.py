@@ -1,0 +1,261 @@
+"""A net that convolves in 8-bit integers: on a CPU up to three times as fast as in its usual format, and a little off.
+
+After ReLU a channel holds numbers from 0 up. They are written as 0 to 255 steps, and each channel that goes into a convolution
+has a step of its own, so that 255 is the most that it held in a sample of positions; what is more is cut off. The steps are
+multiplied into the weights, which become whole numbers of steps themselves, one for each output channel. Sums of products are
+exact, so that a position's answer does not depend on its batch. Skip connections, squeeze-excitation and the value head's
+matrices stay as they are.
+
+One step for all channels of a layer, as is more common (Jacob et al., "Quantization and Training of Neural Networks for
+Efficient Integer-Arithmetic-Only Inference", CVPR 2018), does not do here: without normalisation a few channels hold far more
+than the others.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import List, Optional, Tuple
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from pawnzero.games import get_game
+from pawnzero.nets.device import describe_device
+from pawnzero.nets.fold import Block, CompiledNet, FoldedNet, Layer, fold
+from pawnzero.nets.kernels import gather_logits, quantize
+from pawnzero.nets.planes import numbers, unpack, unpack_on_cpu
+from pawnzero.nets.resnet import PolicyValueNet, by_square
+from pawnzero.nets.threads import workers
+from pawnzero.remembered import Remembered
+from pawnzero.search.evaluator import Question
+
+SAMPLE = 512
+"""Positions that tell enough of a net: half of them to find its channels' steps, half to see how far off it is then."""
+POLICY_OFF = 0.01
+"""Largest accepted divergence of policies, in nats, the mean over positions."""
+VALUE_OFF = 0.03
+"""Largest accepted root mean square of what values, from -1 to 1, are off by."""
+
+_LEVELS = 255
+_LIMITS = (127, 63)
+"""Largest weights. Older CPUs add two products in 16 bits, which overflow where weights have more than 6 bits and a sign."""
+_LEAST_SHARE = 1e-3
+"""Of the most that any channel of its layer holds, so that no channel's step is 0."""
+_GAIN = 1.1
+"""It is taken where it answers at least so many times as fast: for less it is not worth its rounding."""
+_BATCH = 64
+_RUNS = 5
+_MEASURED = Remembered("formats")
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class _WholeLayer(Layer):
+    """A convolution of whole numbers.
+
+    weight: packed by oneDNN · scale [out] float32: what 1 in a sum of products stands for · zeros [out] int64, as the operator
+    wants them · per_step [in] float32: steps of 1 in what comes in · result: format of what comes out, uint8 where the next
+    convolution takes it as it is
+    """
+
+    scale: torch.Tensor
+    zeros: torch.Tensor
+    per_step: np.ndarray
+    result: torch.dtype
+
+
+class QuantizedNet(CompiledNet):
+    """`CompiledNet` with convolutions in 8-bit integers, of a net with ReLU. It is called with planes in uint8, see `images`.
+
+    dtype:  of all the rest, float32 or bfloat16
+    planes: [N, P + Q, rows, columns] float32, of the positions on which its channels' steps are found
+    """
+
+    def __init__(self, net: PolicyValueNet, dtype: torch.dtype, planes: torch.Tensor) -> None:
+        super().__init__(net, dtype)
+        assert net.shape.activation == "relu", "what is quantized is not negative"
+        self.input_dtype = torch.uint8
+        self._scalar_scale = _scalar_scale(net)
+        watching = _Watching(net)
+        with torch.inference_mode():
+            watching(planes)
+        most = [1.0 / net.plane_scale.flatten(), *watching.most[1:]]
+        self._steps = [torch.maximum(one, _LEAST_SHARE * one.max()).clamp_min(1e-9) / _LEVELS for one in most]
+        layers = fold(net)
+        self._stem = self._whole(layers.stem, 0)
+        self._blocks = [
+            Block(self._whole(block.first, 1 + 2 * n, goes_on=True), self._whole(block.second, 2 + 2 * n), *gates)
+            for n, (block, gates) in enumerate((block, (block.squeeze, block.excite)) for block in layers.blocks)
+        ]
+        after = 1 + 2 * len(self._blocks)
+        self._policy_hidden = self._whole(layers.policy_hidden, after, goes_on=True)
+        self._policy_out = self._whole(layers.policy_out, after + 1)
+
+    def images(self, bits: np.ndarray, scalars: np.ndarray, size: int) -> torch.Tensor:
+        """See `CompiledNet`; a plane's 0 to 1, once scaled, is 0 to 255."""
+        return unpack_on_cpu(bits, scalars * self._scalar_scale, self.board_shape, torch.uint8, size)
+
+    def _whole(self, layer: Layer, place: int, goes_on: bool = False) -> _WholeLayer:
+        """The convolution at `place` in the order of evaluation; goes_on: only the next one takes what comes out of it."""
+        weight = layer.weight * self._steps[place].view(1, -1, 1, 1)
+        limit = weight_limit()
+        scale = weight.abs().amax((1, 2, 3)).clamp_min(1e-20) / limit
+        rounded = (weight / scale.view(-1, 1, 1, 1)).round().to(torch.int8)
+        bias = layer.bias
+        if goes_on:
+            scale, bias = scale / self._steps[place + 1], bias / self._steps[place + 1]
+        return _WholeLayer(
+            weight=_pack(rounded, scale, [_BATCH, weight.shape[1], *self.board_shape]),
+            bias=bias,
+            scale=scale,
+            zeros=torch.zeros(len(scale), dtype=torch.int64),
+            per_step=(1.0 / self._steps[place]).numpy(),
+            result=torch.uint8 if goes_on else self.dtype,
+        )
+
+    def _convolve(self, x: torch.Tensor, layer: Layer, activate: bool) -> torch.Tensor:
+        assert isinstance(layer, _WholeLayer)
+        if x.dtype != torch.uint8:
+            steps = torch.empty_like(x, dtype=torch.uint8)
+            quantize(numbers(by_square(x)), layer.per_step, numbers(by_square(steps)))
+            x = steps
+        return _whole_convolution(x, layer, activate)
+
+
+class _Watching(FoldedNet):
+    """Keeps the most that each channel holds of what goes into its convolutions, in their order."""
+
+    def __init__(self, net: PolicyValueNet) -> None:
+        super().__init__(net, _CPU, torch.float32)
+        self.most: List[torch.Tensor] = []
+
+    def _convolve(self, x: torch.Tensor, layer: Layer, activate: bool) -> torch.Tensor:
+        self.most.append(x.amax((0, 2, 3)))
+        return super()._convolve(x, layer, activate)
+
+
+def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tuple[Optional[QuantizedNet], str]:
+    """The net in 8-bit integers and `dtype`, where that is faster than `dtype` alone and near enough to the net, and why.
+
+    Where it is not, None and why not.
+    sample: `SAMPLE` positions of games like those that it is to play; its answers are left as they are
+    """
+    if net.shape.activation != "relu":
+        return None, "int8 takes ReLU"
+    if not weight_limit():
+        return None, "int8 is not to be had from this torch"
+    scaled = sample.scalars * _scalar_scale(net)
+    if scaled.size and not (scaled.min() >= 0.0 and scaled.max() <= 1.0):
+        return None, "int8 takes planes from 0 to 1 once they are scaled"
+    half = len(sample) // 2
+    shape = get_game(net.game_name).board_shape
+    planes = unpack(sample.bits[:half], sample.scalars[:half], shape, _CPU, torch.float32)
+    found = QuantizedNet(net, dtype, planes)
+    usual, gain = str(dtype).replace("torch.", ""), _gain(net, found)
+    if gain < _GAIN:
+        return None, f"int8 answers only {gain:.2f} times as fast as {usual}"
+    policy_off, value_off = _off(net, found, sample.part(half, len(sample)))
+    off = f"policies are off by {policy_off:.2g} nats, values by {value_off:.2g}"
+    if not (policy_off <= POLICY_OFF and value_off <= VALUE_OFF):
+        return None, f"in int8 {off}"
+    return found, f"answers {gain:.1f} times as fast as {usual}; {off}"
+
+
+def _off(net: PolicyValueNet, found: QuantizedNet, asked: Question) -> Tuple[float, float]:
+    """Mean divergence of the policies from the net's in nats, and root mean square of the values' difference."""
+    exact = FoldedNet(net, _CPU, torch.float32)
+    planes = unpack(asked.bits, asked.scalars, exact.board_shape, _CPU, torch.float32)
+    legal = np.arange(asked.legal.shape[1]) < asked.count[:, np.newaxis]
+    answers = []
+    with torch.inference_mode():
+        for answering, images in ((exact, planes), (found, found.images(asked.bits, asked.scalars, len(asked)))):
+            policy, wdl = answering(images)
+            logits = np.full(legal.shape, -np.inf, np.float32)
+            gather_logits(numbers(policy), answering.policy_where, asked.legal, asked.count, logits)
+            chances = wdl.softmax(1)
+            answers.append((torch.from_numpy(logits).log_softmax(1).numpy(), (chances[:, 0] - chances[:, 2]).numpy()))
+    (right, values), (rough, others) = answers
+    divergence = np.where(legal, np.exp(right) * (np.where(legal, right, 0.0) - np.where(legal, rough, 0.0)), 0.0).sum(1)
+    return float(divergence.mean()), float(np.sqrt(np.mean((values - others) ** 2)))
+
+
+def _scalar_scale(net: PolicyValueNet) -> np.ndarray:
+    """[Q] float32: what the last planes of a position are multiplied by."""
+    count = get_game(net.game_name).scalar_planes
+    scales: np.ndarray = net.plane_scale.flatten().numpy()
+    return scales[len(scales) - count :]
+
+
+@lru_cache(maxsize=None)
+def weight_limit() -> int:
+    """The largest weight whose products oneDNN adds right on this CPU, 127 or 63; 0 where torch has no such convolution.
+
+    These operators are not part of torch's public interface, so they are tried before they are used.
+    """
+    generator = torch.Generator().manual_seed(1)
+    zeros = torch.zeros(16, dtype=torch.int64)
+    x = (
+        torch.randint(128, 256, (2, 32, 8, 8), generator=generator)
+        .to(torch.uint8)
+        .contiguous(memory_format=torch.channels_last)
+    )
+    for limit in _LIMITS:
+        weight = torch.randint(limit // 2, limit + 1, (16, 32, 3, 3), generator=generator)
+        weight[1::2] *= -1
+        bias = torch.arange(16.0)
+        wanted = functional.conv2d(x.double(), weight.double(), bias.double(), padding=1)
+        scale = torch.full((16,), 100.0 / float(wanted.abs().max()))
+        wanted = (wanted - bias.view(1, -1, 1, 1)) * scale.view(1, -1, 1, 1) + bias.view(1, -1, 1, 1)
+        try:
+            packed = _pack(weight.to(torch.int8), scale, list(x.shape))
+            exact, steps = (
+                _whole_convolution(x, _WholeLayer(packed, bias, scale, zeros, np.empty(0), result), result == torch.uint8)
+                for result in (torch.float32, torch.uint8)
+            )
+        except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+            return 0
+        last = exact.is_contiguous(memory_format=torch.channels_last)
+        if last and torch.allclose(exact.double(), wanted, atol=1e-3):
+            return limit if bool(((steps.double() - wanted.relu()).abs() <= 0.501).all()) else 0
+    return 0
+
+
+def _pack(weight: torch.Tensor, scale: torch.Tensor, size: List[int]) -> torch.Tensor:
+    packed: torch.Tensor = torch.ops.onednn.qconv_prepack(weight, scale, 1.0, 0, [1, 1], [1, 1], [1, 1], 1, size)
+    return packed
+
+
+def _whole_convolution(x: torch.Tensor, layer: _WholeLayer, activate: bool) -> torch.Tensor:
+    weight = (layer.weight, layer.scale, layer.zeros, layer.bias)
+    form = ([1, 1], [1, 1], [1, 1], 1)
+    result: torch.Tensor = torch.ops.onednn.qconv2d_pointwise(
+        x, 1.0, 0, *weight, *form, 1.0, 0, layer.result, "relu" if activate else "none", [], ""
+    )
+    return result
+
+
+def _gain(net: PolicyValueNet, found: QuantizedNet) -> float:
+    """How many times as fast as in its usual format a net answers on one core: measured in a moment, once a machine."""
+    key = f"{net.description} int8 for {found.dtype} on {describe_device(_CPU)}"
+    known = _MEASURED.recall(key)
+    if isinstance(known, float):
+        return known
+    usual = CompiledNet(net, found.dtype)
+    gain = workers().submit(lambda: _seconds(usual) / _seconds(found)).result()
+    _MEASURED.keep(key, gain)
+    return gain
+
+
+@torch.inference_mode()
+def _seconds(net: CompiledNet) -> float:
+    """An answer about `_BATCH` empty boards: the shortest of a few."""
+    planes = torch.zeros(_BATCH, *net.board_shape, net.planes, dtype=net.input_dtype).permute(0, 3, 1, 2)
+    shortest = float("inf")
+    for _ in range(1 + _RUNS):  # the first prepares the libraries
+        started = time.perf_counter()
+        net(planes)
+        shortest = min(shortest, time.perf_counter() - started)
+    return shortest
