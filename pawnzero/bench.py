@@ -30,10 +30,12 @@ from pawnzero.games import get_game
 from pawnzero.games.chess.perft import perft
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import Evaluator, UniformEvaluator
+from pawnzero.search.evaluator import random_question
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.train import train
 from pawnzero.train.loop import SAVE_EVERY
@@ -65,7 +67,7 @@ def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> D
     figures["search_nps"] = round(searched["simulations"])
     progress.advance(1, search_nps=figures["search_nps"])
     net = PolicyValueNet(config.model)
-    evaluator = NetEvaluator(net, device)
+    evaluator = NetEvaluator(net, device, sample=random_question(get_game("chess"), SAMPLE))  # as self-play has it
     figures["device"] = evaluator.description
     speed, batch = net_speed(evaluator)
     progress.advance(1, net_evals_per_second=round(speed))

@@ -84,11 +84,12 @@ def _machine_lines(machine: Mapping[str, Any]) -> List[str]:
 
 def _use_lines(found: Mapping[str, Any]) -> List[str]:
     use = found["use"]
+    answers = f", answered in {use['selfplay_answers']}" if use["selfplay_answers"] else ""
     return [
         _row("device", use["device"]),
         _row("precision", f"{use['precision']} ({use['reason']})" if use["precision"] else "unknown"),
         _row("batches", f"of up to {figure(use['largest_batch'])} positions"),
-        _row("self-play", f"{use['games_in_flight']} games at once on {use['threads']} threads"),
+        _row("self-play", f"{use['games_in_flight']} games at once on {use['threads']} threads{answers}"),
     ]
 
 

@@ -16,9 +16,11 @@ from pawnzero.games import get_game
 from pawnzero.in_flight import crew
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.search import UniformEvaluator
+from pawnzero.search.evaluator import random_question
 
 
 def run_doctor(
@@ -49,7 +51,12 @@ def run_doctor(
         "ok": ok,
         "machine": asdict(machine),
         "findings": [asdict(finding) for finding in found],
-        "use": {**asdict(use), "reason": probes[0].reason, "largest_batch": probes[0].largest_batch},
+        "use": {
+            **asdict(use),
+            "reason": probes[0].reason,
+            "selfplay_answers": probes[0].selfplay,
+            "largest_batch": probes[0].largest_batch,
+        },
         "probes": [asdict(one) for one in probes],
         "bench": figures,
         "suggestions": [asdict(suggestion) for suggestion in suggestions],
@@ -76,7 +83,7 @@ def _quick_bench(device: str, progress: Progress) -> Dict[str, Any]:
     searched = selfplay_speed(UniformEvaluator(), config.search, settings=config.selfplay, seconds=2.0)
     figures["search_nps"] = round(searched["simulations"])
     progress.advance(1, **figures)
-    evaluator = NetEvaluator(PolicyValueNet(config.model), device)
+    evaluator = NetEvaluator(PolicyValueNet(config.model), device, sample=random_question(get_game("chess"), SAMPLE))
     figures["net_evals_per_second"] = round(net_speed(evaluator, seconds=1.0)[0])
     progress.advance(1, **figures)
     figures["selfplay_nodes_per_second"] = round(selfplay_speed(evaluator, config.search, seconds=4.0)["simulations"])

@@ -22,8 +22,9 @@ from pawnzero.games import get_game
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.precision import FORMATS, disagreement
+from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.search.evaluator import Appetite
+from pawnzero.search.evaluator import Appetite, random_question
 
 CALLS = 200
 _TRAINING_CALLS = 20
@@ -35,11 +36,15 @@ _SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Probe:
-    """What a device said. `fault` is "" where its numbers were right in all of `calls` calls; else how they were wrong."""
+    """What a device said. `fault` is "" where its numbers were right in all of `calls` calls; else how they were wrong.
+
+    selfplay: a CPU's format in self-play, and why
+    """
 
     device: str
     precision: str = ""
     reason: str = ""
+    selfplay: str = ""
     largest_batch: int = 0
     appetite: Appetite = field(default_factory=Appetite)
     calls: int = 0
@@ -77,7 +82,11 @@ def examine(device: str) -> Probe:
     if not fault and where.type != "cpu":
         fault = _gradient_disagreement(net, where)
     reason = evaluator.description.partition("(")[2].rstrip(")")
-    return Probe(device, evaluator.precision, reason, evaluator.max_batch, evaluator.appetite, CALLS, fault)
+    selfplay = ""
+    if where.type == "cpu":
+        sample = random_question(get_game(net.game_name), SAMPLE)
+        selfplay = NetEvaluator(net, device, sample=sample).description.partition(", ")[2]
+    return Probe(device, evaluator.precision, reason, selfplay, evaluator.max_batch, evaluator.appetite, CALLS, fault)
 
 
 def _gradient_disagreement(net: PolicyValueNet, device: torch.device) -> str:

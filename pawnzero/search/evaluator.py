@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Protocol, Sequence, runtime_checkable
+from typing import Callable, List, Protocol, Sequence, runtime_checkable
 
 import numpy as np
 
@@ -60,6 +60,19 @@ def question_about(game: Game, lines: Sequence[Line]) -> Question:
         question.count[row] = len(line.legal)
         question.legal[row, : len(line.legal)] = line.legal
     return question
+
+
+def random_question(game: Game, size: int, most_plies: int = 60) -> Question:
+    """Positions after up to `most_plies` random moves, always the same ones; to measure with."""
+    random = np.random.default_rng(0)
+    lines: List[Line] = []
+    while len(lines) < size:
+        line, plies = Line(game), random.integers(most_plies + 1)
+        while not line.over and len(line.actions) < plies:
+            line.push(int(random.choice(line.legal)))
+        if not line.over:
+            lines.append(line)
+    return question_about(game, lines)
 
 
 class Evaluator(Protocol):

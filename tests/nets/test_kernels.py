@@ -96,3 +96,22 @@ def test_the_source_of_the_other_kernels_gives_what_the_compiled_ones_give(dtype
     np.testing.assert_array_equal(logits[0], logits[1])
     exact = policy.float().numpy()
     np.testing.assert_array_equal(logits[0], [[exact[0, 11], exact[0, 0], exact[0, 3]], [exact[1, 7], np.nan, np.nan]])
+
+
+def test_quantize() -> None:
+    """Halves go up, what is more than 255 steps is 255; as compiled and as written."""
+    x = torch.tensor([[[0.0, 0.24, 3.0], [0.25, 0.26, 900.0]]])
+    for kernel in (kernels.quantize, _source(kernels.quantize)):
+        for dtype in FORMATS:
+            out = np.full((1, 2, 3), 99, np.uint8)
+            kernel(numbers(x.to(dtype)), np.array([2.0, 2.0, 0.5], np.float32), out)
+            assert out.tolist() == [[[0, 0, 2], [1, 1, 255]]]
+
+
+def test_planes_in_steps() -> None:
+    """In uint8 0 to 1 is 0 to 255, and what lies outside is cut off."""
+    bits, scalars = np.array([[1]], np.uint64), np.array([[0.5, -1.0, 7.0]], np.float32)
+    for kernel in (kernels.unpack_planes, _source(kernels.unpack_planes)):
+        image = np.full((1, 64, 4), 9, np.uint8)
+        kernel(bits, scalars, 8, image)
+        assert image[0, :2].tolist() == [[255, 128, 0, 255], [0, 128, 0, 255]]

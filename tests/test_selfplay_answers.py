@@ -1,0 +1,64 @@
+"""In which format self-play's net answers, and on which positions that is found out."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, List
+
+import numpy as np
+import pytest
+
+from pawnzero import selfplay_stage as module
+from pawnzero.agent import Agent
+from pawnzero.config import Config, ModelConfig, SelfplayConfig
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.selfplay_stage import selfplay_stage
+
+CONFIG = Config(game="tic_tac_toe", mcts_sims=4, replay_capacity=500, model=ModelConfig(channels=8, blocks=1))
+FEW = 16
+
+
+@pytest.fixture
+def samples(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
+    """What the evaluators were given to be fitted on, in their order; few positions do."""
+    given: List[Any] = []
+
+    def noting(*arguments: Any, sample: Any = None, **others: Any) -> NetEvaluator:
+        given.append(sample)
+        return NetEvaluator(*arguments, **others)
+
+    monkeypatch.setattr(module, "NetEvaluator", noting)
+    monkeypatch.setattr(module, "SAMPLE", FEW)
+    return given
+
+
+def test_the_games_before_are_what_it_is_fitted_on(tmp_path: Path, samples: List[Any]) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    selfplay_stage(agent, CONFIG, games=6, device="cpu")
+    selfplay_stage(agent, CONFIG, games=6, device="cpu")
+    none, sample = samples
+    assert none is None  # nothing had been played
+    assert len(sample) == FEW
+    assert (sample.count >= 1).all()
+    assert all(len(set(row[:count].tolist())) == count for row, count in zip(sample.legal, sample.count))
+
+
+def test_it_can_be_switched_off(tmp_path: Path, samples: List[Any]) -> None:
+    config = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(int8=False))
+    agent = Agent.create(tmp_path / "A", config)
+    for _ in range(2):
+        selfplay_stage(agent, config, games=6, device="cpu")
+    assert samples == [None, None]
+
+
+def test_what_is_left_of_a_stage_is_fitted_on_the_same_positions(tmp_path: Path, samples: List[Any]) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    selfplay_stage(agent, CONFIG, games=6, device="cpu")
+    frozen = module.begin_games(agent, CONFIG, module.Progress())
+    before = module._sample(agent, CONFIG, frozen, module.Progress())
+    selfplay_stage(agent, CONFIG, games=6, device="cpu")
+    after = module._sample(agent, CONFIG, frozen, module.Progress())
+    assert before is not None
+    assert after is not None
+    assert np.array_equal(before.bits, after.bits)
