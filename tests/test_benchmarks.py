@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict
 
 import pytest
+
+from pawnzero.nets import quantized
+from pawnzero.nets.quantized import weight_limit
 
 ROOT = Path(__file__).resolve().parent.parent
 Script = Callable[[str], ModuleType]
@@ -133,3 +137,17 @@ def test_replay_sampling_prints_a_line_a_size(
     monkeypatch.setattr(sys, "argv", ["replay_sampling.py", "--rows", "300", "--seconds", "0.01", "--batch", "8"])
     script("replay_sampling").main()
     assert capsys.readouterr().out.splitlines()[-1].split()[0] == "300"
+
+
+def test_int8_is_set_against_the_usual_format(
+    script: Script, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if weight_limit() == 0:
+        pytest.skip("this torch has no convolution of 8-bit integers")
+    monkeypatch.setattr(quantized, "_gain", lambda net, found: 2.0)
+    quick = ["--game", "tic_tac_toe", "--channels", "8", "--blocks", "1", "--rounds", "1", "--games", "2", "--sims", "2"]
+    assert script("int8").main([*quick, "--precision", "float32"]) == 0
+    head, speeds, match = capsys.readouterr().out.splitlines()
+    assert head.startswith("tic_tac_toe 8x1 se 4: cpu, int8 (answers 2.0 times as fast as float32; ")
+    assert re.fullmatch(r"positions a second on one core: float32 [\d,]+, int8 [\d,]+; [\d.]+ times as fast", speeds)
+    assert match.startswith("int8 against float32, 2 games at 2 simulations: +")

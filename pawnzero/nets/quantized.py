@@ -2,9 +2,12 @@
 
 After ReLU a channel holds numbers from 0 up. They are written as 0 to 255 steps, and each channel that goes into a convolution
 has a step of its own, so that 255 is the most that it held in a sample of positions; what is more is cut off. The steps are
-multiplied into the weights, which become whole numbers of steps themselves, one for each output channel. Sums of products are
-exact, so that a position's answer does not depend on its batch. Skip connections, squeeze-excitation and the value head's
-matrices stay as they are.
+multiplied into the weights, which become whole numbers of steps themselves, one for each output channel. What rounding them
+changes on average over the sample is taken back in the bias (Nagel et al., "Data-Free Quantization Through Weight Equalization
+and Bias Correction", ICCV 2019). Sums of products are exact, so that a position's answer does not depend on its batch.
+
+Skip connections, squeeze-excitation and the value head's matrices stay as they are. So does the stem where it has no more
+planes than channels: it costs little then, and its rounding would cost most.
 
 One step for all channels of a layer, as is more common (Jacob et al., "Quantization and Training of Neural Networks for
 Efficient Integer-Arithmetic-Only Inference", CVPR 2018), does not do here: without normalisation a few channels hold far more
@@ -68,7 +71,7 @@ class _WholeLayer(Layer):
 
 
 class QuantizedNet(CompiledNet):
-    """`CompiledNet` with convolutions in 8-bit integers, of a net with ReLU. It is called with planes in uint8, see `images`.
+    """`CompiledNet` with convolutions in 8-bit integers, of a net with ReLU. It is called with what `images` gives.
 
     dtype:  of all the rest, float32 or bfloat16
     planes: [N, P + Q, rows, columns] float32, of the positions on which its channels' steps are found
@@ -77,7 +80,8 @@ class QuantizedNet(CompiledNet):
     def __init__(self, net: PolicyValueNet, dtype: torch.dtype, planes: torch.Tensor) -> None:
         super().__init__(net, dtype)
         assert net.shape.activation == "relu", "what is quantized is not negative"
-        self.input_dtype = torch.uint8
+        stem_too = self.planes > net.shape.channels
+        self.input_dtype = torch.uint8 if stem_too else dtype
         self._scalar_scale = _scalar_scale(net)
         watching = _Watching(net)
         with torch.inference_mode():
@@ -85,30 +89,38 @@ class QuantizedNet(CompiledNet):
         most = [1.0 / net.plane_scale.flatten(), *watching.most[1:]]
         self._steps = [torch.maximum(one, _LEAST_SHARE * one.max()).clamp_min(1e-9) / _LEVELS for one in most]
         layers = fold(net)
-        self._stem = self._whole(layers.stem, 0)
+        means = watching.mean
+        if stem_too:
+            self._stem = self._whole(layers.stem, 0, means[0])
         self._blocks = [
-            Block(self._whole(block.first, 1 + 2 * n, goes_on=True), self._whole(block.second, 2 + 2 * n), *gates)
-            for n, (block, gates) in enumerate((block, (block.squeeze, block.excite)) for block in layers.blocks)
+            Block(
+                self._whole(block.first, place, means[place], goes_on=True),
+                self._whole(block.second, place + 1, means[place + 1]),
+                block.squeeze,
+                block.excite,
+            )
+            for place, block in zip(range(1, len(means), 2), layers.blocks)
         ]
-        after = 1 + 2 * len(self._blocks)
-        self._policy_hidden = self._whole(layers.policy_hidden, after, goes_on=True)
-        self._policy_out = self._whole(layers.policy_out, after + 1)
+        self._policy_hidden = self._whole(layers.policy_hidden, len(means) - 2, means[-2], goes_on=True)
+        self._policy_out = self._whole(layers.policy_out, len(means) - 1, means[-1])
 
     def images(self, bits: np.ndarray, scalars: np.ndarray, size: int) -> torch.Tensor:
-        """See `CompiledNet`; a plane's 0 to 1, once scaled, is 0 to 255."""
+        """See `CompiledNet`; where the stem takes whole numbers a plane's 0 to 1, once scaled, is 0 to 255."""
+        if self.input_dtype != torch.uint8:
+            return super().images(bits, scalars, size)
         return unpack_on_cpu(bits, scalars * self._scalar_scale, self.board_shape, torch.uint8, size)
 
-    def _whole(self, layer: Layer, place: int, goes_on: bool = False) -> _WholeLayer:
+    def _whole(self, layer: Layer, place: int, mean: torch.Tensor, goes_on: bool = False) -> _WholeLayer:
         """The convolution at `place` in the order of evaluation; goes_on: only the next one takes what comes out of it."""
         weight = layer.weight * self._steps[place].view(1, -1, 1, 1)
-        limit = weight_limit()
-        scale = weight.abs().amax((1, 2, 3)).clamp_min(1e-20) / limit
-        rounded = (weight / scale.view(-1, 1, 1, 1)).round().to(torch.int8)
-        bias = layer.bias
+        scale = weight.abs().amax((1, 2, 3)).clamp_min(1e-20) / weight_limit()
+        rounded = (weight / scale.view(-1, 1, 1, 1)).round()
+        lost = (weight - rounded * scale.view(-1, 1, 1, 1)) / self._steps[place].view(1, -1, 1, 1)
+        bias = layer.bias + functional.conv2d(mean, lost, padding=1).mean((0, 2, 3))
         if goes_on:
             scale, bias = scale / self._steps[place + 1], bias / self._steps[place + 1]
         return _WholeLayer(
-            weight=_pack(rounded, scale, [_BATCH, weight.shape[1], *self.board_shape]),
+            weight=_pack(rounded.to(torch.int8), scale, [_BATCH, weight.shape[1], *self.board_shape]),
             bias=bias,
             scale=scale,
             zeros=torch.zeros(len(scale), dtype=torch.int64),
@@ -117,7 +129,8 @@ class QuantizedNet(CompiledNet):
         )
 
     def _convolve(self, x: torch.Tensor, layer: Layer, activate: bool) -> torch.Tensor:
-        assert isinstance(layer, _WholeLayer)
+        if not isinstance(layer, _WholeLayer):
+            return super()._convolve(x, layer, activate)
         if x.dtype != torch.uint8:
             steps = torch.empty_like(x, dtype=torch.uint8)
             quantize(numbers(by_square(x)), layer.per_step, numbers(by_square(steps)))
@@ -131,9 +144,11 @@ class _Watching(FoldedNet):
     def __init__(self, net: PolicyValueNet) -> None:
         super().__init__(net, _CPU, torch.float32)
         self.most: List[torch.Tensor] = []
+        self.mean: List[torch.Tensor] = []
 
     def _convolve(self, x: torch.Tensor, layer: Layer, activate: bool) -> torch.Tensor:
         self.most.append(x.amax((0, 2, 3)))
+        self.mean.append(x.mean(0, keepdim=True))
         return super()._convolve(x, layer, activate)
 
 
@@ -147,13 +162,13 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
         return None, "int8 takes ReLU"
     if not weight_limit():
         return None, "int8 is not to be had from this torch"
-    scaled = sample.scalars * _scalar_scale(net)
-    if scaled.size and not (scaled.min() >= 0.0 and scaled.max() <= 1.0):
-        return None, "int8 takes planes from 0 to 1 once they are scaled"
     half = len(sample) // 2
     shape = get_game(net.game_name).board_shape
     planes = unpack(sample.bits[:half], sample.scalars[:half], shape, _CPU, torch.float32)
     found = QuantizedNet(net, dtype, planes)
+    scaled = sample.scalars * _scalar_scale(net)
+    if found.input_dtype == torch.uint8 and scaled.size and not (scaled.min() >= 0.0 and scaled.max() <= 1.0):
+        return None, "int8 takes planes from 0 to 1 once they are scaled"
     usual, gain = str(dtype).replace("torch.", ""), _gain(net, found)
     if gain < _GAIN:
         return None, f"int8 answers only {gain:.2f} times as fast as {usual}"

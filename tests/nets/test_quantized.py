@@ -41,19 +41,24 @@ def naive(net: PolicyValueNet, sample: torch.Tensor, planes: torch.Tensor) -> Li
     """Policy planes and WDL logits in float64, written from what quantized.py says at its head."""
     layers = fold(net)
     most: List[torch.Tensor] = []
+    means: List[torch.Tensor] = []
 
     def exact(x: torch.Tensor, layer: Layer) -> torch.Tensor:
         most.append(x.amax((0, 2, 3)).double())
+        means.append(x.double().mean(0, keepdim=True))
         return functional.conv2d(x, layer.weight, layer.bias, padding=1)
 
     def whole(x: torch.Tensor, layer: Layer) -> torch.Tensor:
-        top = most.pop(0)
+        top, mean = most.pop(0), means.pop(0)
+        if layer is layers.stem and len(top) <= net.shape.channels:
+            return functional.conv2d(x, layer.weight.double(), layer.bias.double(), padding=1)
         step = torch.maximum(top, top.max() / 1000) / 255
         count = (x / step.view(1, -1, 1, 1) + 0.5).floor().clamp(0, 255)
         weight = layer.weight.double() * step.view(1, -1, 1, 1)
         unit = weight.abs().amax((1, 2, 3), keepdim=True) / weight_limit()
-        found = functional.conv2d(count, (weight / unit).round(), padding=1) * unit.view(1, -1, 1, 1)
-        return found + layer.bias.double().view(1, -1, 1, 1)
+        rounded = (weight / unit).round() * unit
+        lost = functional.conv2d(mean / step.view(1, -1, 1, 1), weight - rounded, padding=1).mean((0, 2, 3))
+        return functional.conv2d(count, rounded, layer.bias.double() + lost, padding=1)
 
     def answer(x: torch.Tensor, convolve: Any) -> List[torch.Tensor]:
         x = convolve(x, layers.stem).relu()
