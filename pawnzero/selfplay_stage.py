@@ -133,9 +133,11 @@ def _play(
     if len(left) < len(ids):
         progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
     summary, outlooks = _so_far(journal, stored.intersection(ids)), _read_outlooks(agent, progress)
+    precision = None
     if left:
         sample = _sample(agent, config, frozen, progress)
         evaluator = NetEvaluator(latest_net(agent), device, progress=progress, sample=sample)
+        precision = evaluator.precision
         progress.note(f"self-play with {evaluator.description}")
         progress.start("self-play", len(left), "games")
         leaves = leaves_a_tree(config.search, len(ids))
@@ -149,6 +151,7 @@ def _play(
     return {
         **found,
         "alarms": [dataclasses.asdict(alarm) for alarm in alarms],
+        "precision": precision,
         "resignation": outlooks.to_json(frozen["resign_below"]),
         "settings": dataclasses.asdict(config.selfplay),
     }

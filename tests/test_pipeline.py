@@ -67,6 +67,7 @@ def test_iterations_leave_what_is_promised(tmp_path: Path) -> None:
     assert {"iteration", "selfplay", "train", "arena", "promoted"} <= set(figures)
     assert figures["iteration"] == 0
     assert figures["selfplay"]["games"] == 6
+    assert figures["selfplay"]["precision"] in ("float32", "bfloat16")  # too few positions for int8
     assert figures["train"]["step"] == 5
     assert figures["arena"]["games"] == 4
     assert figures["promoted"] is True  # the first challenger always is
