@@ -103,11 +103,14 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
 
 
 def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Progress) -> Optional[Question]:
-    """Positions of the games before, on which the net is made ready to answer in 8-bit integers; None while there are few."""
+    """Positions of the games before, on which the net is fitted to answer in 8-bit integers; None where they are too few."""
     if not (config.selfplay.int8 and frozen.get("sample")):
         return None
     with open_replay(agent, config, progress) as buffer:
-        drawn = buffer.sampler(frozen["seed"], frozen["sample"]).batch(0, SAMPLE)
+        try:
+            drawn = buffer.sampler(frozen["seed"], frozen["sample"]).batch(0, SAMPLE)
+        except PawnzeroError:  # the games since the stage began have overwritten them
+            return None
     question = allocate_question(get_game(config.game), SAMPLE)
     question.bits[:], question.scalars[:], question.count[:] = drawn.bits, drawn.scalars, drawn.count
     question.legal[:, : drawn.legal.shape[1]] = drawn.legal

@@ -62,3 +62,13 @@ def test_what_is_left_of_a_stage_is_fitted_on_the_same_positions(tmp_path: Path,
     assert before is not None
     assert after is not None
     assert np.array_equal(before.bits, after.bits)
+
+
+def test_a_stage_whose_positions_were_overwritten_goes_on_without(tmp_path: Path, samples: List[Any]) -> None:
+    config = dataclasses.replace(CONFIG, replay_capacity=40)
+    agent = Agent.create(tmp_path / "A", config)
+    selfplay_stage(agent, config, games=6, device="cpu")
+    frozen = module.begin_games(agent, config, module.Progress())
+    assert frozen["sample"] is not None
+    selfplay_stage(agent, config, games=12, device="cpu")
+    assert module._sample(agent, config, frozen, module.Progress()) is None
