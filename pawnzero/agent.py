@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,7 +26,7 @@ from pawnzero.games import get_game
 from pawnzero.journal import Journal
 from pawnzero.locks import locked
 from pawnzero.metadata import FORMAT, new_metadata, read_iterations, read_metadata, write_iterations
-from pawnzero.numbered import numbered_checkpoints
+from pawnzero.numbered import check_latest, numbered_checkpoints
 from pawnzero.progress import Progress
 from pawnzero.settings import read_shape
 
@@ -60,8 +61,8 @@ class Agent:
         """A new agent, with `config`'s game, net shape and seed. Raises PawnzeroError where it cannot be written.
 
         Raises UsageError for a game that is none, or whose positions cannot be mirrored as `config` wants. Of an agent that
-        lost its metadata the other files are kept, and `config` must be of their game and shape. A directory that holds
-        anything else is left alone.
+        lost its metadata the other files are kept, it goes on after its last finished iteration, and `config` must be of their
+        game and shape. A directory that holds anything else is left alone.
         """
         agent = cls(Path(directory), new_metadata(Path(directory).resolve().name, config))
         game = get_game(config.game)
@@ -72,6 +73,9 @@ class Agent:
             if (agent.directory / "metadata.json").exists():
                 raise PawnzeroError(f"{directory}: already an agent")
             agent._check_what_lies_there()
+            finished = read_iterations(agent._log, sys.maxsize)
+            if finished:
+                agent.metadata["next_iteration"] = finished[-1]["iteration"] + 1
             write_json(agent.directory / "metadata.json", agent.metadata)
         return agent
 
@@ -81,6 +85,9 @@ class Agent:
         if (Path(directory) / "metadata.json").exists():
             return cls.open(directory)
         agent = cls.create(directory, config)
+        number = agent.metadata["next_iteration"]
+        if progress is not None and (number or agent.latest.exists()):
+            progress.note(f"{agent.name}'s metadata.json was not there and is made again; the next iteration is {number}")
         twin = agent._twin()
         if twin and progress is not None:
             progress.note(
@@ -148,13 +155,11 @@ class Agent:
     def adopt(self, config: Config, progress: Progress) -> Config:
         """`config` with the agent's own game and net shape; where they differ one line says so.
 
-        Raises PawnzeroError where the net to go on from is gone: what has been trained would begin anew without a word.
+        Raises PawnzeroError where the net to go on from is gone (see `check_latest`), UsageError for a game that is none.
         """
-        numbered = self.numbered()
-        if numbered and not self.latest.exists() and (len(numbered) > 1 or self.iterations):
-            step, newest = numbered[-1]
-            raise PawnzeroError(f"{self.latest} is missing; copy {newest.name} over it to go on from step {step}")
+        check_latest(self.checkpoints, trained=bool(self.iterations))
         if config.game != self.game:
+            get_game(config.game)
             progress.note(f"{self.name} plays {self.game}; the setting game={config.game} is for new agents only")
         if config.model != self.model:
             kept = _differences(self.model, config.model)

@@ -12,13 +12,15 @@ ACTIVATION_NAMES = ("relu", "silu")
 MOST_ELO = 4000.0
 """Largest Elo difference of a sequential test: a score of 1 − 10⁻¹⁰."""
 
+_MOST_ROWS = 10**10
+
 
 @dataclass(frozen=True)
 class ModelConfig:
     """The net's shape. It belongs to the agent: once an agent exists, its own shape is kept."""
 
-    channels: int = field(default=64, metadata={"help": "width of the residual trunk", "min": 1})
-    blocks: int = field(default=6, metadata={"help": "residual blocks", "min": 1})
+    channels: int = field(default=64, metadata={"help": "width of the residual trunk", "min": 1, "max": 4096})
+    blocks: int = field(default=6, metadata={"help": "residual blocks", "min": 1, "max": 1024})
     se_ratio: int = field(
         default=4, metadata={"help": "squeeze-excitation narrows channels by this factor; 0: there is none", "min": 0}
     )
@@ -81,7 +83,7 @@ class SearchConfig:
 class SelfplayConfig:
     """How games are played for training."""
 
-    max_plies: int = field(default=200, metadata={"help": "longer games are adjudicated a draw", "min": 1})
+    max_plies: int = field(default=200, metadata={"help": "longer games are adjudicated a draw", "min": 1, "max": 1_000_000})
     temperature: float = field(default=1.0, metadata={"help": "temperature of move choice in the opening", "min": 0.0})
     temperature_plies: int = field(default=30, metadata={"help": "plies before the temperature falls", "min": 0})
     temperature_end: float = field(default=0.25, metadata={"help": "temperature after that", "min": 0.0})
@@ -188,7 +190,9 @@ class Config:
     batch_size: int = field(default=64, metadata={"help": "samples a forward pass in training", "min": 1})
     grad_accum_steps: int = field(default=1, metadata={"help": "forward passes a training step", "min": 1})
     trainer_iters: int = field(default=100, metadata={"help": "training steps an iteration (an epoch of train.py)", "min": 1})
-    replay_capacity: int = field(default=100_000, metadata={"help": "positions the replay buffer holds", "min": 1})
+    replay_capacity: int = field(
+        default=100_000, metadata={"help": "positions the replay buffer holds", "min": 1, "max": _MOST_ROWS}
+    )
     eval_games: int = field(default=20, metadata={"help": "arena games an iteration", "min": 1})
     eval_threshold: float = field(
         default=0.55, metadata={"help": "the latest net is promoted above this score", "min": 0.0, "max": 1.0}

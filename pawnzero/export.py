@@ -53,7 +53,7 @@ def export_net(source: str, path: Path, format: str, device: str = "auto") -> Di
     Raises UsageError or PawnzeroError where there is no such net or device, or the format cannot hold it; nothing is written
     then.
     """
-    check_folder(path)
+    _check_target(path)
     where = resolve_device(device)
     _, file = locate_net(source)
     checkpoint = load_net(file)
@@ -84,7 +84,7 @@ def export_games(agent: Agent, path: Path, limit: int) -> Dict[str, Any]:
 
     Returns the figures of `pawnzero export --json`. Raises PawnzeroError where the buffer holds no whole game.
     """
-    check_folder(path)
+    _check_target(path)
     with ReplayBuffer(agent.replay, game=agent.game) as buffer:
         games = buffer.newest_games(limit)
     if not games:
@@ -96,6 +96,14 @@ def export_games(agent: Agent, path: Path, limit: int) -> Dict[str, Any]:
         for game in reversed(games):
             stream.write(text_bytes(_pgn(game, agent)))
     return {"path": str(path), "format": "pgn", "game": agent.game, "bytes": path.stat().st_size, "games": len(games)}
+
+
+def _check_target(path: Path) -> None:
+    """Raises PawnzeroError where `path` cannot be written, or is among what an agent goes on from."""
+    check_folder(path)
+    folder = path.resolve().parent
+    if folder.name == "checkpoints" and (folder.parent / "metadata.json").exists():
+        raise PawnzeroError(f"{path}: an agent's own checkpoints lie there; name another folder")
 
 
 def _lc0(checkpoint: Checkpoint, source: str) -> bytes:

@@ -68,7 +68,7 @@ def read_json(path: Path) -> Any:
         raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
     except _NamedTwiceError as error:
         raise PawnzeroError(f"{path}: {error}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PawnzeroError(f"{path}: not JSON ({error})") from None
 
 

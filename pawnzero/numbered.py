@@ -1,10 +1,12 @@
-"""Which files of a folder are numbered checkpoints, and of which step?"""
+"""Which files of a folder are numbered checkpoints, of which step, and is the newest net among them all that is left?"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from typing import List, Tuple
+
+from pawnzero.errors import PawnzeroError
 
 _NAME = re.compile(r"ckpt_(\d{6,})\.pt")
 
@@ -18,3 +20,15 @@ def numbered_checkpoints(folder: Path) -> List[Tuple[int, Path]]:
     """(step, path) of all there are, oldest first."""
     matches = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
     return sorted((int(match.group(1)), path) for match, path in matches if match)
+
+
+def check_latest(folder: Path, trained: bool = False) -> None:
+    """Raises PawnzeroError where latest.pt is gone: training would begin anew, and push out what is left.
+
+    trained: it is known that there was one; else a numbered checkpoint alone may be what a killed process wrote first.
+    """
+    numbered = numbered_checkpoints(folder) if folder.is_dir() else []
+    latest = folder / "latest.pt"
+    if numbered and not latest.exists() and (trained or len(numbered) > 1):
+        step, newest = numbered[-1]
+        raise PawnzeroError(f"{latest} is missing; copy {newest.name} over it to go on from step {step}")

@@ -36,7 +36,7 @@ class Setting:
             return f"one of {', '.join(self.choices)}"
         words = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}[self.kind]
         if self.low is not None and self.high is not None:
-            return f"{words} from {self.low:g} to {self.high:g}"
+            return f"{words} from {self.low:g} to {self.high:{',' if self.kind is int else 'g'}}"
         return words if self.low is None else f"{words} of at least {self.low:g}"
 
     def check(self, value: Any) -> Any:

@@ -155,6 +155,17 @@ def test_lost_metadata_is_made_again_around_the_other_files(tmp_path: Path) -> N
     assert Agent.open_or_create(tmp_path / "A", SMALL).replay.read_bytes() == content
 
 
+def test_lost_metadata_goes_on_after_the_last_finished_iteration_and_says_so(tmp_path: Path) -> None:
+    agent, notes = Agent.create(tmp_path / "A", SMALL), _Notes()
+    with agent.lock():
+        for number in range(3):
+            agent.finish(found(number))
+    (agent.directory / "metadata.json").unlink()
+    again = Agent.open_or_create(tmp_path / "A", SMALL, notes)
+    assert again.iterations == [found(0), found(1), found(2)]
+    assert notes.lines == ["A's metadata.json was not there and is made again; the next iteration is 3"]
+
+
 @pytest.mark.parametrize("left", ["games", "net"])
 def test_lost_metadata_is_not_made_again_for_another_game(tmp_path: Path, left: str) -> None:
     agent = Agent.create(tmp_path / "A", SMALL)
@@ -204,7 +215,7 @@ def test_a_place_that_cannot_be_written(place: str) -> None:
         ({"samples_owed": "1"}, "samples_owed is '1', expected int or float"),
         ({"selfplay_alone": {"games": 4}}, "selfplay_alone.first is missing, expected int"),
         ({"model": {"channels": 8}}, "expected blocks in it"),
-        ({"model": {"channels": -8, "blocks": 1, "se_ratio": 4}}, "channels is -8, expected an integer of at least 1"),
+        ({"model": {"channels": -8, "blocks": 1, "se_ratio": 4}}, "channels is -8, expected an integer from 1 to 4,096"),
         ({"model": {"channels": 8, "blocks": 1, "se_ratio": 4, "activation": "mish"}}, "expected one of relu, silu"),
         ({"model": {"channels": 9, "blocks": 1, "se_ratio": 0, "mirrored": True}}, "expected even numbers"),
         (

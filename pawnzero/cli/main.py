@@ -162,6 +162,10 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
             # The reader of our output went away (as `| head` does). What is still buffered has nowhere to go.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
+        except (MemoryError, RuntimeError) as error:
+            if not _memory_ran_out(error):
+                raise
+            return _fail(name, f"memory ran out ({error}); a smaller net, fewer simulations or games at once need less", 1)
         except OSError as error:
             return _fail(name, f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     except KeyboardInterrupt:
@@ -199,6 +203,15 @@ def _shown_log() -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(before)
+
+
+def _memory_ran_out(error: Exception) -> bool:
+    """Whether that is what `error` says; torch, where it is loaded, has many words for it."""
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from pawnzero.nets.device import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def _fail(name: str, message: str, code: int) -> int:

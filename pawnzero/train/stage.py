@@ -12,6 +12,7 @@ from pawnzero.config import Config, TrainConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.numbered import check_latest
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.replay.window import window_rows
@@ -29,11 +30,12 @@ class Positions:
 def open_state(checkpoints: Path, config: Config, game: str, net: Optional[PolicyValueNet], device: torch.device) -> TrainState:
     """What `latest.pt` in `checkpoints` holds, else a fresh state around `net` or a new net; on the device.
 
-    Raises PawnzeroError where the checkpoint is damaged or of another game or shape than the net, or the net is of another
-    game than the positions.
+    Raises PawnzeroError where the checkpoint is missing beside numbered ones, damaged, or of another game or shape than the
+    net, or the net is of another game than the positions.
     """
     if net is not None and net.game_name != game:
         raise PawnzeroError(f"the replay buffer holds games of {game}, the net plays {net.game_name}")
+    check_latest(checkpoints)
     latest = checkpoints / "latest.pt"
     shape = config.model if net is None else net.shape
     checkpoint = load_checkpoint(latest, game=game, model=shape) if latest.exists() else None

@@ -230,3 +230,39 @@ def test_damaged_metadata(cli: Any, agent_dir: Path) -> None:
     assert "metadata.json" in cli("iterate", agent_dir).error()
     (agent_dir / "metadata.json").write_text(json.dumps({"format": 99}))
     assert "format 99" in cli("promote", agent_dir).error()
+
+
+def test_a_game_that_is_none_is_refused_for_an_agent_of_another_too(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
+    told = cli("selfplay", agent_dir, "--games", "1", "--game", "go", "--config", tiny_config)
+    assert told.code == 2
+    assert "unknown game 'go'" in told.error()
+
+
+def test_sizes_that_nothing_has_are_refused_before_an_agent_is_made(cli: Any, tmp_path: Path) -> None:
+    for flag, value, most in (("--channels", "100000", "4,096"), ("--replay-capacity", str(10**18), "10,000,000,000")):
+        told = cli("iterate", tmp_path / "New", flag, value)
+        assert told.code == 2
+        assert f"expected an integer from 1 to {most}" in told.error()
+    assert not (tmp_path / "New").exists()
+
+
+def test_a_file_that_nests_too_deep_is_one_line(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    assert "deep.json: not JSON" in cli("iterate", tmp_path / "New", "--config", tmp_path / "deep.json").error()
+
+
+def test_memory_that_ran_out_is_one_line(cli: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def exhausted(*_: Any, **__: Any) -> None:
+        raise MemoryError("Unable to allocate 596. GiB")
+
+    monkeypatch.setattr("pawnzero.pipeline.run_iteration", exhausted)
+    told = cli("iterate", tmp_path / "New").error()
+    assert "memory ran out (Unable to allocate 596. GiB); a smaller net, fewer simulations or games at once need less" in told
+
+
+@pytest.mark.parametrize("name", ["latest.pt", "games.pgn"])
+def test_export_leaves_an_agents_checkpoints_alone(cli: Any, agent_dir: Path, name: str) -> None:
+    target = agent_dir / "checkpoints" / name
+    before = target.read_bytes() if target.exists() else None
+    assert "an agent's own checkpoints lie there; name another folder" in cli("export", agent_dir, target).error()
+    assert (target.read_bytes() if target.exists() else None) == before

@@ -45,6 +45,18 @@ def test_the_net_holds_the_trained_weights_and_the_next_call_goes_on(tmp_path: P
     assert max(distance) < 0.05  # two steps apart, not two nets
 
 
+def test_a_fresh_net_does_not_replace_trained_ones_whose_latest_is_gone(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    for _ in range(2):
+        train_loop(make_net(), buffer, settings(tmp_path))
+    folder = tmp_path / "checkpoints"
+    (folder / "latest.pt").unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(before) == 2
+    with pytest.raises(PawnzeroError, match=r"latest\.pt is missing; copy ckpt_000004\.pt over it to go on from step 4"):
+        train_loop(make_net(), buffer, settings(tmp_path))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_failed_precheck_stops_it_in_any_folder(tmp_path: Path, buffer: ReplayBuffer, failing_checks: None) -> None:
     with pytest.raises(PawnzeroError, match=r"integrity checks failed .*run: pawnzero check"):
         train_loop(make_net(), buffer, settings(tmp_path))
