@@ -25,7 +25,7 @@ from pawnzero.files import in_shell, read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.journal import Journal
 from pawnzero.locks import locked
-from pawnzero.metadata import FORMAT, new_metadata, read_iterations, read_metadata, write_iterations
+from pawnzero.metadata import FORMAT, WITH_ITERATIONS, new_metadata, read_iterations, read_metadata, write_iterations
 from pawnzero.numbered import check_latest, numbered_checkpoints
 from pawnzero.progress import Progress
 from pawnzero.settings import read_shape
@@ -144,9 +144,16 @@ class Agent:
     def iterations(self) -> List[Dict[str, Any]]:
         """What each finished iteration found, oldest first. Raises PawnzeroError where that cannot be relied on."""
         if self._iterations is None:
-            inside = self.metadata.get("iterations")
-            self._iterations = read_iterations(self._log, self.metadata["next_iteration"]) if inside is None else inside
+            inside = self.metadata["format"] == WITH_ITERATIONS
+            self._iterations = (
+                self.metadata["iterations"] if inside else read_iterations(self._log, self.metadata["next_iteration"])
+            )
         return self._iterations
+
+    @property
+    def iterations_lost(self) -> int:
+        """How many of the finished iterations have no record any more."""
+        return int(self.metadata["next_iteration"]) - len(self.iterations)
 
     @property
     def _log(self) -> Path:
@@ -253,10 +260,11 @@ class Agent:
 
     def _move_iterations(self) -> None:
         """Out of a metadata.json that still holds the finished iterations itself."""
-        if "iterations" in self.metadata:
-            write_iterations(self._log, self.metadata.pop("iterations"))
-            self.metadata["format"] = FORMAT
-            write_json(self.directory / "metadata.json", self.metadata)
+        if self.metadata["format"] == WITH_ITERATIONS:
+            write_iterations(self._log, self.metadata["iterations"])
+            rest = {name: value for name, value in self.metadata.items() if name != "iterations"}
+            write_json(self.directory / "metadata.json", {**rest, "format": FORMAT})
+            self.metadata = {**rest, "format": FORMAT}
 
     def _check_what_lies_there(self) -> None:
         """Raises PawnzeroError where there are a net or games of another agent than this one, whose metadata was lost."""

@@ -69,8 +69,7 @@ def read_metadata(path: Path) -> Dict[str, Any]:
     version = metadata.get("format")
     if version not in (FORMAT, WITH_ITERATIONS):
         raise PawnzeroError(f"{path}: format {version!r}, expected {FORMAT} (written by another version?)")
-    kinds = {**_KINDS, **({"iterations": (list,)} if version == WITH_ITERATIONS else {})}
-    _check_kinds(metadata, kinds, "", path)
+    _check_kinds(metadata, {**_KINDS, **({"iterations": (list,)} if version == WITH_ITERATIONS else {})}, "", path)
     _check_kinds(metadata, {key: kinds for key, kinds in _OPTIONAL.items() if key in metadata}, "", path)
     stage, alone = metadata["stage"], metadata.get("selfplay_alone")
     if stage is not None:
@@ -78,7 +77,7 @@ def read_metadata(path: Path) -> Dict[str, Any]:
         _check_kinds(stage["found"], _FOUND, "stage.found.", path)
     if alone is not None:
         _check_kinds(alone, _ALONE, "selfplay_alone.", path)
-    for place, found in enumerate(metadata.get("iterations", ())):
+    for place, found in enumerate(metadata["iterations"] if version == WITH_ITERATIONS else ()):
         _check_iteration(found, f"iterations[{place}]", path)
     try:
         read_shape(metadata["model"], str(path))

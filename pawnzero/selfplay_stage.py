@@ -20,6 +20,7 @@ from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.journal import Journal
 from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
@@ -103,17 +104,26 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
 
 
 def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Progress) -> Optional[Question]:
-    """Positions of the games before, on which the net is fitted to answer in 8-bit integers; None where they are too few."""
+    """Positions of the games before, on which the net is fitted to answer in 8-bit integers; None where they are too few.
+
+    The second half is of other games than the first (but for one at most), since it is to say how near the answers are.
+    """
     if not (config.selfplay.int8 and frozen.get("sample")):
         return None
+    question, half = allocate_question(get_game(config.game), SAMPLE), SAMPLE // 2
     with open_replay(agent, config, progress) as buffer:
-        try:
-            drawn = buffer.sampler(frozen["seed"], frozen["sample"]).batch(0, SAMPLE)
-        except PawnzeroError:  # the games since the stage began have overwritten them
+        first, last = max(frozen["sample"][0], buffer.total - len(buffer) + 1), frozen["sample"][1]
+        if last - first + 1 < SAMPLE:  # the stage's own games have overwritten them
             return None
-    question = allocate_question(get_game(config.game), SAMPLE)
-    question.bits[:], question.scalars[:], question.count[:] = drawn.bits, drawn.scalars, drawn.count
-    question.legal[:, : drawn.legal.shape[1]] = drawn.legal
+        middle = (first + last) // 2
+        for place, window in ((0, (first, middle)), (half, (middle + 1, last))):
+            try:
+                drawn = buffer.sampler(frozen["seed"], window).batch(0, half)
+            except PawnzeroError:  # none of them may be drawn
+                return None
+            part = question.part(place, place + half)
+            part.bits[:], part.scalars[:], part.count[:] = drawn.bits, drawn.scalars, drawn.count
+            part.legal[:, : drawn.legal.shape[1]] = drawn.legal
     return question
 
 
@@ -138,7 +148,8 @@ def _play(
     summary, outlooks = _so_far(journal, stored.intersection(ids)), _read_outlooks(agent, progress)
     precision = None
     if left:
-        sample = _sample(agent, config, frozen, progress)
+        on_cpu = resolve_device(device).type == "cpu"
+        sample = _sample(agent, config, frozen, progress) if on_cpu else None
         evaluator = NetEvaluator(latest_net(agent), device, progress=progress, sample=sample)
         precision = evaluator.precision
         progress.note(f"self-play with {evaluator.description}")

@@ -16,6 +16,7 @@ from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import replacing
+from pawnzero.journal import Journal
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
@@ -88,6 +89,63 @@ def test_iterations_in_the_metadata_of_before_become_lines(tmp_path: Path) -> No
     assert Agent.open(agent.directory).iterations == [found(0), found(1), found(2)]
     after = json.loads(path.read_text())
     assert (after["format"], after["best"], "iterations" in after) == (2, {"step": 7}, False)
+
+
+def test_of_two_lines_of_an_iteration_the_later_one_counts(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    with agent.lock():
+        agent.finish(found(0))
+    with Journal(agent.experiments / "iterations.jsonl") as log:
+        log.add(found(0, seconds=9.0))
+    assert Agent.open(agent.directory).iterations == [found(0, seconds=9.0)]
+
+
+def test_what_is_not_written_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where metadata.json cannot be written, the line is there already; where the lines cannot, metadata.json is as before."""
+    agent = Agent.create(tmp_path / "A", SMALL)
+    path, log = agent.directory / "metadata.json", agent.experiments / "iterations.jsonl"
+
+    def full(*_: Any) -> None:
+        raise PawnzeroError("no room")
+
+    with agent.lock(), monkeypatch.context() as patch:
+        patch.setattr("pawnzero.agent.write_json", full)
+        with pytest.raises(PawnzeroError, match="no room"):
+            agent.finish(found(0))
+    assert [json.loads(line) for line in log.read_text().splitlines()] == [found(0)]
+    assert Agent.open(agent.directory).iterations == []
+
+    before = {**agent.metadata, "format": 1, "next_iteration": 1, "iterations": [found(0)]}
+    for place in ("write_iterations", "write_json"):
+        path.write_text(json.dumps(before))
+        with monkeypatch.context() as patch:
+            patch.setattr(f"pawnzero.agent.{place}", full)
+            with pytest.raises(PawnzeroError, match="no room"), agent.lock():
+                pass
+        assert Agent.open(agent.directory).iterations == [found(0)]
+
+
+def test_iterations_that_have_no_line_are_counted(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    with agent.lock():
+        for number in range(3):
+            agent.finish(found(number))
+    assert agent.iterations_lost == 0
+    log = agent.experiments / "iterations.jsonl"
+    log.write_bytes(b"\n".join(log.read_bytes().splitlines()[::2]))
+    assert Agent.open(agent.directory).iterations_lost == 1
+
+
+def test_iterations_in_a_newer_metadata_are_none_of_its(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    with agent.lock():
+        agent.finish(found(0))
+    path = agent.directory / "metadata.json"
+    for strange in ([], None, 5):
+        path.write_text(json.dumps({**agent.metadata, "iterations": strange}))
+        other = Agent.open(agent.directory)
+        with other.lock():
+            assert other.iterations == [found(0)]
 
 
 @pytest.mark.parametrize(

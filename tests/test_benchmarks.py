@@ -144,7 +144,7 @@ def test_int8_is_set_against_the_usual_format(
 ) -> None:
     if weight_limit() == 0:
         pytest.skip("this torch has no convolution of 8-bit integers")
-    monkeypatch.setattr(quantized, "_gain", lambda net, found: 2.0)
+    monkeypatch.setattr(quantized._MEASURED, "recall", lambda key: 2.0)
     quick = ["--game", "tic_tac_toe", "--channels", "8", "--blocks", "1", "--rounds", "1", "--games", "2", "--sims", "2"]
     assert script("int8").main([*quick, "--precision", "float32"]) == 0
     head, speeds, match = capsys.readouterr().out.splitlines()

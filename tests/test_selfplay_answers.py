@@ -12,7 +12,11 @@ import pytest
 from pawnzero import selfplay_stage as module
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig, SelfplayConfig
+from pawnzero.games import get_game
+from pawnzero.games.line import Line
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.replay import ReplayBuffer
+from pawnzero.search.evaluator import question_about
 from pawnzero.selfplay_stage import selfplay_stage
 
 CONFIG = Config(game="tic_tac_toe", mcts_sims=4, replay_capacity=500, model=ModelConfig(channels=8, blocks=1))
@@ -40,6 +44,14 @@ def test_the_games_before_are_what_it_is_fitted_on(tmp_path: Path, samples: List
     none, sample = samples
     assert none is None  # nothing had been played
     assert len(sample) == FEW
+    game = get_game(CONFIG.game)
+    played = ReplayBuffer(agent.replay).newest_games(12)[6:]  # the newest first
+    stood = [Line.from_actions(game, one.line.actions[:ply]) for one in played for ply in range(len(one.line.actions))]
+    known = {question_about(game, [line]).bits.tobytes() for line in stood}
+    drawn = [row.tobytes() for row in sample.bits]
+    assert set(drawn) <= known
+    assert len(set(drawn[: FEW // 2])) > 1
+    assert len(set(drawn[FEW // 2 :])) > 1
     assert (sample.count >= 1).all()
     assert all(len(set(row[:count].tolist())) == count for row, count in zip(sample.legal, sample.count))
 
@@ -69,6 +81,8 @@ def test_a_stage_whose_positions_were_overwritten_goes_on_without(tmp_path: Path
     agent = Agent.create(tmp_path / "A", config)
     selfplay_stage(agent, config, games=6, device="cpu")
     frozen = module.begin_games(agent, config, module.Progress())
-    assert frozen["sample"] is not None
-    selfplay_stage(agent, config, games=12, device="cpu")
+    assert module._sample(agent, config, frozen, module.Progress()) is not None
+    selfplay_stage(agent, config, games=5, device="cpu")
+    left = 40 - (ReplayBuffer(agent.replay).total - frozen["sample"][1])
+    assert 0 < left < FEW  # copies of a few positions would tell little, and that little twice
     assert module._sample(agent, config, frozen, module.Progress()) is None

@@ -85,7 +85,8 @@ def examine(device: str) -> Probe:
     selfplay = ""
     if where.type == "cpu":
         sample = random_question(get_game(net.game_name), SAMPLE)
-        selfplay = NetEvaluator(net, device, sample=sample).description.partition(", ")[2]
+        told, off, _ = NetEvaluator(net, device, sample=sample).description.partition("; policies are off")
+        selfplay = told.partition(", ")[2] + (")" if off else "")  # how far off an untrained net is says nothing
     return Probe(device, evaluator.precision, reason, selfplay, evaluator.max_batch, evaluator.appetite, CALLS, fault)
 
 

@@ -125,7 +125,8 @@ def _engine(game: Game, spec: str) -> Contestant:
 
 
 def _net(agent: Agent, step: int, digest: str, path: Path, best: Optional[Tuple[int, str]]) -> Contestant:
-    positions, hours = spent_until(agent.iterations, agent.metadata["stage"], step)
+    known = not agent.iterations_lost
+    positions, hours = spent_until(agent.iterations, agent.metadata["stage"], step) if known else (None, None)
     spec = path.relative_to(agent.directory).as_posix()
     return Contestant(f"step {step}", spec, CHECKPOINT, step, positions, hours, digest, (step, digest) == best)
 

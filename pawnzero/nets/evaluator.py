@@ -59,7 +59,7 @@ class NetEvaluator:
         self._progress = progress or Progress()
         self._lock = threading.Lock()
         self._backend: Union[CpuBackend, DeviceBackend]
-        key = f"{net.description} in {self.precision} on {describe_device(self.device)}"
+        key = f"{net.description} in {self.precision}{' and ' + chosen.name if whole else ''} on {describe_device(self.device)}"
         if self.device.type == "cpu":
             self._backend = CpuBackend(whole or CompiledNet(net, chosen.dtype), key)
         else:

@@ -16,6 +16,7 @@ than the others.
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -156,27 +157,46 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
     """The net in 8-bit integers and `dtype`, where that is faster than `dtype` alone and near enough to the net, and why.
 
     Where it is not, None and why not.
-    sample: `SAMPLE` positions of games like those that it is to play; its answers are left as they are
+    sample: `SAMPLE` positions of games like those that it is to play, the second half of other games than the first; it is not
+            answered
     """
     if net.shape.activation != "relu":
         return None, "int8 takes ReLU"
     if not weight_limit():
         return None, "int8 is not to be had from this torch"
-    half = len(sample) // 2
-    shape = get_game(net.game_name).board_shape
-    planes = unpack(sample.bits[:half], sample.scalars[:half], shape, _CPU, torch.float32)
-    found = QuantizedNet(net, dtype, planes)
-    scaled = sample.scalars * _scalar_scale(net)
-    if found.input_dtype == torch.uint8 and scaled.size and not (scaled.min() >= 0.0 and scaled.max() <= 1.0):
+    if net.plane_scale.shape[1] > net.shape.channels and not _from_0_to_1(sample.scalars * _scalar_scale(net)):
         return None, "int8 takes planes from 0 to 1 once they are scaled"
-    usual, gain = str(dtype).replace("torch.", ""), _gain(net, found)
+    usual, key = str(dtype).replace("torch.", ""), _gain_key(net, dtype)
+    gain = _MEASURED.recall(key)
+    if isinstance(gain, float) and gain < _GAIN:
+        return None, f"int8 answers only {gain:.2f} times as fast as {usual}"
+    half = len(sample) // 2
+    planes = unpack(sample.bits[:half], sample.scalars[:half], get_game(net.game_name).board_shape, _CPU, torch.float32)
+    try:
+        # in a thread of one core: sums over the sample depend on how many there are
+        found = workers().submit(QuantizedNet, net, dtype, planes).result()
+        if not isinstance(gain, float):
+            gain = workers().submit(_measure_gain, CompiledNet(net, dtype), found).result()
+            _MEASURED.keep(key, gain)
+        policy_off, value_off = _off(net, found, sample.part(half, len(sample)))
+    except (NotImplementedError, RuntimeError) as error:
+        return None, f"int8 failed here: {' '.join(str(error).split())[:120]}"
     if gain < _GAIN:
         return None, f"int8 answers only {gain:.2f} times as fast as {usual}"
-    policy_off, value_off = _off(net, found, sample.part(half, len(sample)))
     off = f"policies are off by {policy_off:.2g} nats, values by {value_off:.2g}"
     if not (policy_off <= POLICY_OFF and value_off <= VALUE_OFF):
         return None, f"in int8 {off}"
     return found, f"answers {gain:.1f} times as fast as {usual}; {off}"
+
+
+def _from_0_to_1(scaled: np.ndarray) -> bool:
+    return scaled.size == 0 or bool(scaled.min() >= 0.0 and scaled.max() <= 1.0)
+
+
+def _gain_key(net: PolicyValueNet, dtype: torch.dtype) -> str:
+    """All that the gain depends on. What oneDNN may use of a CPU shows in the largest weight, and may be said from outside."""
+    instructions = f"{weight_limit()} {os.environ.get('ONEDNN_MAX_CPU_ISA', '')}".strip()
+    return f"{net.description} int8 ({instructions}) for {dtype} on {describe_device(_CPU)}"
 
 
 def _off(net: PolicyValueNet, found: QuantizedNet, asked: Question) -> Tuple[float, float]:
@@ -252,20 +272,9 @@ def _whole_convolution(x: torch.Tensor, layer: _WholeLayer, activate: bool) -> t
     return result
 
 
-def _gain(net: PolicyValueNet, found: QuantizedNet) -> float:
-    """How many times as fast as in its usual format a net answers on one core: measured in a moment, once a machine."""
-    key = f"{net.description} int8 for {found.dtype} on {describe_device(_CPU)}"
-    known = _MEASURED.recall(key)
-    if isinstance(known, float):
-        return known
-    gain = workers().submit(_measure_gain, CompiledNet(net, found.dtype), found).result()
-    _MEASURED.keep(key, gain)
-    return gain
-
-
 @torch.inference_mode()
 def _measure_gain(usual: CompiledNet, found: CompiledNet) -> float:
-    """The shortest of a few answers about `_BATCH` empty boards, of each in turns."""
+    """How many times as fast `found` is: the shortest of a few answers about `_BATCH` empty boards, of each in turns."""
     shortest = {usual: float("inf"), found: float("inf")}
     for _ in range(1 + _RUNS):  # the first prepares the libraries
         for net in shortest:

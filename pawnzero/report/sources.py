@@ -89,6 +89,8 @@ def read_run(agent: Agent) -> Run:
     missing: List[str] = []
     stage = agent.metadata.get("stage")
     under_way = stage if isinstance(stage, dict) else None
+    if agent.iterations_lost:
+        missing.append(f"iterations.jsonl: {agent.iterations_lost} of the finished iterations are not in it.")
     return Run(
         agent=agent,
         iterations=list(_iterations(agent.iterations, under_way)),

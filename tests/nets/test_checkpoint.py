@@ -155,7 +155,10 @@ def test_contents_that_do_not_fit_together(tmp_path, checkpoint) -> None:  # typ
         ({"format": 2}, "format 2, expected 1"),
         ({"model": 7}, "damaged checkpoint: model is 7"),
         ({"model": {"channels": 8, "blocks": 2}}, "damaged checkpoint: .* expected se_ratio in it"),
-        ({"model": {"channels": "a", "blocks": 2, "se_ratio": 4}}, "model.channels is 'a', expected an integer of at least 1"),
+        (
+            {"model": {"channels": "a", "blocks": 2, "se_ratio": 4}},
+            "model.channels is 'a', expected an integer from 1 to 4,096",
+        ),
         ({"model": {"channels": 8, "blocks": 2, "se_ratio": 4, "mirrored": 1}}, "model.mirrored is 1, expected true or false"),
         ({"model": {"channels": 8, "blocks": 2, "se_ratio": 4, "activation": "gelu"}}, "expected one of relu, silu"),
         ({"game": ...}, "damaged"),

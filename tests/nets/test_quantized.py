@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import Any, List
 
@@ -17,7 +18,7 @@ from torch.nn import functional
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.nets import quantized as module
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.nets.fold import FoldedNet, Layer, fold
+from pawnzero.nets.fold import CompiledNet, FoldedNet, Layer, fold
 from pawnzero.nets.planes import unpack
 from pawnzero.nets.quantized import SAMPLE, QuantizedNet, quantized, weight_limit
 from pawnzero.nets.resnet import PolicyValueNet
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.skipif(weight_limit() == 0, reason="this torch has no c
 
 @pytest.fixture(autouse=True)
 def _always_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_gain", lambda net, found: 2.0)
+    monkeypatch.setattr(module._MEASURED, "recall", lambda key: 2.0)
 
 
 def planes_of(question: Question, net: PolicyValueNet) -> torch.Tensor:
@@ -155,7 +156,13 @@ def test_it_is_not_taken_where_it_would_not_do(awake: Any, monkeypatch: pytest.M
         patch.setattr(module, "VALUE_OFF", 1e-9)
         assert why_not().startswith("in int8 policies are off by ")
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_gain", lambda net, found: 1.04)
+        patch.setattr(module, "POLICY_OFF", 1e-9)
+        assert why_not().startswith("in int8 policies are off by ")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_off", _raising)
+        assert why_not() == "int8 failed here: could not create a primitive"
+    with monkeypatch.context() as patch:
+        patch.setattr(module._MEASURED, "recall", lambda key: 1.04)
         assert why_not() == "int8 answers only 1.04 times as fast as float32"
         evaluator = NetEvaluator(net, "cpu", "float32", sample=sample)
         assert evaluator.description == "cpu, float32 (as asked; int8 answers only 1.04 times as fast as float32)"
@@ -177,3 +184,29 @@ def test_how_much_faster_it_is_is_measured_once(awake: Any, monkeypatch: pytest.
     quantized(net, torch.float32, sample)
     monkeypatch.setattr(module, "_measure_gain", lambda *nets: pytest.fail("measured again"))
     quantized(net, torch.float32, sample)
+
+
+def test_a_net_that_takes_longer_is_no_gain(awake: Any) -> None:
+    class Slow(CompiledNet):
+        def __call__(self, planes: torch.Tensor) -> Any:
+            time.sleep(0.05)
+            return super().__call__(planes)
+
+    net = awake("tic_tac_toe", 8, 1)
+    slow, fast = Slow(net, torch.float32), CompiledNet(net, torch.float32)
+    assert module._measure_gain(slow, fast) > 1.5
+    assert module._measure_gain(fast, slow) < 0.7
+
+
+def test_how_far_off_it_is_is_found_on_the_second_half(awake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample, seen = random_question(get_game("tic_tac_toe"), SAMPLE), []
+    sample.bits[SAMPLE // 2 :] = 0
+    off = module._off
+    monkeypatch.setattr(module, "_off", lambda net, found, asked: seen.append(asked.bits.copy()) or off(net, found, asked))
+    quantized(awake("tic_tac_toe"), torch.float32, sample)
+    assert len(seen[0]) == SAMPLE // 2
+    assert not seen[0].any()
+
+
+def _raising(*_: Any) -> Any:
+    raise RuntimeError("could not create a primitive")
