@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -47,7 +48,7 @@ def positions(game_name: str, replay: Optional[Path], step: int, size: int) -> Q
 
 
 def seconds(evaluator: NetEvaluator, asked: Question) -> float:
-    """Of one question on one core."""
+    """Of one question."""
     began = time.perf_counter()
     evaluator.evaluate(asked)
     return time.perf_counter() - began
@@ -75,11 +76,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if whole.precision != "int8":
         return 0
     asked, best = positions(net.game_name, args.replay, 1, _BATCH), {usual: float("inf"), whole: float("inf")}
-    for evaluator in best:
-        evaluator.enter_thread(1000)  # one core for this thread
-    for _ in range(args.rounds):
+    with ThreadPoolExecutor(1) as alone:
         for evaluator in best:
-            best[evaluator] = min(best[evaluator], seconds(evaluator, asked))
+            alone.submit(evaluator.enter_thread, 1000).result()  # that thread has one core
+        for _ in range(args.rounds):
+            for evaluator in best:
+                best[evaluator] = min(best[evaluator], alone.submit(seconds, evaluator, asked).result())
     speeds = ", ".join(f"{evaluator.precision} {_BATCH / shortest:,.0f}" for evaluator, shortest in best.items())
     print(f"positions a second on one core: {speeds}; {best[usual] / best[whole]:.2f} times as fast")
     if args.games:

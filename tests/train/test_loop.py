@@ -143,7 +143,7 @@ def test_the_report_s_losses_are_means_over_all_steps(tmp_path: Path, buffer: Re
 
 def test_numbered_checkpoints_are_pruned_but_never_the_newest_written(tmp_path: Path, buffer: ReplayBuffer) -> None:
     folder = tmp_path / "c"
-    folder.mkdir()
+    train(buffer, CONFIG, checkpoints=folder, until_step=1, device="cpu")
     for step in (900, 800, 700):
         (folder / f"ckpt_{step:06d}.pt").write_bytes(b"of an earlier run")
     train(buffer, CONFIG, checkpoints=folder, until_step=4, device="cpu", save_every=1)
