@@ -81,14 +81,14 @@ class QuantizedNet(CompiledNet):
     def __init__(self, net: PolicyValueNet, dtype: torch.dtype, planes: torch.Tensor) -> None:
         super().__init__(net, dtype)
         assert net.shape.activation == "relu", "what is quantized is not negative"
-        stem_too = self.planes > net.shape.channels
+        stem_too = _stem_too(net)
         self.input_dtype = torch.uint8 if stem_too else dtype
         self._scalar_scale = _scalar_scale(net)
         watching = _Watching(net)
         with torch.inference_mode():
             watching(planes)
-        most = [1.0 / net.plane_scale.flatten(), *watching.most[1:]]
-        self._steps = [torch.maximum(one, _LEAST_SHARE * one.max()).clamp_min(1e-9) / _LEVELS for one in most]
+        hidden = (torch.maximum(one, _LEAST_SHARE * one.max()).clamp_min(1e-9) for one in watching.most[1:])
+        self._steps = [one / _LEVELS for one in (1.0 / net.plane_scale.flatten(), *hidden)]
         layers = fold(net)
         means = watching.mean
         if stem_too:
@@ -140,7 +140,7 @@ class QuantizedNet(CompiledNet):
 
 
 class _Watching(FoldedNet):
-    """Keeps the most that each channel holds of what goes into its convolutions, in their order."""
+    """Keeps the most and the mean image of what goes into its convolutions, channel by channel, in their order."""
 
     def __init__(self, net: PolicyValueNet) -> None:
         super().__init__(net, _CPU, torch.float32)
@@ -164,7 +164,7 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
         return None, "int8 takes ReLU"
     if not weight_limit():
         return None, "int8 is not to be had from this torch"
-    if net.plane_scale.shape[1] > net.shape.channels and not _from_0_to_1(sample.scalars * _scalar_scale(net)):
+    if _stem_too(net) and not _from_0_to_1(sample.scalars * _scalar_scale(net)):
         return None, "int8 takes planes from 0 to 1 once they are scaled"
     usual, key = str(dtype).replace("torch.", ""), _gain_key(net, dtype)
     gain = _MEASURED.recall(key)
@@ -179,7 +179,7 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
             gain = workers().submit(_measure_gain, CompiledNet(net, dtype), found).result()
             _MEASURED.keep(key, gain)
         policy_off, value_off = _off(net, found, sample.part(half, len(sample)))
-    except (NotImplementedError, RuntimeError) as error:
+    except (NotImplementedError, RuntimeError) as error:  # of operators that are not part of torch's public interface
         return None, f"int8 failed here: {' '.join(str(error).split())[:120]}"
     if gain < _GAIN:
         return None, f"int8 answers only {gain:.2f} times as fast as {usual}"
@@ -187,6 +187,11 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
     if not (policy_off <= POLICY_OFF and value_off <= VALUE_OFF):
         return None, f"in int8 {off}"
     return found, f"answers {gain:.1f} times as fast as {usual}; {off}"
+
+
+def _stem_too(net: PolicyValueNet) -> bool:
+    """Whether the stem takes whole numbers, too."""
+    return net.plane_scale.shape[1] > net.shape.channels
 
 
 def _from_0_to_1(scaled: np.ndarray) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from pawnzero.report.sources import Run, match_pairs, number
+from pawnzero.report.sources import Run, number
 from pawnzero.report.style import (
     COLOURS,
     HALF,
@@ -22,15 +22,12 @@ from pawnzero.report.style import (
     with_interval,
     write_png,
 )
-from pawnzero.stats import estimate
+from pawnzero.report.together import Layer, bars_together, matches_together
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_MATCHES = 120
-"""Where there are more, neighbours are taken together: one by one they would be a blot."""
-_MOST_BARS = 300
 _DASHED = (0, (4, 2.5))
 _SPENT = (
     ("positions", "self-play positions"),
@@ -91,10 +88,7 @@ def _arena(run: Run) -> Optional[Figure]:
     if not run.matches:
         return None
     figure, (place,) = axes(WIDE)
-    together = -(-len(run.matches) // _MOST_MATCHES)
-    parts = {n: run.matches[n : n + together] for n in range(0, len(run.matches), together)}
-    xs = [before + (len(part) + 1) / 2 for before, part in parts.items()]
-    rows = [_taken_together(part) for part in parts.values()]
+    together, xs, rows = matches_together(run.matches)
     with_interval(place, xs, rows, "score", COLOURS["blue"], line=False)
     names = ("promoted", "not promoted") if together == 1 else ("a promotion among them", "none promoted")
     for kept, fill, label in zip((True, False), (COLOURS["blue"], COLOURS["paper"]), names):
@@ -111,19 +105,6 @@ def _arena(run: Run) -> Optional[Figure]:
     _by_count(place, "match" if together == 1 else f"match ({together} together are a point)")
     _legend(figure, place)
     return figure
-
-
-def _taken_together(matches: List[Dict[str, Any]]) -> Dict[str, Any]:
-    """Neighbouring matches as one: the score of all their games with its interval, and whether any of the nets was promoted."""
-    if len(matches) == 1:
-        return matches[0]
-    promoted = any(row.get("promoted") is True for row in matches)
-    pairs = [sum(counts) for counts in zip(*map(match_pairs, matches))]
-    if sum(pairs):
-        found = estimate(pairs)
-        return {"score": found.score, "score_low": found.score_low, "score_high": found.score_high, "promoted": promoted}
-    games = sum(row["games"] for row in matches)
-    return {"score": sum(row["score"] * row["games"] for row in matches) / max(games, 1), "promoted": promoted}
 
 
 def heads(run: Run) -> List[str]:
@@ -374,16 +355,9 @@ def _marker(points: int) -> str:
     return "o" if points <= MANY else ""
 
 
-def _bars(place: Axes, xs: List[int], layers: List[Tuple[str, str, List[float]]]) -> None:
-    """Bars of (name, colour, heights) upon each other; where they are many their outline alone, without gaps.
-
-    Of very many, neighbours share a bar of their mean height.
-    """
-    together = -(-len(xs) // _MOST_BARS)
-    if together > 1:
-        starts = range(0, len(xs), together)
-        layers = [(name, colour, [_mean(heights[n : n + together]) for n in starts]) for name, colour, heights in layers]
-        xs = [xs[min(n + together // 2, len(xs) - 1)] for n in starts]
+def _bars(place: Axes, xs: List[int], layers: List[Layer]) -> None:
+    """Bars of (name, colour, heights) upon each other; where they are many their outline alone, without gaps."""
+    xs, layers = bars_together(xs, layers)
     if len(xs) > MANY:
         colours = [COLOURS[colour] for _, colour, _ in layers]
         place.stackplot(
@@ -394,10 +368,6 @@ def _bars(place: Axes, xs: List[int], layers: List[Tuple[str, str, List[float]]]
     for name, colour, heights in layers:
         place.bar(xs, heights, bottom=bottoms, width=0.86, color=COLOURS[colour], label=name)
         bottoms = [before + height for before, height in zip(bottoms, heights)]
-
-
-def _mean(values: List[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _by_step(place: Axes) -> None:

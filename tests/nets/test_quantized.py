@@ -6,8 +6,8 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, List
 
 import numpy as np
@@ -186,16 +186,21 @@ def test_how_much_faster_it_is_is_measured_once(awake: Any, monkeypatch: pytest.
     quantized(net, torch.float32, sample)
 
 
-def test_a_net_that_takes_longer_is_no_gain(awake: Any) -> None:
-    class Slow(CompiledNet):
+def test_a_net_that_takes_longer_is_no_gain(awake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    class Timed(CompiledNet):
+        seconds = 0.0
+
         def __call__(self, planes: torch.Tensor) -> Any:
-            time.sleep(0.05)
+            clock[0] += self.seconds
             return super().__call__(planes)
 
-    net = awake("tic_tac_toe", 8, 1)
-    slow, fast = Slow(net, torch.float32), CompiledNet(net, torch.float32)
-    assert module._measure_gain(slow, fast) > 1.5
-    assert module._measure_gain(fast, slow) < 0.7
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    slow, fast = (Timed(awake("tic_tac_toe", 8, 1), torch.float32) for _ in range(2))
+    slow.seconds, fast.seconds = 3.0, 1.0
+    assert module._measure_gain(slow, fast) == pytest.approx(3.0)
+    assert module._measure_gain(fast, slow) == pytest.approx(1 / 3)
 
 
 def test_how_far_off_it_is_is_found_on_the_second_half(awake: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,52 @@
+"""How many neighbours share a point or a bar of a chart, and what is drawn for them: one by one very many would be a blot."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Tuple
+
+from pawnzero.report.sources import match_pairs
+from pawnzero.stats import estimate
+
+_MOST_MATCHES = 120
+_MOST_BARS = 300
+
+Layer = Tuple[str, str, List[float]]
+"""Name, colour and heights of bars."""
+
+
+def matches_together(matches: List[Dict[str, Any]]) -> Tuple[int, List[float], List[Dict[str, Any]]]:
+    """How many matches are a point, where points lie (numbers of matches from 1 on), and what each holds (see `_as_one`)."""
+    together = -(-len(matches) // _MOST_MATCHES)
+    parts = {n: matches[n : n + together] for n in range(0, len(matches), together)}
+    return (
+        together,
+        [before + (len(part) + 1) / 2 for before, part in parts.items()],
+        [_as_one(part) for part in parts.values()],
+    )
+
+
+def bars_together(xs: List[int], layers: List[Layer]) -> Tuple[List[int], List[Layer]]:
+    """`xs` and `layers` with neighbours in bars of their mean height where they are very many, else as they are."""
+    together = -(-len(xs) // _MOST_BARS)
+    if together <= 1:
+        return xs, layers
+    starts = range(0, len(xs), together)
+    pooled = [(name, colour, [_mean(heights[n : n + together]) for n in starts]) for name, colour, heights in layers]
+    return [xs[min(n + together // 2, len(xs) - 1)] for n in starts], pooled
+
+
+def _as_one(matches: List[Dict[str, Any]]) -> Dict[str, Any]:
+    """Neighbouring matches as one: the score of all their games with its interval, and whether any of the nets was promoted."""
+    if len(matches) == 1:
+        return matches[0]
+    promoted = any(row.get("promoted") is True for row in matches)
+    pairs = [sum(counts) for counts in zip(*map(match_pairs, matches))]
+    if sum(pairs):
+        found = estimate(pairs)
+        return {"score": found.score, "score_low": found.score_low, "score_high": found.score_high, "promoted": promoted}
+    games = sum(row["games"] for row in matches)
+    return {"score": sum(row["score"] * row["games"] for row in matches) / max(games, 1), "promoted": promoted}
+
+
+def _mean(values: List[float]) -> float:
+    return sum(values) / len(values)
