@@ -87,10 +87,28 @@ def add_settings(parser: argparse.ArgumentParser, *keys: str, names: Optional[Ma
         group.add_argument(
             *(names or {}).get(key, own),
             dest=_PREFIX + key,
+            action=_OneName,
             type=_checked(setting),
             metavar={int: "N", float: "X"}.get(setting.kind, "NAME"),
             help=f"{setting.help} (default: {setting.default})",
         )
+
+
+class _OneName(argparse.Action):
+    """Stores a setting's value; of one name the last counts. Two names of it may not have different values: which of them was
+    meant would depend on their order alone."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Optional[str] = None
+    ) -> None:
+        given = vars(namespace).setdefault("settings by name", {}).setdefault(self.dest, {})
+        given[option_string] = values
+        for name, value in given.items():
+            if value != values:
+                parser.error(
+                    f"{name} and {option_string} are the same setting: expected one of them, or the same value for both"
+                )
+        setattr(namespace, self.dest, values)
 
 
 def read_settings(args: argparse.Namespace) -> Config:

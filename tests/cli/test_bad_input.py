@@ -54,6 +54,21 @@ def test_configuration(cli: Any, tmp_path: Path, text: str, told: str) -> None:
     assert not (tmp_path / "A").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "first", "second", "other"),
+    [("train", "--iters-per-epoch", "--trainer-iters", "2"), ("promote", "--threshold", "--eval-threshold", "0")],
+)
+def test_two_names_of_one_setting_do_not_contradict_each_other(
+    cli: Any, tmp_path: Path, command: str, first: str, second: str, other: str
+) -> None:
+    for contradiction in ((second, "1", first, other), (second, "1", first, "1", second, other)):
+        outcome = cli(command, tmp_path / "A", *contradiction)
+        assert outcome.code == 2
+        assert f"{contradiction[-4]} and {contradiction[-2]} are the same setting" in outcome.error()
+    for agreed in ((first, "1", second, "1"), (first, other, first, "1")):
+        assert "no agent here" in cli(command, tmp_path / "A", *agreed).error()
+
+
 def test_a_configuration_that_is_not_there(cli: Any, tmp_path: Path) -> None:
     outcome = cli("iterate", tmp_path / "A", "--config", tmp_path / "none.json")
     assert outcome.code == 2
