@@ -48,7 +48,7 @@ def crew(
     threads:   that play; 0: one a core, but none with less than a quarter of a full batch
     """
     cores = threads or usable_cores()
-    at_once = in_flight or _fitting(game, simulations, cores * appetite.questions * appetite.batch)
+    at_once = in_flight or _fitting(game, simulations, cores * appetite.questions * appetite.batch * appetite.spare)
     at_once = at_once if games is None else min(at_once, games)
     fewest = max(1, appetite.batch // 4)
     workers = max(1, min(threads or min(cores, at_once // fewest), at_once))

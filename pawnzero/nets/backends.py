@@ -12,10 +12,10 @@ from pawnzero.nets.batches import fastest_batch
 from pawnzero.nets.fold import CompiledNet
 from pawnzero.nets.kernels import gather_logits
 from pawnzero.nets.planes import numbers
-from pawnzero.nets.threads import core_count, use_one_core, workers
+from pawnzero.nets.threads import core_count, on_all_cores, use_one_core, workers
 from pawnzero.search.evaluator import Appetite, Collect, Question, at_once
 
-_PART_LENGTHS = (16, 32, 64, 128)
+_PART_LENGTHS = (16, 32, 64, 128, 256, 512)
 
 
 def bucket(size: int) -> int:
@@ -37,21 +37,20 @@ def parts(size: int, cores: int, most: int) -> List[Tuple[int, int]]:
 class CpuBackend:
     """Runs a `CompiledNet` on the cores of this machine: each core takes its part of a batch through the whole net.
 
-    A part's length is measured: the activations of a layer and its neighbours should stay in a core's own cache. Answers do
-    not depend on it.
+    A part's length is measured: the activations of a layer and its neighbours should stay in a core's own cache, and threads
+    should seldom wait for each other's Python. Answers do not depend on it.
 
     key: names net, format and machine: what is found out about batches is remembered under it
     """
 
     max_batch = 1024
-    appetite = Appetite()
+    appetite = Appetite(spare=2)
     """Some parts a question, so that little is lost in the last; one under way, since the thread's own core does the work."""
 
     def __init__(self, net: CompiledNet, key: str) -> None:
         self.net = net
         self._local = threading.local()
-        measured = workers().submit(fastest_batch, key, _PART_LENGTHS, self._try)
-        self._most = measured.result()
+        self._most = fastest_batch(f"{key} on {core_count()} cores", _PART_LENGTHS, self._try, on_all_cores)
 
     def enter_thread(self, threads: int) -> None:
         """This thread is one of `threads` that evaluate side by side, so it gets its share of the cores."""

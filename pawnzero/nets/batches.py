@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Dict, Sequence
+from typing import Callable, Dict, List, Sequence
 
 from pawnzero.remembered import Remembered
 
@@ -21,29 +21,43 @@ _found: Dict[str, int] = {}
 """What this process has found or recalled, whether or not it could be kept."""
 
 
-def fastest_batch(key: str, sizes: Sequence[int], run: Callable[[int], None]) -> int:
+def _alone(measure: Callable[[], float]) -> List[float]:
+    return [measure()]
+
+
+def fastest_batch(
+    key: str,
+    sizes: Sequence[int],
+    run: Callable[[int], None],
+    everywhere: Callable[[Callable[[], float]], List[float]] = _alone,
+) -> int:
     """The smallest of `sizes` (ascending) after which positions a second hardly rise.
 
     key: says all that the answer depends on: net, format, device; what is found under it is kept in `fastest_batches.json`
     run: takes so many positions through the net and returns when that is done
+    everywhere: calls what it is given in all threads that will run the net side by side, at once, and returns what they return:
+         they wait for each other, for Python's lock above all, and the longer the oftener they ask
     """
     key = f"{key}: {', '.join(map(str, sizes))}"
     if key not in _found:
         size = _MEASURED.recall(key)
         if size not in sizes:
-            size = _measure(sizes, run)
+            size = _measure(sizes, run, everywhere)
             _MEASURED.keep(key, size)
         _found[key] = size
     return _found[key]
 
 
-def _measure(sizes: Sequence[int], run: Callable[[int], None]) -> int:
+def _measure(sizes: Sequence[int], run: Callable[[int], None], everywhere: Callable[[Callable[[], float]], List[float]]) -> int:
+    def speed(size: int) -> float:
+        return sum(everywhere(lambda: _speed(size, run)))
+
     for size in sizes:
-        run(size)  # libraries prepare each size anew
+        speed(size)  # libraries prepare each size anew
     best = dict.fromkeys(sizes, 0.0)
     for _ in range(_ROUNDS):  # in rounds, so that a moment in which the machine is busy falls on all of them
         for size in sizes:
-            best[size] = max(best[size], _speed(size, run))
+            best[size] = max(best[size], speed(size))
     chosen = sizes[0]
     for size in sizes[1:]:
         if best[size] >= _GAIN * best[chosen]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Callable, List, TypeVar
 
 import torch
 
 from pawnzero.cores import usable_cores
+
+T = TypeVar("T")
 
 _setting = threading.Lock()
 _local = threading.local()
@@ -37,6 +40,12 @@ def use_cores(count: int) -> None:
 def workers() -> ThreadPoolExecutor:
     """A thread for each core, shared by all nets of the process."""
     return _pool(core_count())
+
+
+def on_all_cores(work: Callable[[], T]) -> List[T]:
+    """What `work` returns in each of the workers, which run it side by side where they have nothing else to do."""
+    running = [workers().submit(work) for _ in range(core_count())]
+    return [one.result() for one in running]
 
 
 @lru_cache(maxsize=None)
