@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 
 from pawnzero.config import SearchConfig, SelfplayConfig
-from pawnzero.errors import PawnzeroError
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.games.line import Line, encode_lines
 from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START, GameRecord
-from pawnzero.resign import FEWEST_GAMES, Outlooks
 from pawnzero.search.evaluator import Appetite, Collect, Evaluator, Question
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.starts import Archive, starting_line
@@ -223,67 +221,6 @@ def test_some_games_begin_with_random_moves_and_some_in_the_archive() -> None:
     assert sum(r.context == 1 and int(r.actions[0]) == archived.actions[0] for r in without.values()) < 5
 
 
-def test_hopeless_games_are_given_up_but_for_a_share() -> None:
-    settings, workload = dataclasses.replace(SETTINGS, resign_playthrough=0.3), Workload()
-    records = play("connect_four", list(range(60)), settings=settings, resign_below=0.5, workload=workload)
-    played_on = [r for r in records.values() if r.played_on]
-    assert 8 <= len(played_on) <= 30
-    assert all(r.ending != RESIGNATION for r in played_on)
-    resigned = [r for r in records.values() if r.ending == RESIGNATION]
-    assert len(resigned) > 10
-    given_up = 12 * len(resigned)  # the searches after which they resigned leave no move in the records
-    recorded = sum(int(record.simulations.sum()) for record in records.values())
-    assert recorded < workload.simulations <= recorded + given_up
-    spared = [r for r in records.values() if not r.played_on and r.ending != RESIGNATION]
-    assert spared
-    for record in (*resigned, *spared):
-        score = record.root_wdl[record.context + 1 :, 0] + record.root_wdl[record.context + 1 :, 1] / 2
-        assert (score >= 0.5 - 1e-6).all()  # with less they would have been given up, but at their first search
-    game = get_game("connect_four")
-    for record in resigned:
-        assert record.result == (-1 if game.player(record.final_state) == 0 else 1)
-        assert record.faults(game) == []
-
-
-def test_the_threshold_keeps_false_resignations_rare() -> None:
-    assert Outlooks([(0.1, True)] * (2 * FEWEST_GAMES - 1)).threshold(0.05) == 0.0
-    losers = [(i / 1000, True) for i in range(400)]
-    others = [(0.2 + i / 100, False) for i in range(60)]
-    outlooks = Outlooks(losers + others)
-    threshold = outlooks.threshold(0.05)
-    figures = outlooks.to_json(threshold)
-    assert 0.2 < threshold <= 0.45
-    assert figures["false_positive_rate"] <= 0.05
-    assert Outlooks(losers + others).to_json(threshold + 0.1)["false_positive_rate"] > 0.05
-    assert Outlooks([(0.01, False)] * 200).threshold(0.05) == 0.0
-
-
-def test_outlooks_are_each_players_own_worst() -> None:
-    game = get_game("connect_four")
-    record = play("connect_four", [0])[0]
-    outlooks = Outlooks()
-    outlooks.add(record, game)
-    score = record.root_wdl[:, 0] + record.root_wdl[:, 1] / 2
-    assert [lost for _, lost in outlooks.state()] == [record.result < 0, record.result > 0]
-    assert [worst for worst, _ in outlooks.state()] == pytest.approx([score[0::2].min(), score[1::2].min()], abs=1e-5)
-    outlooks.add(dataclasses.replace(record, played_on=False), game)
-    assert len(outlooks.state()) == 2
-
-
-@pytest.mark.parametrize(
-    "state", [{"a": 1}, [1, 2], "x", 7, [[0.1, True], [0.2]], [["a", True]], [[0.1, "no"]], [[True, True]], [[math.nan, True]]]
-)
-def test_what_are_no_outlooks_is_refused(state: object) -> None:
-    with pytest.raises(PawnzeroError, match="expected pairs"):
-        Outlooks(state)
-
-
-def test_outlooks_come_back_from_json() -> None:
-    known = [(0.25, True), (1.0, False), (0.0, True)]
-    assert Outlooks(json.loads(json.dumps(known))).state() == known
-    assert Outlooks().state() == Outlooks([]).state() == []
-
-
 class _Late(HashEvaluator):
     """Answers only when asked again for them, as a device does; notes how many questions were open at once."""
 
@@ -343,28 +280,6 @@ def test_cheap_searches_are_without_noise() -> None:
     assert list(map(len, games)) == [1, 6]
 
 
-def test_nobody_resigns_before_a_move_of_the_own_game() -> None:
-    game = get_game("connect_four")
-    archived = Line.from_actions(game, [3])
-    settings = dataclasses.replace(SETTINGS, resign_playthrough=0.0, restart_share=0.5)
-    records = play("connect_four", list(range(12)), settings=settings, resign_below=1.5, archive=lambda number: archived)
-    assert {(len(record), record.context) for record in records.values()} == {(1, 0), (2, 1)}
-    assert {record.ending for record in records.values()} == {RESIGNATION}
-
-
-def test_outlooks_of_a_drawn_game_and_of_one_that_the_second_player_began() -> None:
-    game = get_game("connect_four")
-    archived = Line.from_actions(game, [3])
-    settings = dataclasses.replace(SETTINGS, restart_share=1.0)
-    record = play("connect_four", [0], settings=settings, archive=lambda number: archived)[0]
-    for result, lost in ((1, [True, False]), (0, [False, False]), (-1, [False, True])):
-        outlooks = Outlooks()
-        outlooks.add(dataclasses.replace(record, result=result), game)
-        assert [hopeless for _, hopeless in outlooks.state()] == lost
-        score = record.root_wdl[1:, 0] + record.root_wdl[1:, 1] / 2
-        assert [worst for worst, _ in outlooks.state()] == pytest.approx([score[0::2].min(), score[1::2].min()], abs=1e-5)
-
-
 class _Listening(HashEvaluator):
     """Keeps what it is asked about."""
 
@@ -390,14 +305,6 @@ def test_the_net_is_shown_the_game_s_past_and_what_of_it_was_repeated() -> None:
         assert bits.tobytes() + scalars.tobytes() in evaluator.asked
         line.push(int(action))
     assert len(record) == 12
-
-
-def test_the_newest_outlooks_stay() -> None:
-    record = play("connect_four", [0])[0]
-    outlooks = Outlooks([(0.5, True)] * 4000)
-    outlooks.add(dataclasses.replace(record, result=0), get_game("connect_four"))
-    assert len(outlooks.state()) == 4000
-    assert [lost for _, lost in outlooks.state()[-3:]] == [True, False, False]
 
 
 def test_no_game_begins_where_it_would_be_too_long() -> None:

@@ -1,0 +1,189 @@
+"""Iterations that are interrupted, killed or meddled with go on where they were, and nothing is counted twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+from pawnzero import pipeline
+from pawnzero.agent import Agent
+from pawnzero.config import SelfplayConfig
+from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.records import GameRecord
+from pawnzero.replay import ReplayBuffer
+from pawnzero.selfplay_stage import selfplay_stage
+from pawnzero.train_loop import train_loop
+from tests.iterations import CONFIG, Notes, moves
+
+
+@pytest.mark.parametrize(("stage", "count"), [("self-play", 3), ("train", 3), ("arena", 0)])
+def test_an_interrupted_iteration_goes_on(tmp_path: Path, stage: str, count: int) -> None:
+    class Stopper(Notes):
+        def start(self, stage: str, total: int, unit: str) -> None:
+            super().start("arena" if stage.startswith("arena") else stage, total, unit)
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Stopper(stage, count))
+    agent = Agent.open(tmp_path / "A")
+    assert agent.metadata["next_iteration"] == 0
+    notes = Notes()
+    figures = pipeline.run_iteration(tmp_path / "A", CONFIG, iteration=0, device="cpu", progress=notes)
+    assert any("goes on" in text for text in notes.texts)
+    assert figures["selfplay"]["games"] == 6
+    assert figures["train"]["step"] == 5
+    assert len(ReplayBuffer(agent.replay)) == figures["selfplay"]["positions"]
+    assert Agent.open(tmp_path / "A").metadata["next_iteration"] == 1
+
+
+def test_selfplay_alone_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(agent, CONFIG, games=8, device="cpu", progress=Notes("self-play", 3))
+    stored = ReplayBuffer(agent.replay).games_stored
+    assert 0 < stored < 8
+    notes = Notes()
+    figures = selfplay_stage(agent, CONFIG, games=8, device="cpu", progress=notes)
+    assert any(f"{stored} of 8 games were played before" in text for text in notes.texts)
+    assert figures["games"] == ReplayBuffer(agent.replay).games_stored == 8
+    assert selfplay_stage(agent, CONFIG, games=8, device="cpu")["games"] == 8
+    assert ReplayBuffer(agent.replay).games_stored == 16
+
+
+def test_a_game_is_counted_though_the_process_died_as_it_was_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: List[int] = []
+    append = ReplayBuffer.append
+
+    def dies(buffer: ReplayBuffer, record: GameRecord) -> None:
+        append(buffer, record)
+        stored.append(record.game_id)
+        if len(stored) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReplayBuffer, "append", dies)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    monkeypatch.undo()
+    agent = Agent.open(tmp_path / "A")
+    with (agent.experiments / "selfplay.jsonl").open("ab") as stream:
+        stream.write(b'{"game_id": 4, "positions": 1')  # a line cut short
+    figures = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["selfplay"]
+    assert figures["games"] == 6
+    assert figures["positions"] == len(ReplayBuffer(agent.replay))
+    assert figures["simulations"] >= figures["simulations_per_move"] * figures["positions"] - 1
+    assert figures["settings"]["max_plies"] == CONFIG.selfplay.max_plies
+    later = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["selfplay"]
+    assert later["games"] == 6
+
+
+def test_killed_after_the_match_it_is_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "_complete", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    monkeypatch.undo()
+    agent = Agent.open(tmp_path / "A")
+    figures = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert figures["promoted"] is True
+    assert figures["arena"]["opponent"] == "untrained net"
+    assert len((agent.experiments / "arena.csv").read_text().splitlines()) == 2
+
+
+def test_training_meanwhile_leaves_an_interrupted_iteration_its_own(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("train", 3))
+    agent = Agent.open(tmp_path / "A")
+    pipeline.train_stage(agent, CONFIG, device="cpu")
+    reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
+    assert reached["step"] == 10
+    assert reached["steps_done"] > 0
+
+
+def test_training_from_python_meanwhile_leaves_it_its_own_too(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("train", 3))
+    agent = Agent.open(tmp_path / "A")
+    cfg = {"ckpt_dir": agent.checkpoints, "iters": 30, "batch_size": CONFIG.batch_size}
+    train_loop(PolicyValueNet(agent.model, CONFIG.game), ReplayBuffer(agent.replay), cfg)
+    reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
+    assert reached["step"] == CONFIG.trainer_iters + 30
+    assert 0 < reached["steps_done"] < CONFIG.trainer_iters
+
+
+def test_training_that_is_interrupted_meanwhile_adds_nothing_to_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("train", 2))
+    agent = Agent.open(tmp_path / "A")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.train_stage(agent, CONFIG, device="cpu", progress=Notes("train", 1))
+    assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]["step"] == CONFIG.trainer_iters + 2
+
+
+def test_training_after_an_iterations_own_leaves_nothing_in_its_record(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("arena", 1))
+    pipeline.train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")
+    found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert found["train"]["step"] == CONFIG.trainer_iters
+    assert set(found) == {"iteration", "selfplay", "train", "arena", "seconds", "promoted", "alarms"}
+
+
+def test_an_agent_whose_metadata_was_lost_plays_again_though_its_games_are_stored(tmp_path: Path) -> None:
+    pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    (tmp_path / "A" / "metadata.json").unlink()
+    notes = Notes()
+    found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=notes)
+    assert found["selfplay"]["games"] == CONFIG.num_selfplay
+    assert not [text for text in notes.texts if "before the interruption" in text]
+
+
+def test_games_are_on_the_disk_before_the_iteration_says_that_they_are_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages: List[str] = []
+
+    def flush(buffer: ReplayBuffer) -> None:
+        stages.append(json.loads((tmp_path / "A" / "metadata.json").read_text())["stage"]["name"])
+
+    monkeypatch.setattr(ReplayBuffer, "flush", flush)
+    pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert stages == ["selfplay"]
+
+
+def test_an_iterations_seconds_are_those_it_was_at_work(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("self-play", 2))
+    agent = Agent.open(tmp_path / "A")
+    stage = agent.metadata["stage"]
+    assert 0.0 < stage["found"]["spent"] < 600.0
+    with agent.lock():
+        agent.update(stage={**stage, "found": {**stage["found"], "spent": 7200.0}})
+    found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert 7200.0 < found["seconds"] < 7800.0
+    assert "spent" not in found
+
+
+def test_games_go_on_as_they_were_begun_though_the_seed_was_changed(tmp_path: Path) -> None:
+    whole, torn = (Agent.create(tmp_path / name, CONFIG) for name in ("A", "B"))
+    selfplay_stage(whole, CONFIG, games=8, device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(torn, CONFIG, games=8, device="cpu", progress=Notes("self-play", 1))
+    selfplay_stage(torn, dataclasses.replace(CONFIG, seed=9), games=8, device="cpu")
+    assert moves(torn) == moves(whole)
+
+
+def test_what_games_cost_is_added_up_over_two_interruptions(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    one_by_one = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(games_in_flight=1))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            selfplay_stage(agent, one_by_one, games=8, device="cpu", progress=Notes("self-play", 3))
+    figures = selfplay_stage(agent, one_by_one, games=8, device="cpu")
+    assert figures["games"] == 8
+    assert figures["simulations"] >= figures["simulations_per_move"] * figures["positions"] - 1
