@@ -164,7 +164,8 @@ def net_speed(evaluator: NetEvaluator, batches: Tuple[int, ...] = (), seconds: f
     batches: those to try, half as long each; none: those that suit the device. The best is then measured for `seconds`.
     """
     game = get_game("chess")
-    batches = batches or (_BATCHES if evaluator.device.type == "cpu" else _BATCHES[2:] + _BIG_BATCHES)
+    on_cpu = (*_BATCHES, *(size for size in _BIG_BATCHES if size <= evaluator.max_batch))
+    batches = batches or (on_cpu if evaluator.device.type == "cpu" else _BATCHES[2:] + _BIG_BATCHES)
     best = (0.0, 0)
     for batch in batches:
         planes = torch.rand(batch, game.bit_planes + game.scalar_planes, *game.board_shape, device=evaluator.device)

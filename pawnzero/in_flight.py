@@ -41,14 +41,14 @@ class Crew:
 def crew(
     game: Game, simulations: int, appetite: Appetite, *, games: Optional[int] = None, in_flight: int = 0, threads: int = 0
 ) -> Crew:
-    """Who plays: as many games at once as fill the evaluator's batches, but no more than there are or memory holds.
+    """Who plays: as many games at once as the evaluator's appetite asks for, but no more than there are or memory holds.
 
     games:     how many there are to play; None: no end of them
     in_flight: games at once; 0: chosen here
     threads:   that play; 0: one a core, but none with less than a quarter of a full batch
     """
     cores = threads or usable_cores()
-    at_once = in_flight or _fitting(game, simulations, cores * appetite.questions * appetite.batch * appetite.spare)
+    at_once = in_flight or _fitting(game, simulations, cores * appetite.questions * appetite.batch * appetite.games)
     at_once = at_once if games is None else min(at_once, games)
     fewest = max(1, appetite.batch // 4)
     workers = max(1, min(threads or min(cores, at_once // fewest), at_once))

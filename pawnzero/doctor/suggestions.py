@@ -19,6 +19,7 @@ _PLIES = 120
 """A game's length for estimates; early games are longer, resigned ones shorter."""
 _ITERATION_MINUTES = 20
 _FEWEST_GAMES = 32
+_ITERATIONS_KEPT = 8
 _REPLAY_RATIO = 4.0
 """Times a position is trained on: usual elsewhere, as docs/training.md says."""
 
@@ -63,6 +64,7 @@ def suggest(machine: Machine, use: Use, nodes_per_second: Optional[float]) -> Li
     card = next((card for card in machine.cards if card.device == use.device), None)
     shape, why = _net(use, card, nodes_per_second)
     speed = nodes_per_second and nodes_per_second * _DEFAULT.work / shape.work
+    games = _games(use, speed)
     return [
         Suggestion("model.channels", shape.channels, why),
         Suggestion("model.blocks", shape.blocks, "as above"),
@@ -72,7 +74,12 @@ def suggest(machine: Machine, use: Use, nodes_per_second: Optional[float]) -> Li
             use.games_in_flight,
             f"what 0 chooses here: full batches for {use.threads} threads in at most an eighth of the memory",
         ),
-        _games(use, speed),
+        games,
+        Suggestion(
+            "replay_capacity",
+            max(Config().replay_capacity, _ITERATIONS_KEPT * _PLIES * int(games.value)),
+            f"holds the games of {_ITERATIONS_KEPT} such iterations, and no fewer positions than the default",
+        ),
         Suggestion(
             "trainer.replay_ratio",
             _REPLAY_RATIO,

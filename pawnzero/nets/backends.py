@@ -43,12 +43,12 @@ class CpuBackend:
     key: names net, format and machine: what is found out about batches is remembered under it
     """
 
-    max_batch = 1024
-    appetite = Appetite(spare=2)
-    """Some parts a question, so that little is lost in the last; one under way, since the thread's own core does the work."""
+    appetite = Appetite(games=2)
+    """One question under way, since the thread's own core does the work."""
 
     def __init__(self, net: CompiledNet, key: str) -> None:
         self.net = net
+        self.max_batch = _PART_LENGTHS[-1] * max(2, core_count())
         self._local = threading.local()
         self._most = fastest_batch(f"{key} on {core_count()} cores", _PART_LENGTHS, self._try, on_all_cores)
 

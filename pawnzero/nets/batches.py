@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Callable, Dict, List, Sequence
 
+from pawnzero.nets.device import is_out_of_memory
 from pawnzero.remembered import Remembered
 
 CARD_BATCHES = (128, 256, 512, 1024, 2048)
@@ -16,6 +17,8 @@ _SECONDS = 0.01
 """The shortest time over which a size is measured in a round."""
 _GAIN = 1.03
 """A larger batch must be so many times as fast: it costs more games at once, or more of a core's cache."""
+_LONG = 0.1
+"""Seconds. Nothing larger is tried than what takes so long: what a batch costs beside its positions no longer counts."""
 
 _found: Dict[str, int] = {}
 """What this process has found or recalled, whether or not it could be kept."""
@@ -33,10 +36,12 @@ def fastest_batch(
 ) -> int:
     """The smallest of `sizes` (ascending) after which positions a second hardly rise.
 
-    key: says all that the answer depends on: net, format, device; what is found under it is kept in `fastest_batches.json`
+    key: says all that the answer depends on: net, format, device, threads; what is found is kept in `fastest_batches.json`
     run: takes so many positions through the net and returns when that is done
-    everywhere: calls what it is given in all threads that will run the net side by side, at once, and returns what they return:
-         they wait for each other, for Python's lock above all, and the longer the oftener they ask
+    everywhere: calls what it is given in all threads that will run the net side by side, at once, and returns what they return;
+         they wait for each other, and the more often they ask for Python's lock, the longer
+
+    Sizes for which memory does not suffice are left out; where that is the first, its error comes out.
     """
     key = f"{key}: {', '.join(map(str, sizes))}"
     if key not in _found:
@@ -49,17 +54,26 @@ def fastest_batch(
 
 
 def _measure(sizes: Sequence[int], run: Callable[[int], None], everywhere: Callable[[Callable[[], float]], List[float]]) -> int:
-    def speed(size: int) -> float:
-        return sum(everywhere(lambda: _speed(size, run)))
+    def speeds(size: int) -> List[float]:
+        return everywhere(lambda: _speed(size, run))
 
+    best: Dict[int, float] = {}
     for size in sizes:
-        speed(size)  # libraries prepare each size anew
-    best = dict.fromkeys(sizes, 0.0)
-    for _ in range(_ROUNDS):  # in rounds, so that a moment in which the machine is busy falls on all of them
-        for size in sizes:
-            best[size] = max(best[size], speed(size))
+        try:
+            speeds(size)  # libraries prepare each size anew
+            first = speeds(size)
+        except (RuntimeError, MemoryError) as error:
+            if not best or not is_out_of_memory(error):
+                raise
+            break
+        best[size] = sum(first)
+        if size * len(first) / best[size] > _LONG:
+            break
+    for _ in range(_ROUNDS - 1):  # in rounds, so that a moment in which the machine is busy falls on all of them
+        for size in best:
+            best[size] = max(best[size], sum(speeds(size)))
     chosen = sizes[0]
-    for size in sizes[1:]:
+    for size in best:
         if best[size] >= _GAIN * best[chosen]:
             chosen = size
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 
@@ -42,8 +43,11 @@ def resolve_device(text: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """A text that is another for every other device: the machine, the card with its memory or the processor, and torch."""
-    name = platform.processor() or platform.machine()
+    """A text that is another for every other device: the machine, the card with its memory or the processor, and torch.
+
+    What oneDNN may use of a processor can be limited from outside, so that belongs to it.
+    """
+    name = " ".join(filter(None, (platform.processor() or platform.machine(), os.environ.get("ONEDNN_MAX_CPU_ISA"))))
     if device.type == "cuda":
         card = torch.cuda.get_device_properties(device)
         name = f"{card.name} {card.total_memory >> 20} MiB"

@@ -93,7 +93,7 @@ def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "a
 def fastest_format(device: torch.device, channels: int, batch: int = CARD_BATCHES[-1]) -> Tuple[torch.dtype, str]:
     """The format in which `device` convolves fastest, and why: measured in a moment, once a machine, width and (GPU) batch.
 
-    batch: positions at once. With few a GPU waits for its next operator, in whatever format; a CPU's cores take small parts.
+    batch: positions at once. With few a GPU waits for its next operator, in whatever format; a CPU is measured with one size.
 
     What was measured is kept in `formats.json` in the cache folder; without that file it is measured again.
     """

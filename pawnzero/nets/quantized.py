@@ -16,7 +16,6 @@ than the others.
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -199,9 +198,8 @@ def _from_0_to_1(scaled: np.ndarray) -> bool:
 
 
 def _gain_key(net: PolicyValueNet, dtype: torch.dtype) -> str:
-    """All that the gain depends on. What oneDNN may use of a CPU shows in the largest weight, and may be said from outside."""
-    instructions = f"{weight_limit()} {os.environ.get('ONEDNN_MAX_CPU_ISA', '')}".strip()
-    return f"{net.description} int8 ({instructions}) for {dtype} on {describe_device(_CPU)}"
+    """All that the gain depends on. What oneDNN uses of a CPU shows in the largest weight."""
+    return f"{net.description} int8 ({weight_limit()}) for {dtype} on {describe_device(_CPU)}"
 
 
 def _off(net: PolicyValueNet, found: QuantizedNet, asked: Question) -> Tuple[float, float]:

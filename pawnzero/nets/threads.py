@@ -1,13 +1,13 @@
 """Threads that each run a net on their own part of a batch, one core each.
 
 A net's operators are short. Splitting each of them over OpenMP's threads costs a wake-up and a wait an operator; giving
-each thread a part of the batch and all operators costs one a batch, and a part's activations stay in its core's cache.
+each thread a part of the batch and all operators costs one a batch, and a part that is not too large stays in its core's cache.
 """
 
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import Callable, List, TypeVar
 
@@ -44,7 +44,9 @@ def workers() -> ThreadPoolExecutor:
 
 def on_all_cores(work: Callable[[], T]) -> List[T]:
     """What `work` returns in each of the workers, which run it side by side where they have nothing else to do."""
-    running = [workers().submit(work) for _ in range(core_count())]
+    pool = workers()
+    running = [pool.submit(work) for _ in range(core_count())]
+    wait(running)
     return [one.result() for one in running]
 
 

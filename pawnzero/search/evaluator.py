@@ -99,12 +99,12 @@ class Appetite:
 
     batch:     positions a question should have
     questions: that a thread should keep under way: 1 where the thread's own core does the work
-    spare:     games for each position of a question: not all ask, since answers are kept and endings need none
+    games:     for each position of a question: in a wave not all ask, since answers are kept and endings need none
     """
 
     batch: int = 256
     questions: int = 1
-    spare: int = 1
+    games: int = 1
 
 
 @runtime_checkable

@@ -67,4 +67,5 @@ def test_every_suggestion_says_why_and_is_a_setting(tmp_path: Any) -> None:
     assert config["model"]["channels"] == 128
     assert config["batch_size"] == 512
     assert config["selfplay"]["games_in_flight"] == 4096
+    assert config["replay_capacity"] >= 8 * 120 * config["num_selfplay"]
     assert config["trainer"]["replay_ratio"] == 4.0
