@@ -7,6 +7,7 @@ import pytest
 from pawnzero import in_flight
 from pawnzero.games import get_game
 from pawnzero.in_flight import crew
+from pawnzero.nets.backends import CpuBackend
 from pawnzero.search.evaluator import Appetite
 from pawnzero.search.tree import bytes_a_tree
 
@@ -18,8 +19,8 @@ def test_batches_are_full_where_there_are_games_enough(monkeypatch: pytest.Monke
     monkeypatch.setattr(in_flight, "usable_cores", lambda: 16)
     monkeypatch.setattr(in_flight, "_memory", lambda: None)
     assert crew(CHESS, 64, Appetite()).seats == [[256]] * 16
-    assert crew(CHESS, 64, Appetite(games=2)).seats == [[512]] * 16
-    assert crew(CHESS, 64, Appetite(games=2), games=1024).seats == [[64]] * 16
+    assert crew(CHESS, 64, CpuBackend.appetite).seats == [[512]] * 16
+    assert crew(CHESS, 64, CpuBackend.appetite, games=1024).seats == [[64]] * 16
     assert crew(CHESS, 64, CARD).seats == [[1024, 1024]] * 16
     assert crew(CHESS, 64, CARD).tables == 32
     assert crew(CHESS, 64, CARD, in_flight=64, threads=2).seats == [[32], [32]]

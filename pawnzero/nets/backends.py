@@ -48,7 +48,7 @@ class CpuBackend:
 
     def __init__(self, net: CompiledNet, key: str) -> None:
         self.net = net
-        self.max_batch = _PART_LENGTHS[-1] * max(2, core_count())
+        self.max_batch = _PART_LENGTHS[-1] * core_count()
         self._local = threading.local()
         self._most = fastest_batch(f"{key} on {core_count()} cores", _PART_LENGTHS, self._try, on_all_cores)
 

@@ -20,6 +20,9 @@ _GAIN = 1.03
 _LONG = 0.1
 """Seconds. Nothing larger is tried than what takes so long: what a batch costs beside its positions no longer counts."""
 
+Everywhere = Callable[[Callable[[], float]], List[float]]
+"""Calls what it is given in some threads at once, and returns what they return."""
+
 _found: Dict[str, int] = {}
 """What this process has found or recalled, whether or not it could be kept."""
 
@@ -32,14 +35,14 @@ def fastest_batch(
     key: str,
     sizes: Sequence[int],
     run: Callable[[int], None],
-    everywhere: Callable[[Callable[[], float]], List[float]] = _alone,
+    everywhere: Everywhere = _alone,
 ) -> int:
     """The smallest of `sizes` (ascending) after which positions a second hardly rise.
 
     key: says all that the answer depends on: net, format, device, threads; what is found is kept in `fastest_batches.json`
     run: takes so many positions through the net and returns when that is done
-    everywhere: calls what it is given in all threads that will run the net side by side, at once, and returns what they return;
-         they wait for each other, and the more often they ask for Python's lock, the longer
+    everywhere: measures in all threads that will run the net side by side: they wait for each other, and the more often they
+         ask for Python's lock, the longer
 
     Sizes for which memory does not suffice are left out; where that is the first, its error comes out.
     """
@@ -53,7 +56,7 @@ def fastest_batch(
     return _found[key]
 
 
-def _measure(sizes: Sequence[int], run: Callable[[int], None], everywhere: Callable[[Callable[[], float]], List[float]]) -> int:
+def _measure(sizes: Sequence[int], run: Callable[[int], None], everywhere: Everywhere) -> int:
     def speeds(size: int) -> List[float]:
         return everywhere(lambda: _speed(size, run))
 

@@ -6,11 +6,15 @@ import ctypes
 import os
 import subprocess
 import sys
-from typing import List
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List
 
 import pytest
+from random_games import CONFIG, fill
 
-from pawnzero.train import heap
+from pawnzero.progress import Progress
+from pawnzero.train import heap, loop, train
 
 PAGES = """
 import resource, numpy
@@ -78,3 +82,24 @@ def test_settings_of_other_things_do_not_matter(name, text, unasked, monkeypatch
     monkeypatch.setenv(name, text)
     heap._keep.__wrapped__()
     assert unasked
+
+
+def test_memory_that_steps_free_is_kept_until_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting(Progress):
+        steps = 0
+
+        def advance(self, count: int = 1, **figures: object) -> None:
+            self.steps += count
+
+    counting, kept_at = Counting(), []
+
+    @contextmanager
+    def kept() -> Iterator[None]:
+        kept_at.append(counting.steps)
+        yield
+        kept_at.append(counting.steps)
+
+    monkeypatch.setattr(loop, "freed_memory_kept", kept)
+    buffer = fill(tmp_path / "replay.pt")
+    train(buffer, CONFIG, checkpoints=tmp_path / "c", until_step=3, device="cpu", progress=counting)
+    assert kept_at == [0, 3]

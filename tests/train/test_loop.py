@@ -6,10 +6,9 @@ import json
 import math
 import os
 import signal
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Dict, List
 
 import pytest
 import torch
@@ -22,7 +21,7 @@ from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.progress import Figure, Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.ring import HEADER_BYTES
-from pawnzero.train import loop, train
+from pawnzero.train import train
 from pawnzero.train.stage import begin_stage, open_state
 
 
@@ -379,20 +378,6 @@ def test_mistakes_are_answered_in_one_line(tmp_path: Path, buffer: ReplayBuffer)
     (tmp_path / "c" / "latest.pt").write_bytes(before[:1000])
     with pytest.raises(PawnzeroError, match=r"latest\.pt"):
         attempt()
-
-
-def test_memory_that_steps_free_is_kept_until_the_last(buffer, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    heard, steps = Heard(), []
-
-    @contextmanager
-    def kept() -> Iterator[None]:
-        steps.append(heard.steps)
-        yield
-        steps.append(heard.steps)
-
-    monkeypatch.setattr(loop, "freed_memory_kept", kept)
-    train(buffer, CONFIG, checkpoints=tmp_path / "c", until_step=3, device="cpu", progress=heard)
-    assert steps == [0, 3]
 
 
 def test_rows_that_rot_on_the_disk_are_told(tmp_path: Path, buffer: ReplayBuffer) -> None:
