@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import List
 
 import pytest
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.train.log import TrainLog, thinned
+from pawnzero.train.log import MOST_RECORDS, Record, TrainLog, thinned
 
 
 def test_thinning_keeps_the_newer_half_and_the_first() -> None:
@@ -19,6 +20,19 @@ def test_thinning_keeps_the_newer_half_and_the_first() -> None:
     assert kept[-1250:] == list(range(1252, 2502))
     assert thinned(records[:50], most=2000) == records[:50]
     assert len(thinned(records, most=10)) <= 10
+
+
+def test_thinning_leaves_measurements_of_held_out_games_among_the_older_records() -> None:
+    records: List[Record] = []
+    for step in range(10, 50_001, 10):  # as an iteration of 100 steps logs them: the last record of ten is a measurement
+        records.append({"step": step, "loss": 1.0, **({"held_out_policy_loss": 2.0} if step % 100 == 0 else {})})
+        records = thinned(records)
+    measured = [record["step"] for record in records if "held_out_policy_loss" in record]
+    assert len(records) <= MOST_RECORDS
+    assert measured[0] == 100
+    older = records[: len(records) // 2]
+    assert older[-1]["step"] > 25_000
+    assert 0.09 < sum("held_out_policy_loss" in record for record in older) / len(older) < 0.11
 
 
 def test_a_file_is_continued_from_the_saved_step(tmp_path: Path) -> None:
