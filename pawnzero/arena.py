@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from pawnzero import stats
+from pawnzero.config import SelfplayConfig
 from pawnzero.errors import UsageError
 from pawnzero.games.base import COMMON_ENDINGS, MAX_PLIES, Game
 from pawnzero.games.line import Line
@@ -25,7 +26,6 @@ from pawnzero.players import Forfeit, Player
 from pawnzero.progress import Progress
 from pawnzero.sequential import Hypotheses, SequentialTest
 
-DEFAULT_MAX_PLIES = 200
 FORFEIT = "forfeit"
 SIDES = ("white", "black")
 """Player 0's side and player 1's, in every game."""
@@ -165,7 +165,7 @@ def play_match(
     games: int,
     openings: Sequence[Line],
     game: Game,
-    max_plies: int = DEFAULT_MAX_PLIES,
+    max_plies: int = SelfplayConfig.max_plies,
     seed: int = 0,
     progress: Optional[Progress] = None,
     pgn: Optional[Path] = None,

@@ -24,6 +24,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optiona
 
 import numpy as np
 
+from pawnzero.config import SelfplayConfig
 from pawnzero.errors import UsageError
 from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.line import Line
@@ -48,33 +49,30 @@ class Opening(NamedTuple):
     moves: Tuple[str, ...]
 
 
-def openings(game: Game, count: int, seed: int, file: Optional[Path] = None) -> List[Line]:
+def openings(
+    game: Game, count: int, seed: int, file: Optional[Path] = None, *, max_plies: int = SelfplayConfig.max_plies
+) -> List[Line]:
     """`count` openings in an order that `seed` fixes; different ones as long as there are enough, then the same again.
 
-    Raises UsageError that names the file, and the line of an opening that cannot be read, is not legal or ends the game.
+    max_plies: of the games that are to begin with them. Our own openings are cut where they leave no move to play
+
+    Raises UsageError that names the file, and the line of an opening that cannot be read, is not legal, ends the game or
+    leaves no move to play.
     """
     assert count >= 0, "a count below zero"
     order = np.random.default_rng([_STREAM, seed])
     own = _DATA / f"openings_{game.name}.txt"
     if file is None and not own.exists():
         chosen = [tuple(line) for line in _enumerate(game, count)]
-        return [Line.from_actions(game, chosen[index]) for index in _indices(order, len(chosen), count)]
+        return [Line.from_actions(game, chosen[index][: max_plies - 1]) for index in _indices(order, len(chosen), count)]
     if file is not None:
-        lines = list(_distinct(_play(game, opening) for opening in read_openings(file, game)))
+        lines = list(_distinct(_play(game, opening, max_plies) for opening in read_openings(file, game)))
         if not lines:
             raise UsageError(f"{file}: holds no opening")
         return [lines[index] for index in _indices(order, len(lines), count)]
     listed = list(read_openings(own, game))
-    return [_play(game, listed[index]) for index in _indices(order, len(listed), count)]
-
-
-def shortened(lines: Iterable[Line], max_plies: int) -> List[Line]:
-    """The openings for games of at most `max_plies`: longer ones are cut, so that each game has a move of its own."""
-    room = max_plies - 1
-    return [
-        line if len(line.actions) <= room else Line.from_actions(line.game, line.actions[:room], line.states[0])
-        for line in lines
-    ]
+    cut = [one._replace(moves=one.moves[: max_plies - 1]) for one in listed]
+    return [_play(game, cut[index], max_plies) for index in _indices(order, len(cut), count)]
 
 
 def read_openings(path: Path, game: Game) -> Iterator[Opening]:
@@ -179,8 +177,8 @@ def _read_pgn(path: Path, text: str) -> Iterator[Opening]:
             yield Opening(place, start, moves)
 
 
-def _play(game: Game, opening: Opening) -> Line:
-    """The line of an opening. Raises UsageError that names its place."""
+def _play(game: Game, opening: Opening, max_plies: int) -> Line:
+    """The line of an opening for games of at most `max_plies`. Raises UsageError that names its place."""
     try:
         line = Line(game, game.parse(opening.start) if opening.start else None)
         for move in opening.moves:
@@ -189,6 +187,10 @@ def _play(game: Game, opening: Opening) -> Line:
         raise UsageError(f"{opening.place}: {error}") from None
     if line.over:
         raise UsageError(f"{opening.place}: the game is over after the opening ({game.endings[line.ending]})")
+    if len(line.actions) >= max_plies:
+        raise UsageError(
+            f"{opening.place}: an opening of {len(line.actions)} plies leaves no move in games of {max_plies} at most"
+        )
     return line
 
 

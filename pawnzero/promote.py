@@ -25,7 +25,7 @@ from pawnzero.games import get_game
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.openings import openings, shortened
+from pawnzero.openings import openings
 from pawnzero.players import NetPlayer
 from pawnzero.progress import Progress
 from pawnzero.search.random import stream
@@ -194,7 +194,8 @@ def _play(
 ) -> MatchResult:
     """The match of the latest net against the best or the untrained one."""
     game = get_game(agent.game)
-    starts = openings(game, (games + 1) // 2, int(stream(seed, latest.step)), openings_file)
+    longest = config.selfplay.max_plies
+    starts = openings(game, (games + 1) // 2, int(stream(seed, latest.step)), openings_file, max_plies=longest)
 
     def player(net: Any, name: str, path: str) -> NetPlayer:
         evaluator = NetEvaluator(net, device=device, progress=progress)
@@ -214,9 +215,9 @@ def _play(
             challenger,
             opponent,
             games=games,
-            openings=shortened(starts, config.selfplay.max_plies),
+            openings=starts,
             game=game,
-            max_plies=config.selfplay.max_plies,
+            max_plies=longest,
             seed=seed,
             progress=progress,
             pgn=games_file,

@@ -195,6 +195,18 @@ def test_bad_files_are_told_by_place(tmp_path, name, text, told):
     assert "\n" not in str(caught.value)
 
 
+def test_openings_leave_a_move_to_play(tmp_path):
+    longest = max(len(line.actions) for line in openings(CHESS, 1000, seed=0))
+    assert longest > 3
+    assert {len(line.actions) for line in openings(CHESS, 1000, seed=0, max_plies=4)} <= {2, 3}
+    assert {len(line.actions) for line in openings(get_game("connect_four"), 20, seed=0, max_plies=2)} == {1}
+    file = tmp_path / "long.epd"
+    file.write_text("e2e4\n\ne2e4 e7e5 g1f3 b8c6\n")
+    assert len(openings(CHESS, 2, seed=0, file=file, max_plies=5)) == 2
+    with pytest.raises(UsageError, match=r"long\.epd: line 3: an opening of 4 plies leaves no move in games of 4 at most"):
+        openings(CHESS, 1, seed=0, file=file, max_plies=4)
+
+
 def test_missing_and_binary_files(tmp_path):
     with pytest.raises(UsageError, match=r"none\.epd: cannot be read"):
         openings(CHESS, 1, seed=0, file=tmp_path / "none.epd")

@@ -50,15 +50,13 @@ def run(args: argparse.Namespace) -> int:
     device = read_device(args)
     from pawnzero.arena import play_match
     from pawnzero.games import get_game
-    from pawnzero.openings import openings, shortened
+    from pawnzero.openings import openings
     from pawnzero.players import check_player, game_of, parse_player
 
     for spec in args.players:
         check_player(spec)
     game = get_game(args.game or next(filter(None, map(game_of, args.players)), config.game))
-    starts = openings(game, (args.games + 1) // 2, config.seed, args.openings)
-    if args.openings is None:
-        starts = shortened(starts, config.selfplay.max_plies)
+    starts = openings(game, (args.games + 1) // 2, config.seed, args.openings, max_plies=config.selfplay.max_plies)
     simulations = config.mcts_sims if args.sims is None else args.sims
     player = partial(parse_player, game=game, device=device, simulations=simulations, search=config.search, seed=config.seed)
     with player(args.players[0]) as first, player(args.players[1]) as second, shown_progress() as progress:

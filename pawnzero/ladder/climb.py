@@ -25,7 +25,7 @@ from pawnzero.games.line import Line
 from pawnzero.ladder.book import LADDER_FILE, Book, terms_of
 from pawnzero.ladder.contestants import CHECKPOINT, Contestant, engines, keep_nets, random_mover
 from pawnzero.locks import locked
-from pawnzero.openings import openings, shortened
+from pawnzero.openings import openings
 from pawnzero.pgn import append_games
 from pawnzero.players import Player, net_player, parse_player
 from pawnzero.progress import Progress
@@ -78,8 +78,8 @@ def play_ladder(
         if anchor_elo is not None:
             book.anchor = (book.anchor[0], anchor_elo)
         pairs = (games + 1) // 2
-        starts = openings(game, max(_OPENINGS, pairs), book.terms.seed, openings_file)
-        starts = shortened(starts, book.terms.max_plies)
+        terms = book.terms
+        starts = openings(game, max(_OPENINGS, pairs), terms.seed, openings_file, max_plies=terms.max_plies)
         for first, second in pairings(steady, nets, book):
             done = book.games(first.name, second.name) // 2
             if done < pairs:
