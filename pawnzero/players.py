@@ -15,6 +15,7 @@ import numpy as np
 
 from pawnzero.agent import Agent
 from pawnzero.config import SearchConfig
+from pawnzero.cores import usable_cores
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import in_shell
 from pawnzero.formats import LC0_SUFFIX
@@ -22,6 +23,7 @@ from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.progress import Progress
 from pawnzero.search import Evaluator, Searcher, question_about
+from pawnzero.search.evaluator import Appetite, OverlappingEvaluator
 from pawnzero.shipped import PREFIX, net_file
 
 UCI_PREFIX = "uci:"
@@ -29,7 +31,6 @@ RANDOM = "random"
 
 _STREAM = 0x9A4D
 """Keeps the random mover's numbers apart from other uses of the same seed."""
-_SEARCH_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class NetPlayer(Player):
         self.details = {"Net": net or name, "Simulations": str(simulations)}
         self._game = game
         self.evaluator = evaluator
-        self._searcher = Searcher(game, evaluator, search, simulations, threads=_SEARCH_THREADS) if simulations else None
+        self._searcher = Searcher(game, evaluator, search, simulations, threads=_threads(evaluator)) if simulations else None
 
     def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
         if not lines:
@@ -119,6 +120,13 @@ class NetPlayer(Player):
             return [], np.zeros((0, 3), np.float32)
         moves, wdl = raw_answers(self._game, self.evaluator, lines)
         return (moves if self._searcher is None else self.choose(lines)), wdl
+
+
+def _threads(evaluator: Evaluator) -> int:
+    """That search side by side: one a core where the cores answer as well; else as few as keep the evaluator's device at work
+    while one searches, since fewer ask more at once."""
+    appetite = evaluator.appetite if isinstance(evaluator, OverlappingEvaluator) else Appetite()
+    return usable_cores() if appetite.questions == 1 else appetite.questions
 
 
 def raw_answers(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -> Tuple[List[Move], np.ndarray]:

@@ -78,7 +78,7 @@ class Searcher:
         if parts == 1:
             results = [self._run_part(0, chunks[0], leaves, 1)]
         else:
-            work = [_pool(parts).submit(self._run_part, part, chunk, leaves, parts) for part, chunk in enumerate(chunks)]
+            work = [_pool(self.threads).submit(self._run_part, part, chunk, leaves, parts) for part, chunk in enumerate(chunks)]
             wait(work)
             results = [one.result() for one in work]
         return SearchResult(*(np.concatenate([getattr(r, name) for r in results]) for name in SearchResult.__annotations__))
