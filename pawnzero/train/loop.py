@@ -303,7 +303,7 @@ class _Run:
             held_out_value_loss=self._held_out.get("held_out_value_loss"),
             samples_per_second=done * self._effective / self._seconds if done else None,
             overflows=self._tally.overflows,
-            micro_batch=self._micro.size,
+            micro_batch=self._micro.samples,
             interrupted=self._interrupted,
             device=str(self._device),
             precision=self._precision.name,

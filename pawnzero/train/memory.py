@@ -20,11 +20,12 @@ SMALLER_NET = "a smaller net is needed (model.channels, model.blocks)"
 class MicroBatch:
     """The number of samples of one forward and backward pass. The effective batch stays what it is.
 
-    fitted: told what fits.
+    effective: samples of a step in this process. `size` may be larger: one pass takes them all
+    fitted: told what fits
     """
 
     def __init__(self, size: int, effective: int, progress: Progress, fitted: Fitted) -> None:
-        self.size = min(size, effective)
+        self.size = size
         self.effective = effective
         self.progress = progress
         self._settled = False
@@ -43,13 +44,19 @@ class MicroBatch:
                 if not is_out_of_memory(error):
                     raise
             if self._settled:
-                self.fitted.keep(max(1, self.size // 2))
+                smaller = max(1, self.samples // 2)
+                self.fitted.keep(smaller)
                 raise PawnzeroError(
                     f"training: out of memory in one of several processes; the same command goes on from the last checkpoint, "
-                    f"with a micro-batch of {max(1, self.size // 2)}"
+                    f"with a micro-batch of {smaller}"
                 )
             # Only here, after the except block, does nothing refer to the failed pass's tensors any longer.
             self._halve()
+
+    @property
+    def samples(self) -> int:
+        """Samples of the largest pass."""
+        return min(self.size, self.effective)
 
     def settle(self, size: int) -> None:
         """From now on it is `size`, and a pass that does not fit is an error: there are others that will not repeat it."""
@@ -57,10 +64,11 @@ class MicroBatch:
         self._settled = True
 
     def _halve(self) -> None:
-        if self.size == 1:
+        if self.samples == 1:
             raise PawnzeroError(f"training: out of memory with a micro-batch of 1; {SMALLER_NET}")
         free_memory()
-        before, self.size = self.size, self.size // 2
+        before = self.samples
+        self.size = before // 2
         passes = -(-self.effective // self.size)
         self.progress.note(
             f"out of memory: micro-batch {before} becomes {self.size}, {passes} passes a step; "
