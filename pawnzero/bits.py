@@ -1,4 +1,4 @@
-"""Bit operations on 64-bit words, one machine instruction each inside kernels.
+"""Bit operations on 64-bit words: one machine instruction each inside kernels, and a hash.
 
 Each has a plain Python body as well, so that kernels run (slowly) with ``NUMBA_DISABLE_JIT=1``.
 """
@@ -48,6 +48,32 @@ def lowest(word: np.uint64) -> np.int64:
 def byteswap(word: np.uint64) -> np.uint64:
     """The bytes in reverse order: a bitboard seen from the other side."""
     return np.uint64(int.from_bytes(int(word).to_bytes(8, "little"), "big"))
+
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""By how much SplitMix64 advances a state between two words: 2 to the 64th power over the golden ratio, made odd."""
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
+_WORD = (1 << 64) - 1
+
+
+def scrambled(word: np.uint64) -> np.uint64:
+    """A bijection in which every bit depends on every bit: SplitMix64's output function (Steele, Lea and Flood, "Fast
+    splittable pseudorandom number generators", 2014)."""
+    mixed = int(word)
+    mixed = (mixed ^ mixed >> 30) * int(_MIX_1) & _WORD
+    mixed = (mixed ^ mixed >> 27) * int(_MIX_2) & _WORD
+    return np.uint64(mixed ^ mixed >> 31)
+
+
+@overload(scrambled)
+def _scrambled_kernel(word):  # type: ignore[no-untyped-def]
+    def mixed(word):  # type: ignore[no-untyped-def]
+        word = (word ^ (word >> _S30)) * _MIX_1
+        word = (word ^ (word >> _S27)) * _MIX_2
+        return word ^ (word >> _S31)
+
+    return mixed
 
 
 @overload(popcount)

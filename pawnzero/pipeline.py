@@ -19,7 +19,6 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json
 from pawnzero.games import get_game
 from pawnzero.nets import make_model
-from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
@@ -29,6 +28,7 @@ from pawnzero.selfplay import Workload, play_games
 from pawnzero.selfplay_stage import begin_games, iteration_games, open_replay, untrained_net
 from pawnzero.train import train
 from pawnzero.train.ratio import steps_worth
+from pawnzero.train.state import saved_step
 from pawnzero.train.team import ALONE, Team
 
 
@@ -316,6 +316,4 @@ def _train_until(
 
 
 def _step_reached(agent: Agent) -> int:
-    if not agent.latest.exists():
-        return 0
-    return load_checkpoint(agent.latest, game=agent.game, model=agent.model).step
+    return saved_step(agent.checkpoints, agent.game, agent.model)

@@ -62,7 +62,7 @@ def train_loop(
     agent = _agent_at(checkpoints.parent)
     with agent.lock() if agent is not None else nullcontext():
         precheck(model.game_name, experiments if experiments.is_dir() else None, progress or Progress())
-        before = saved_step(checkpoints, model)
+        before = saved_step(checkpoints, model.game_name, model.shape)
         if agent is not None:
             agent.keep_what_training_lacks(before)
         return train(

@@ -12,6 +12,7 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
+from pawnzero.bits import GOLDEN, scrambled
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.symmetry import turn
 from pawnzero.native import allocating_kernel, inner_kernel, kernel
@@ -41,9 +42,6 @@ ANY_GAME = -1
 _ATTEMPTS = 256
 """Random candidates a sample; so many misses mean that few rows qualify, and they are then looked for one by one."""
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
 _GAMES = np.uint64(HELD_OUT)
 _SYMMETRY = np.uint64(0xA0761D6478BD642F)
 """Keeps the draw of a sample's symmetry apart from the draw of its row."""
@@ -100,11 +98,8 @@ class Batch:
 
 @inner_kernel
 def mix(word: np.uint64) -> np.uint64:
-    """A hash of a 64-bit word: the output function of SplitMix64 (Steele, Lea and Flood, 2014)."""
-    word = word + _GOLDEN
-    word = (word ^ (word >> np.uint64(30))) * _MIX_1
-    word = (word ^ (word >> np.uint64(27))) * _MIX_2
-    return word ^ (word >> np.uint64(31))
+    """A hash of a 64-bit word: the first that SplitMix64 draws from that state."""
+    return scrambled(word + GOLDEN)
 
 
 @inner_kernel

@@ -1,7 +1,6 @@
 """Random numbers that belong to a game: counter-based, so that they do not depend on the batch or thread it is played in.
 
-A stream is one uint64 in an array; drawing advances it by a constant and mixes it (SplitMix64: Steele, Lea and Flood,
-"Fast splittable pseudorandom number generators", 2014).
+A stream is one uint64 in an array, SplitMix64's state: drawing advances it by a constant and scrambles it (`pawnzero.bits`).
 """
 
 from __future__ import annotations
@@ -10,14 +9,9 @@ import math
 
 import numpy as np
 
+from pawnzero.bits import GOLDEN, scrambled
 from pawnzero.native import kernel
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
-_S30 = np.uint64(30)
-_S27 = np.uint64(27)
-_S31 = np.uint64(31)
 _S11 = np.uint64(11)
 _TO_UNIT = 2.0**-53
 _WORD = (1 << 64) - 1
@@ -25,24 +19,18 @@ _WORD = (1 << 64) - 1
 
 def stream(seed: int, number: int) -> np.uint64:
     """The stream of game `number` under `seed`, both 0 or more."""
-    word = (seed * 0x9E3779B97F4A7C15 + 1) & _WORD
-    for part in (number & _WORD, seed >> 64):
-        word = (word ^ part) & _WORD
-        word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
-        word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _WORD
-        word ^= word >> 31
-    return np.uint64(word)
+    word = np.uint64((seed * int(GOLDEN) + 1) & _WORD)
+    for part in (number, seed >> 64):
+        word = scrambled(word ^ np.uint64(part & _WORD))
+    return word
 
 
 @kernel
 def uniform(rng, g):
     """A float in [0, 1) from stream `g` of rng [G] uint64, which is advanced."""
-    word = rng[g] + _GOLDEN
+    word = rng[g] + GOLDEN
     rng[g] = word
-    word = (word ^ (word >> _S30)) * _MIX_1
-    word = (word ^ (word >> _S27)) * _MIX_2
-    word = word ^ (word >> _S31)
-    return float(word >> _S11) * _TO_UNIT
+    return float(scrambled(word) >> _S11) * _TO_UNIT
 
 
 @kernel

@@ -6,7 +6,7 @@ import numpy as np
 
 from pawnzero.games.base import MAX_PLIES, ONGOING, REPETITION
 from pawnzero.native import allocating_kernel, inner_kernel, kernel
-from pawnzero.search.backup import lost
+from pawnzero.search.backup import lost, proven_value
 from pawnzero.search.gumbel import improved_policy, root_edge
 from pawnzero.search.parameters import PUCT
 from pawnzero.search.random import uniform
@@ -29,7 +29,7 @@ def root_wdl(t, p, trees, out):
         value, draw = _mean_outcome(t, g, p, bonus, policy)
         proof = t.proven[g, 0]
         if proof != UNPROVEN:
-            value = 1.0 if proof == PROVEN_WIN else (-1.0 if proof == PROVEN_LOSS else 0.0)
+            value = proven_value(proof)
             draw = 1.0 if proof == PROVEN_DRAW else 0.0
         draw = min(1.0, max(0.0, draw))
         win = min(1.0 - draw, max(0.0, (1.0 - draw + value) / 2.0))

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 
-from pawnzero.config import TrainConfig
+from pawnzero.config import ModelConfig, TrainConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.nets.auxiliary import WithHeads
 from pawnzero.nets.checkpoint import Checkpoint, Weights, load_checkpoint, save_checkpoint
@@ -160,13 +160,13 @@ def _by_part(groups: List[Dict[str, Any]]) -> Dict[str, List[int]]:
     return places
 
 
-def saved_step(folder: Path, net: PolicyValueNet) -> int:
+def saved_step(folder: Path, game: str, model: ModelConfig) -> int:
     """Steps that the net in `folder`'s `latest.pt` has seen; 0 where there is none.
 
-    Raises PawnzeroError where it is damaged or of another game or shape than `net`.
+    Raises PawnzeroError where it is damaged or of another game or shape.
     """
     latest = folder / "latest.pt"
-    return load_checkpoint(latest, game=net.game_name, model=net.shape).step if latest.exists() else 0
+    return load_checkpoint(latest, game=game, model=model).step if latest.exists() else 0
 
 
 def _prune(folder: Path, written: Path, keep: int) -> None:
