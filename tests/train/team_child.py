@@ -73,6 +73,7 @@ def everything(folder: Path, team: Team) -> Dict[str, Any]:
     found["went_on"] = go(folder, "parts", CONFIG_OF_TEAM, team)
     own: Dict[str, Any] = {} if team.leads else {"net": small(2)}
     found["tight"] = go(folder, "tight", CONFIG_OF_TEAM, team, **own)
+    found["whole"] = go(folder, "whole", replace(CONFIG_OF_TEAM, batch_size=9, grad_accum_steps=1), team)
     return found
 
 

@@ -110,6 +110,12 @@ def test_the_smallest_memory_decides_for_all(both: Path) -> None:
         assert record["loss"] == pytest.approx(expected["loss"], rel=1e-4)
 
 
+def test_a_share_that_is_a_sample_larger_is_one_pass_all_the_same(both: Path) -> None:
+    assert [found(both, rank)["whole"]["micro_batch"] for rank in (0, 1)] == [4, 5]
+    for record, expected in zip(records(both / "whole"), records(both / "alone")):
+        assert record["loss"] == pytest.approx(expected["loss"], rel=1e-4)
+
+
 def test_asked_one_stops_all_and_going_on_changes_nothing(both: Path) -> None:
     stopped = [found(both, rank)["stopped"] for rank in (0, 1)]
     assert all(report["interrupted"] for report in stopped)
