@@ -25,7 +25,7 @@ _OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json and --quiet."""
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object, progress goes to stderr")
-    parser.add_argument("--quiet", action="store_true", help="print the result alone, no progress")
+    parser.add_argument("--quiet", action="store_true", help="print only the result, no progress")
 
 
 def add_agent(parser: argparse.ArgumentParser, *, creates: bool) -> None:

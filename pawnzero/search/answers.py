@@ -139,7 +139,7 @@ class Answers:
     """The answers of one evaluator, in a table in which a new one takes the place of an older one that falls on its slot.
 
     rows:   most positions of a batch
-    memory: bytes that the table may take, rounded down to a power of two of slots; at least 16 MiB are taken
+    memory: bytes that the table may take, 16 MiB at least; the slots are a power of two, so that half may be left
     """
 
     def __init__(self, game: Game, rows: int, memory: int) -> None:

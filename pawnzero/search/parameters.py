@@ -8,6 +8,8 @@ from pawnzero.config import SearchConfig
 
 GUMBEL = 1
 PUCT = 0
+_NUMBERS = {"gumbel": GUMBEL, "puct": PUCT}
+"""Of each algorithm that `SearchConfig.algorithm` names."""
 
 
 class Parameters(NamedTuple):
@@ -28,7 +30,7 @@ class Parameters(NamedTuple):
 def parameters(config: SearchConfig) -> Parameters:
     """What the kernels need."""
     return Parameters(
-        GUMBEL if config.algorithm == "gumbel" else PUCT,
+        _NUMBERS[config.algorithm],
         int(config.solver),
         float(config.cpuct),
         float(config.cpuct_base),
