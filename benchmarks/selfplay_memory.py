@@ -18,6 +18,7 @@ from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.in_flight import crew
 from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.search import leaves_a_tree
 from pawnzero.search.tree import bytes_a_tree
 from pawnzero.selfplay import Workload, play_games
 
@@ -38,7 +39,8 @@ def main() -> None:
     options = parser.parse_args()
     game = get_game(options.game)
     evaluator = NetEvaluator(make_model("cpu", options.channels, options.blocks, game=options.game), "cpu")
-    playing = crew(game, options.simulations, evaluator.appetite)
+    leaves = leaves_a_tree(Config().search, None).usual
+    playing = crew(game, options.simulations, evaluator.appetite, leaves=leaves)
     trees = playing.games * bytes_a_tree(game, options.simulations) / 1e6
     shape = f"{options.channels}x{options.blocks}"
     print(f"{options.game}, {shape}, {options.simulations} simulations: {playing.games} games at once")

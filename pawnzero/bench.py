@@ -13,6 +13,7 @@ import collections
 import dataclasses
 import itertools
 import math
+import operator
 import os
 import platform
 import tempfile
@@ -116,8 +117,8 @@ def selfplay_speed(
     """Self-play of chess in full swing, watched for `seconds` after every game has made a move.
 
     settings: how games begin; by default they are spread over 100 plies
-    games at once and threads: 0 as self-play itself chooses. Returns simulations and evaluations ("evaluated") a second, and
-    the share of thread time in each of the "phases".
+    games at once and threads: 0 as self-play itself chooses. Returns simulations and evaluations ("evaluated") a second, from
+    the end of a wave to that of another, and the share of thread time in each of the "phases".
     """
     workload, stop = Workload(), threading.Event()
     played = play_games(
@@ -138,24 +139,21 @@ def selfplay_speed(
             while not player.done() and workload.rounds < _WARM_ROUNDS:
                 time.sleep(0.01)
             wait([player], seconds / 4)
-            before = _snapshot(workload)
+            before, spent_before = workload.marks, workload.seconds
             wait([player], seconds)
-            after = _snapshot(workload)
+            while not player.done() and any(map(operator.eq, before, workload.marks)):
+                time.sleep(0.01)  # a wave takes longer than that here
+            after, spent_after = workload.marks, workload.seconds
         finally:
             stop.set()
         player.result()  # raises here what was raised there
-    passed = after[0] - before[0]
-    spent = {phase: after[3][phase] - before[3][phase] for phase in after[3]}
+    spent = {phase: spent_after[phase] - spent_before[phase] for phase in spent_after}
     total = sum(spent.values()) or 1.0
     return {
-        "simulations": (after[1] - before[1]) / passed,
-        "evaluated": (after[2] - before[2]) / passed,
+        "simulations": sum((b.simulations - a.simulations) / (b.seconds - a.seconds) for a, b in zip(before, after)),
+        "evaluated": sum((b.evaluated - a.evaluated) / (b.seconds - a.seconds) for a, b in zip(before, after)),
         "phases": {phase: share / total for phase, share in spent.items()},
     }
-
-
-def _snapshot(workload: Workload) -> Tuple[float, int, int, Dict[str, float]]:
-    return time.perf_counter(), workload.simulations, workload.evaluated, workload.seconds
 
 
 def net_speed(evaluator: NetEvaluator, batches: Tuple[int, ...] = (), seconds: float = SECONDS) -> Tuple[float, int]:

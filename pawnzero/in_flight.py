@@ -39,18 +39,27 @@ class Crew:
 
 
 def crew(
-    game: Game, simulations: int, appetite: Appetite, *, games: Optional[int] = None, in_flight: int = 0, threads: int = 0
+    game: Game,
+    simulations: int,
+    appetite: Appetite,
+    *,
+    leaves: int = 1,
+    games: Optional[int] = None,
+    in_flight: int = 0,
+    threads: int = 0,
 ) -> Crew:
     """Who plays: as many games at once as the evaluator's appetite asks for, but no more than there are or memory holds.
 
+    leaves:    that a wave takes of a game, on average
     games:     how many there are to play; None: no end of them
     in_flight: games at once; 0: chosen here
     threads:   that play; 0: one a core, but none with less than a quarter of a full batch
     """
     cores = threads or usable_cores()
-    at_once = in_flight or _fitting(game, simulations, cores * appetite.questions * appetite.batch * appetite.games)
+    asked = cores * appetite.questions * appetite.batch * appetite.leaves
+    at_once = in_flight or _fitting(game, simulations, max(1, asked // leaves))
     at_once = at_once if games is None else min(at_once, games)
-    fewest = max(1, appetite.batch // 4)
+    fewest = max(1, appetite.batch // (4 * leaves))
     workers = max(1, min(threads or min(cores, at_once // fewest), at_once))
     each = _dealt(at_once, workers)
     return Crew([_dealt(seats, max(1, min(appetite.questions, seats // fewest))) for seats in each])
@@ -62,7 +71,10 @@ def _dealt(count: int, hands: int) -> List[int]:
 
 
 def _fitting(game: Game, simulations: int, enough: int) -> int:
-    """`enough` games, or as many as fit into an eighth of this machine's memory, with as much again for the net's answers."""
+    """`enough` games, or as many as fit into an eighth of this machine's memory, with as much again for the net's answers.
+
+    What a wave takes of a game comes to that: little beside a tree, but for few simulations.
+    """
     memory = _memory()
     if memory is None:
         return enough

@@ -23,7 +23,6 @@ from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
 from pawnzero.promote import evaluate_and_promote
-from pawnzero.search import leaves_a_tree
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.selfplay_stage import begin_games, iteration_games, open_replay, untrained_net
 from pawnzero.train import train
@@ -185,7 +184,8 @@ def train_stage(
 
 
 def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[str, Any]:
-    """Prechecks, then one quick game of a small net against itself, looked at closely. Touches no agent and no file.
+    """Prechecks, then one quick game of a small net against itself, looked at closely. Touches no agent: what it writes lies in
+    the cache folder.
 
     Returns figures with `ok`; what is wrong with the game is in `faults`.
     """
@@ -205,7 +205,6 @@ def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[
         search=config.search,
         settings=config.selfplay,
         seed=config.seed,
-        leaves=leaves_a_tree(config.search, 1),
         workload=workload,
     )
     progress.advance(1)

@@ -14,6 +14,7 @@ from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games.base import Game
 from pawnzero.in_flight import crew
 from pawnzero.records import GameRecord
+from pawnzero.search import leaves_a_tree
 from pawnzero.search.evaluator import Appetite, Evaluator, OverlappingEvaluator
 from pawnzero.starts import Archive
 from pawnzero.table import Table, Workload
@@ -32,7 +33,7 @@ def play_games(
     search: SearchConfig,
     settings: SelfplayConfig,
     seed: int,
-    leaves: int = 1,
+    among: Optional[int] = None,
     threads: int = 0,
     archive: Optional[Archive] = None,
     resign_below: float = 0.0,
@@ -43,7 +44,7 @@ def play_games(
     """Play one game for each number and yield the records as the games end.
 
     numbers:  game numbers, unique within the agent; with `seed` each determines its game. May be endless
-    leaves:   leaves a wave takes from each tree (`search.leaves_a_tree` chooses it from how many games there are)
+    among:    how many games there are in all; None: many. Under PUCT few are searched otherwise (see `search.leaves_a_tree`)
     threads:  threads that play side by side; 0: as many as cores, if there are games enough
     archive:  positions of earlier games, for `settings.restart_share`
     resign_below: a player whose expected score at the root (win + draw / 2) is less gives up, in all but a share
@@ -52,10 +53,12 @@ def play_games(
     stop:     when set, all games are left unfinished
     tick:     called now and then, in the thread that takes the records, while games go on
     """
+    leaves = leaves_a_tree(search, among)
     playing = crew(
         game,
         simulations,
         evaluator.appetite if isinstance(evaluator, OverlappingEvaluator) else Appetite(),
+        leaves=leaves.usual,
         games=len(numbers) if isinstance(numbers, Sized) else None,
         in_flight=settings.games_in_flight,
         threads=threads,

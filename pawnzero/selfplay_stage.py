@@ -28,7 +28,6 @@ from pawnzero.progress import Progress
 from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.replay import ReplayBuffer
 from pawnzero.resign import Outlooks
-from pawnzero.search import leaves_a_tree
 from pawnzero.search.evaluator import Question, allocate_question
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.summary import GamesSummary, figures_of
@@ -154,8 +153,7 @@ def _play(
         precision = evaluator.precision
         progress.note(f"self-play with {evaluator.description}")
         progress.start("self-play", len(left), "games")
-        leaves = leaves_a_tree(config.search, len(ids))
-        _play_with(evaluator, agent, config, left, leaves, summary, outlooks, journal, frozen, progress)
+        _play_with(evaluator, agent, config, left, len(ids), summary, outlooks, journal, frozen, progress)
         progress.finish()
     found = summary.to_json()
     earlier = [iteration["selfplay"] for iteration in agent.iterations]
@@ -192,7 +190,7 @@ def _play_with(
     agent: Agent,
     config: Config,
     numbers: List[int],
-    leaves: int,
+    among: int,
     summary: GamesSummary,
     outlooks: Outlooks,
     journal: Journal,
@@ -225,7 +223,7 @@ def _play_with(
                 search=config.search,
                 settings=config.selfplay,
                 seed=frozen["seed"],
-                leaves=leaves,
+                among=among,
                 archive=buffer.archive(frozen["archive"]) if frozen["archive"] else None,
                 resign_below=frozen["resign_below"],
                 workload=workload,

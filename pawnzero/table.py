@@ -7,6 +7,7 @@ others are played beside it.
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -16,11 +17,19 @@ from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games.base import ONGOING, RESIGNATION, Game, Positions
 from pawnzero.games.line import Line
 from pawnzero.records import GameRecord
-from pawnzero.search.batch import PHASES, BatchedSearch
+from pawnzero.search.batch import PHASES, BatchedSearch, Leaves
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.random import stream, uniform
 from pawnzero.search.root import move_on, set_root
 from pawnzero.starts import Archive, starting_line
+
+
+class Mark(NamedTuple):
+    """When a table's last wave ended (`time.perf_counter`), and its simulations and evaluations until then."""
+
+    seconds: float
+    simulations: int
+    evaluated: int
 
 
 class Workload:
@@ -59,6 +68,11 @@ class Workload:
     def evaluated(self) -> int:
         """Positions the evaluator was asked about so far."""
         return sum(table.search.evaluated for table in self._tables)
+
+    @property
+    def marks(self) -> List[Mark]:
+        """Of each table."""
+        return [table.mark for table in self._tables]
 
     def cost(self) -> Dict[str, Any]:
         """All of it so far, as plain values."""
@@ -119,7 +133,7 @@ class Table:
         *,
         seats: int,
         simulations: int,
-        leaves: int,
+        leaves: Leaves,
         seed: int,
         next_number: Callable[[], Optional[int]],
         archive: Optional[Archive],
@@ -132,7 +146,9 @@ class Table:
         self.simulations = simulations
         self.seed = seed
         self.next_number = next_number
-        self.search = BatchedSearch(game, evaluator, search, trees=seats, simulations=simulations, leaves=leaves)
+        self.search = BatchedSearch(
+            game, evaluator, search, trees=seats, simulations=simulations, leaves=leaves.most, in_rounds=leaves.in_rounds
+        )
         self.seats: List[Optional[_Seat]] = [None] * seats
         self.context = np.zeros(seats, np.int32)
         self.plies = np.zeros(seats, np.int32)
@@ -140,6 +156,7 @@ class Table:
         self.full = np.zeros(seats, np.bool_)
         self.simulated = 0
         self.moved = 0
+        self.mark = Mark(time.perf_counter(), 0, 0)
         self._past = 0
         self._after = game.allocate(seats)
         for g in range(seats):
@@ -159,6 +176,7 @@ class Table:
         trees = self.search.trees
         self.search.take()
         self.simulated = self._past + int(trees.started.sum())  # whole at any time, for others who read it
+        self.mark = Mark(time.perf_counter(), self.simulated, self.search.evaluated)
         finished = np.flatnonzero((trees.started >= trees.budget) & (trees.budget > 0) & (trees.node_visits[:, 0] > 0))
         if len(finished):
             yield from self._move(finished)

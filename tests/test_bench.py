@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+import time
+from typing import List
 
 import pytest
 
@@ -12,22 +13,34 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.search import Question, UniformEvaluator
 from pawnzero.selfplay import Workload, play_games
+from pawnzero.table import Mark
 from pawnzero.train.loop import SAVE_EVERY
 
 
 def test_every_game_has_moved_before_selfplay_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: List[float] = []
-    snapshot = bench._snapshot
+    marks = Workload.marks.fget
+    assert marks is not None
 
-    def look(workload: Workload) -> Any:
+    def look(workload: Workload) -> List[Mark]:
         rounds.append(workload.rounds)
-        return snapshot(workload)
+        return marks(workload)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(bench, "_snapshot", look)
+    monkeypatch.setattr(Workload, "marks", property(look))
     found = bench.selfplay_speed(UniformEvaluator(), SearchConfig(), games=256, threads=2, simulations=64, seconds=0.05)
     assert rounds[0] >= 1.0  # choosing, making and recording a move have run, and so are compiled
     assert found["simulations"] > 0
     assert sum(found["phases"].values()) == pytest.approx(1.0)
+
+
+def test_a_wave_that_is_longer_than_the_measurement_is_counted_whole() -> None:
+    class Slow(UniformEvaluator):
+        def evaluate(self, question: Question) -> None:
+            time.sleep(0.2)
+            super().evaluate(question)
+
+    found = bench.selfplay_speed(Slow(), SearchConfig(leaves_per_tree=1), games=20, threads=2, simulations=1, seconds=0.05)
+    assert 0.0 < found["evaluated"] <= 20 / 0.2  # both threads sleep: what they asked for in that time, no more
 
 
 def test_rounds_are_those_of_the_table_furthest_behind() -> None:

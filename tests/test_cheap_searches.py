@@ -12,6 +12,7 @@ from pawnzero.agent import Agent
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
+from pawnzero.search import leaves_a_tree
 from pawnzero.search.random import stream
 from pawnzero.selfplay_stage import selfplay_stage
 from pawnzero.table import Table
@@ -60,7 +61,7 @@ def test_where_all_searches_are_full_no_chance_is_spent_on_choosing(share: float
         settings,
         seats=1,
         simulations=6,
-        leaves=1,
+        leaves=leaves_a_tree(SearchConfig(), 1),
         seed=4,
         next_number=lambda: next(numbers, None),
         archive=None,

@@ -7,20 +7,23 @@ import pytest
 from pawnzero import in_flight
 from pawnzero.games import get_game
 from pawnzero.in_flight import crew
-from pawnzero.nets.backends import CpuBackend
 from pawnzero.search.evaluator import Appetite
 from pawnzero.search.tree import bytes_a_tree
 
 CHESS = get_game("chess")
 CARD = Appetite(batch=1024, questions=2)
+CORE = Appetite(leaves=8)
 
 
 def test_batches_are_full_where_there_are_games_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight, "usable_cores", lambda: 16)
     monkeypatch.setattr(in_flight, "_memory", lambda: None)
     assert crew(CHESS, 64, Appetite()).seats == [[256]] * 16
-    assert crew(CHESS, 64, CpuBackend.appetite).seats == [[512]] * 16
-    assert crew(CHESS, 64, CpuBackend.appetite, games=1024).seats == [[64]] * 16
+    assert crew(CHESS, 64, CORE).seats == [[2048]] * 16
+    assert crew(CHESS, 64, CORE, games=1024).seats == [[64]] * 16
+    assert crew(CHESS, 64, CORE, leaves=4).seats == [[512]] * 16
+    assert crew(CHESS, 64, CORE, leaves=4, games=1024).seats == [[64]] * 16
+    assert crew(CHESS, 64, CORE, leaves=100_000).seats == [[1]]
     assert crew(CHESS, 64, CARD).seats == [[1024, 1024]] * 16
     assert crew(CHESS, 64, CARD).tables == 32
     assert crew(CHESS, 64, CARD, in_flight=64, threads=2).seats == [[32], [32]]
@@ -41,6 +44,7 @@ def test_few_games_are_not_spread_thin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight, "_memory", lambda: None)
     assert crew(CHESS, 64, Appetite(), games=10).seats == [[10]]
     assert crew(CHESS, 64, Appetite(), games=200).seats == [[66], [67], [67]]
+    assert crew(CHESS, 64, Appetite(), games=40, leaves=4).seats == [[20], [20]]
     assert crew(CHESS, 64, CARD, games=400).seats == [[400]]
     assert crew(CHESS, 64, CARD, games=600).seats == [[300], [300]]
     assert crew(CHESS, 64, CARD, games=4096).seats == [[256]] * 16

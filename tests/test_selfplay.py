@@ -15,6 +15,7 @@ from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.games.line import Line, encode_lines
 from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START, GameRecord
+from pawnzero.search import Searcher
 from pawnzero.search.evaluator import Appetite, Collect, Evaluator, Question
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.starts import Archive, starting_line
@@ -45,7 +46,7 @@ def play(
         search=search or SearchConfig(algorithm=algorithm),
         settings=settings,
         seed=changes.get("seed", 4),
-        leaves=changes.get("leaves", 1),
+        among=changes.get("among"),
         threads=changes.get("threads", 1),
         resign_below=resign_below,
         archive=archive,
@@ -90,13 +91,29 @@ def test_same_seed_same_games_whatever_runs_beside_them(game_name: str) -> None:
     for changed in (
         play(game_name, numbers, threads=3),
         play(game_name, numbers[::-1], settings=dataclasses.replace(SETTINGS, games_in_flight=3)),
-        play(game_name, numbers[4:6]),
+        play(game_name, numbers[4:6], among=2),
     ):
         for number, record in changed.items():
             assert_same(together[number], record)
     other_seed = play(game_name, numbers, seed=5)
     assert any(not np.array_equal(other_seed[n].actions, together[n].actions) for n in numbers)
     assert len({tuple(record.actions) for record in together.values()}) == 10
+
+
+@pytest.mark.parametrize("game_name", ["chess", "connect_four"])
+def test_self_play_searches_as_matches_do(game_name: str) -> None:
+    """Whole rounds in a wave: several leaves that need not belong to one round would find something else."""
+    game = get_game(game_name)
+    found = Searcher(game, HashEvaluator(), SearchConfig(), 30).run([Line(game)])
+    expected = found.policy[0, : found.count[0]]
+
+    def first(search: SearchConfig) -> np.ndarray:
+        quiet = dataclasses.replace(SETTINGS, temperature=0.0, temperature_end=0.0)
+        record = play(game_name, [0], settings=quiet, search=search, simulations=30)[0]
+        return np.asarray(record.policy[: len(expected)])
+
+    assert np.array_equal(first(SearchConfig()), expected)
+    assert not np.array_equal(first(SearchConfig(leaves_per_tree=8)), expected)
 
 
 def test_a_long_game_is_adjudicated_a_draw() -> None:

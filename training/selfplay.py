@@ -9,7 +9,6 @@ from pawnzero.games import get_game
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.records import GameRecord
-from pawnzero.search import leaves_a_tree
 from pawnzero.selfplay import play_games
 
 
@@ -25,7 +24,6 @@ def selfplay_games(
         search=SearchConfig(),
         settings=SelfplayConfig(),
         seed=seed,
-        leaves=leaves_a_tree(SearchConfig(), games),
     )
 
 

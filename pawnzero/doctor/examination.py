@@ -19,7 +19,7 @@ from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
-from pawnzero.search import UniformEvaluator
+from pawnzero.search import UniformEvaluator, leaves_a_tree
 from pawnzero.search.evaluator import random_question
 
 
@@ -70,7 +70,9 @@ def _fault(wrong: Probe) -> Finding:
 
 
 def _use(chosen: Probe) -> Use:
-    playing = crew(get_game("chess"), Config().mcts_sims, chosen.appetite)
+    config = Config()
+    leaves = leaves_a_tree(config.search, None).usual
+    playing = crew(get_game(config.game), config.mcts_sims, chosen.appetite, leaves=leaves)
     return Use(chosen.device, chosen.precision, playing.games, len(playing.seats))
 
 

@@ -43,7 +43,7 @@ class CpuBackend:
     key: names net, format and machine: what is found out about batches is remembered under it
     """
 
-    appetite = Appetite(games=2)
+    appetite = Appetite(leaves=8)
     """One question under way, since the thread's own core does the work."""
 
     def __init__(self, net: CompiledNet, key: str) -> None:

@@ -22,6 +22,8 @@ from pawnzero.search.evaluator import Appetite, Collect, Question
 
 _QUESTIONS = 2
 """Under way a thread: it searches for one while the device works on the other."""
+_LARGEST = 2
+"""Times as many positions as usual in the largest questions, when a round of many moves begins."""
 
 
 class DeviceBackend:
@@ -95,12 +97,13 @@ class DeviceBackend:
         self._finish()
 
     def _fits(self, size: int) -> bool:
-        """Whether questions of `size` from as many threads as play find room in half of the card's free memory."""
+        """Whether the questions of as many threads as play find room in half of the card's free memory: the largest are twice
+        `size`."""
         if self.net.device.type != "cuda":
             return True
         free, _ = torch.cuda.mem_get_info(self.net.device)
         under_way = _QUESTIONS * usable_cores()
-        return under_way * size * self.net.bytes_a_position <= free // 2
+        return under_way * _LARGEST * size * self.net.bytes_a_position <= free // 2
 
     def _finish(self) -> None:
         if self.net.device.type == "cuda":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Dict, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -21,15 +21,38 @@ PHASES = ("select", "step", "attach", "encode", "net", "backup")
 """What a wave spends its time on; `BatchedSearch.seconds` has each."""
 
 _FULL_BATCH = 64
-MOST_LEAVES = 8
+_MOST_LEAVES = 8
 """Most leaves of a tree in a wave where their number is not configured."""
+_LEAVES_OF_A_ROUND = 4
+"""What a wave takes on average where it keeps to rounds: 64 simulations among 16 moves and more are 16 waves."""
 
 
-def leaves_a_tree(config: SearchConfig, games: int) -> int:
-    """How many leaves a wave takes from each tree: as configured, else enough for a batch of 64 when games are few."""
+class Leaves(NamedTuple):
+    """What a wave takes from each tree.
+
+    most:      leaves
+    in_rounds: whether only those of one round of a Gumbel search
+    usual:     how many that is on average
+    """
+
+    most: int
+    in_rounds: bool
+    usual: int
+
+
+def leaves_a_tree(config: SearchConfig, games: Optional[int]) -> Leaves:
+    """What a wave takes from each tree where `games` (None: many) are searched side by side.
+
+    As many leaves as `leaves_per_tree` says. Where that is 0: under Gumbel those of one round of sequential halving, at most 8;
+    under PUCT one, and of few games as many as make a batch of 64. Only then does what is found of a position depend on how
+    many stand beside it.
+    """
     if config.leaves_per_tree > 0:
-        return config.leaves_per_tree
-    return max(1, min(MOST_LEAVES, _FULL_BATCH // max(1, games)))
+        return Leaves(config.leaves_per_tree, False, config.leaves_per_tree)
+    if config.algorithm == "gumbel":
+        return Leaves(_MOST_LEAVES, True, _LEAVES_OF_A_ROUND)
+    few = 1 if games is None else max(1, min(_MOST_LEAVES, _FULL_BATCH // max(1, games)))
+    return Leaves(few, False, few)
 
 
 class BatchedSearch:

@@ -79,7 +79,8 @@ class Evaluator(Protocol):
     """Answers questions about positions with logits at their legal actions and WDL. Several threads may ask at once."""
 
     def enter_thread(self, workers: int) -> None:
-        """Called once in each thread that is going to evaluate, where `workers` threads will do so side by side."""
+        """Called in each thread that is going to evaluate, where `workers` threads will do so side by side, and again where
+        their number changes."""
 
     def evaluate(self, question: Question) -> None:
         """Fill the question's `logits` and `wdl`."""
@@ -99,12 +100,13 @@ class Appetite:
 
     batch:     positions a question should have
     questions: that a thread should keep under way: 1 where the thread's own core does the work
-    games:     for each position of a question: in a wave not all ask, since answers are kept and endings need none
+    leaves:    of a wave for each position of a question. Not all ask, since answers are kept and endings need none; and a wave
+               takes Python's lock for as long whatever its size
     """
 
     batch: int = 256
     questions: int = 1
-    games: int = 1
+    leaves: int = 1
 
 
 @runtime_checkable

@@ -12,15 +12,12 @@ import numpy as np
 from pawnzero.config import SearchConfig
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.search.batch import MOST_LEAVES, BatchedSearch, leaves_a_tree
+from pawnzero.search.batch import BatchedSearch, Leaves, leaves_a_tree
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.root import set_root
 
 _POSITIONS_A_THREAD = 24
 """Fewer than this in a wave of a thread make batches too small to be worth a second thread."""
-
-_LEAVES_OF_A_ROUND = 4
-"""What a wave takes on average where it keeps to rounds: 64 simulations among 16 moves and more are 16 waves."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,7 @@ class Searcher:
     simulations: visits spent below each root, 1 or more
     threads:     at most so many search side by side when positions are many
 
-    A wave takes as many leaves of a position as `leaves_per_tree` says. Where that is 0, it takes under Gumbel those of one
-    round of sequential halving, at most 8, and under PUCT one of each of many positions and more of few: only then does what
-    is found of a position depend on how many stand beside it.
+    A wave takes of each position what `leaves_a_tree` says.
     """
 
     def __init__(self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1) -> None:
@@ -64,16 +59,16 @@ class Searcher:
         self.config = config
         self.simulations = simulations
         self.threads = threads
-        self._in_rounds = config.algorithm == "gumbel" and config.leaves_per_tree == 0
         self._searches: Dict[int, BatchedSearch] = {}
 
     def run(self, lines: Sequence[Line]) -> SearchResult:
         """Search the current position of each line; none of them may be over. One call at a time."""
         assert lines
         assert not any(line.over for line in lines)
-        leaves = MOST_LEAVES if self._in_rounds else leaves_a_tree(self.config, len(lines))
-        usual = _LEAVES_OF_A_ROUND if self._in_rounds else leaves
-        parts = max(1, min(self.threads, len(lines), len(lines) * usual // _POSITIONS_A_THREAD))
+        leaves = leaves_a_tree(self.config, len(lines))
+        parts = max(1, min(self.threads, len(lines), len(lines) * leaves.usual // _POSITIONS_A_THREAD))
+        while self.threads % parts:  # each part gets as many cores as the others, and none is left over
+            parts -= 1
         chunks = [lines[len(lines) * i // parts : len(lines) * (i + 1) // parts] for i in range(parts)]
         if parts == 1:
             results = [self._run_part(0, chunks[0], leaves, 1)]
@@ -83,7 +78,7 @@ class Searcher:
             results = [one.result() for one in work]
         return SearchResult(*(np.concatenate([getattr(r, name) for r in results]) for name in SearchResult.__annotations__))
 
-    def _run_part(self, part: int, lines: Sequence[Line], leaves: int, workers: int) -> SearchResult:
+    def _run_part(self, part: int, lines: Sequence[Line], leaves: Leaves, workers: int) -> SearchResult:
         self.evaluator.enter_thread(workers)
         search = self._resting(part, len(lines), leaves)
         for g, line in enumerate(lines):
@@ -93,18 +88,18 @@ class Searcher:
         self._searches[part] = search  # only now: one that was broken off is not used again
         return read_roots(search, range(len(lines)))
 
-    def _resting(self, part: int, trees: int, leaves: int) -> BatchedSearch:
+    def _resting(self, part: int, trees: int, leaves: Leaves) -> BatchedSearch:
         """A search with room for `trees`, all of them at rest; the last one of this part where it fits."""
         search = self._searches.pop(part, None)
-        if search is None or len(search.trees.budget) < trees or search.leaves != leaves:
+        if search is None or len(search.trees.budget) < trees or search.leaves != leaves.most:
             search = BatchedSearch(
                 self.game,
                 self.evaluator,
                 self.config,
                 trees=trees,
                 simulations=self.simulations,
-                leaves=leaves,
-                in_rounds=self._in_rounds,
+                leaves=leaves.most,
+                in_rounds=leaves.in_rounds,
             )
         return search
 

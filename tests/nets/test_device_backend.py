@@ -95,7 +95,7 @@ def test_batches_leave_room_for_the_threads_that_may_play(awake, monkeypatch) ->
     """On 2 cores of a machine of 256, larger batches fit than where all of them ask."""
     backend = _backend(awake("tic_tac_toe"))
     monkeypatch.setattr(backend.net, "device", torch.device("cuda", 0))
-    room = 2 * 2 * 2 * 512 * backend.net.bytes_a_position  # half of it, two questions under way on each of two cores
+    room = 2 * 2 * 2 * 2 * 512 * backend.net.bytes_a_position  # half of it; two questions, at most twice as large, on two cores
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (room, room))
     monkeypatch.setattr(os, "cpu_count", lambda: 256)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 7}, raising=False)
@@ -119,7 +119,7 @@ def test_overlapped_games_are_the_same_games(awake) -> None:  # type: ignore[no-
             _on_a_device(net, questions),
             range(40),
             simulations=8,
-            search=SearchConfig(),
+            search=SearchConfig(leaves_per_tree=1),
             settings=SelfplayConfig(games_in_flight=at_once),
             seed=3,
             threads=1,

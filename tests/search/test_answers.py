@@ -18,24 +18,23 @@ from tests.search.naive import HashEvaluator
 from tests.test_selfplay import assert_same
 
 
-def play(game_name: str, kept: bool, leaves: int = 1) -> Tuple[Dict[int, GameRecord], Workload]:
+def play(game_name: str, kept: bool, leaves: int = 0) -> Tuple[Dict[int, GameRecord], Workload]:
     workload = Workload()
     records = play_games(
         get_game(game_name),
         HashEvaluator(),
         range(12),
         simulations=24,
-        search=SearchConfig(keep_answers=kept),
+        search=SearchConfig(keep_answers=kept, leaves_per_tree=leaves),
         settings=SelfplayConfig(max_plies=24),
         seed=3,
-        leaves=leaves,
         threads=1,
         workload=workload,
     )
     return {record.game_id: record for record in records}, workload
 
 
-@pytest.mark.parametrize("leaves", [1, 4])
+@pytest.mark.parametrize("leaves", [0, 1, 4])
 @pytest.mark.parametrize("game_name", GAME_NAMES)
 def test_games_are_the_same_and_cost_fewer_questions(game_name: str, leaves: int) -> None:
     with_answers, cheaper = play(game_name, True, leaves)

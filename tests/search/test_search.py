@@ -16,7 +16,7 @@ from pawnzero.games.base import ONGOING, REPETITION
 from pawnzero.games.line import Line
 from pawnzero.search import BatchedSearch, Question, Searcher, UniformEvaluator, read_roots
 from pawnzero.search.backup import added
-from pawnzero.search.batch import leaves_a_tree
+from pawnzero.search.batch import Leaves, leaves_a_tree
 from pawnzero.search.root import move_on, set_root
 from pawnzero.search.tree import UNEXPANDED, Trees
 from tests.search.naive import HashEvaluator, NaiveSearch, visits_of
@@ -173,10 +173,27 @@ def test_threads_change_nothing() -> None:
     game = get_game("connect_four")
     lines = random_lines("connect_four", 140, seed=3, most_plies=20)
     config = dataclasses.replace(CONFIG, leaves_per_tree=1)
-    one = Searcher(game, HashEvaluator(), config, 30, threads=1).run(lines)
-    two = Searcher(game, HashEvaluator(), config, 30, threads=2).run(lines)
-    assert np.array_equal(one.visits, two.visits)
-    assert np.array_equal(one.action, two.action)
+    searchers = {threads: Searcher(game, HashEvaluator(), config, 30, threads=threads) for threads in (1, 2, 6)}
+    for start, stop in ((0, 140), (3, 80), (100, 140)):  # as games end, fewer threads are at work
+        alone, *others = (searcher.run(lines[start:stop]) for searcher in searchers.values())
+        for other in others:
+            assert np.array_equal(alone.visits, other.visits)
+            assert np.array_equal(alone.action, other.action)
+
+
+def test_threads_share_the_cores_evenly() -> None:
+    class Asked(HashEvaluator):
+        def enter_thread(self, workers: int) -> None:
+            entered.append(workers)
+
+    entered: List[int] = []
+    game = get_game("connect_four")
+    lines = random_lines("connect_four", 200, seed=3, most_plies=20)
+    searcher = Searcher(game, Asked(), dataclasses.replace(CONFIG, leaves_per_tree=1), 2, threads=6)
+    for count, parts in ((200, 6), (140, 3), (120, 3), (110, 3), (70, 2), (30, 1)):  # 24 positions a thread at least
+        entered.clear()
+        searcher.run(lines[:count])
+        assert entered == [parts] * parts
 
 
 @pytest.mark.parametrize("algorithm", ["gumbel", "puct"])
@@ -259,9 +276,13 @@ def test_a_position_s_third_time_is_seen_late_in_a_long_game_too() -> None:
     assert line.ending == REPETITION
 
 
-def test_fewer_games_get_more_leaves() -> None:
-    assert [leaves_a_tree(SearchConfig(), games) for games in (0, 1, 8, 9, 16, 33, 64, 500)] == [8, 8, 8, 7, 4, 1, 1, 1]
-    assert leaves_a_tree(SearchConfig(leaves_per_tree=5), 500) == 5
+def test_fewer_games_get_more_leaves_under_puct() -> None:
+    puct = SearchConfig(algorithm="puct")
+    found = [leaves_a_tree(puct, games) for games in (0, 1, 8, 9, 16, 33, 64, 500, None)]
+    assert [one.most for one in found] == [8, 8, 8, 7, 4, 1, 1, 1, 1]
+    assert not any(one.in_rounds for one in found)
+    assert {leaves_a_tree(SearchConfig(), games) for games in (1, 30, None)} == {Leaves(8, True, 4)}
+    assert leaves_a_tree(SearchConfig(leaves_per_tree=5), 500) == Leaves(5, False, 5)
 
 
 @pytest.mark.parametrize("more", [0.03, -0.7, 1.0])
