@@ -57,7 +57,7 @@ class Workload:
     @property
     def simulations(self) -> int:
         """Simulations so far."""
-        return sum(table.simulated for table in self._tables)
+        return sum(table.mark.simulations for table in self._tables)
 
     @property
     def positions(self) -> int:
@@ -154,7 +154,6 @@ class Table:
         self.plies = np.zeros(seats, np.int32)
         self.may_resign = np.zeros(seats, np.bool_)
         self.full = np.zeros(seats, np.bool_)
-        self.simulated = 0
         self.moved = 0
         self.mark = Mark(time.perf_counter(), 0, 0)
         self._past = 0
@@ -175,8 +174,8 @@ class Table:
         """Take the answers and make the moves that are decided: yields each record as its game ends, None after moves."""
         trees = self.search.trees
         self.search.take()
-        self.simulated = self._past + int(trees.started.sum())  # whole at any time, for others who read it
-        self.mark = Mark(time.perf_counter(), self.simulated, self.search.evaluated)
+        simulations = self._past + int(trees.started.sum())
+        self.mark = Mark(time.perf_counter(), simulations, self.search.evaluated)  # whole at any time, for others who read it
         finished = np.flatnonzero((trees.started >= trees.budget) & (trees.budget > 0) & (trees.node_visits[:, 0] > 0))
         if len(finished):
             yield from self._move(finished)

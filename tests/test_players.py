@@ -13,6 +13,7 @@ import chess.engine
 import numpy as np
 import pytest
 
+from pawnzero import players
 from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import get_game
@@ -20,6 +21,7 @@ from pawnzero.games.line import Line
 from pawnzero.openings import openings
 from pawnzero.players import Forfeit, NetPlayer, RandomPlayer, game_of, parse_player
 from pawnzero.search import UniformEvaluator
+from pawnzero.search.evaluator import Appetite, at_once
 from pawnzero.uci_player import DEFAULT_NODES, UciPlayer, parse_uci
 
 CHESS = get_game("chess")
@@ -90,6 +92,19 @@ def test_no_simulations_show_the_net_the_history():
     CHESS.encode(states[None], repeated[None], np.array([length], np.int16), bits, scalars)
     assert length == 4
     assert (evaluator.bits == bits).all()
+
+
+def test_a_match_searches_on_all_cores_but_where_a_device_answers(monkeypatch):
+    class Device(UniformEvaluator):
+        appetite = Appetite(questions=2)
+
+        def submit(self, question):
+            self.evaluate(question)
+            return at_once
+
+    monkeypatch.setattr(players, "usable_cores", lambda: 6)
+    assert net(FOUR, 8)._searcher.threads == 6
+    assert net(FOUR, 8, Device())._searcher.threads == 2
 
 
 def test_a_search_finds_the_win():
