@@ -73,7 +73,7 @@ class SearchConfig:
     leaves_per_tree: int = field(
         default=0,
         metadata={
-            "help": "leaves a tree and wave; 0: a round's, at most 8, under Gumbel; under PUCT 1, up to 8 where games are few",
+            "help": "leaves a tree and wave; 0: under Gumbel a round's, at most 8, under PUCT 1; of few games up to 8",
             "min": 0,
         },
     )

@@ -1,7 +1,7 @@
 """Many games played at once by one net against itself, each becoming a record.
 
 Knows neither nets nor files: it takes an evaluator and yields `GameRecord`s. Given one evaluator, the same seed and number give
-the same game, whichever others are played beside it and in however many threads.
+the same game, whichever others are played beside it and in however many threads; only whether they are few or many counts.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def play_games(
     """Play one game for each number and yield the records as the games end.
 
     numbers:  game numbers, unique within the agent; with `seed` each determines its game. May be endless
-    among:    how many games there are in all; None: many. Under PUCT few are searched otherwise (see `search.leaves_a_tree`)
+    among:    how many games there are in all; None: many. Few are searched otherwise (see `search.leaves_a_tree`)
     threads:  threads that play side by side; 0: as many as cores, if there are games enough
     archive:  positions of earlier games, for `settings.restart_share`
     resign_below: a player whose expected score at the root (win + draw / 2) is less gives up, in all but a share

@@ -36,6 +36,7 @@ def play(
     archive: Optional[Archive] = None,
     workload: Optional[Workload] = None,
     evaluator: Optional[Evaluator] = None,
+    among: Optional[int] = None,
     **changes: int,
 ) -> Dict[int, GameRecord]:
     records = play_games(
@@ -46,7 +47,7 @@ def play(
         search=search or SearchConfig(algorithm=algorithm),
         settings=settings,
         seed=changes.get("seed", 4),
-        among=changes.get("among"),
+        among=among,
         threads=changes.get("threads", 1),
         resign_below=resign_below,
         archive=archive,
@@ -84,36 +85,38 @@ def test_a_fault_is_found() -> None:
     assert any("sums to 2.0" in fault for fault in broken.faults(game))
 
 
+@pytest.mark.parametrize("among", [10, None])
 @pytest.mark.parametrize("game_name", ["chess", "connect_four"])
-def test_same_seed_same_games_whatever_runs_beside_them(game_name: str) -> None:
+def test_same_seed_same_games_whatever_runs_beside_them(game_name: str, among: Optional[int]) -> None:
     numbers = list(range(10))
-    together = play(game_name, numbers)
+    together = play(game_name, numbers, among=among)
     for changed in (
-        play(game_name, numbers, threads=3),
-        play(game_name, numbers[::-1], settings=dataclasses.replace(SETTINGS, games_in_flight=3)),
-        play(game_name, numbers[4:6], among=2),
+        play(game_name, numbers, among=among, threads=3),
+        play(game_name, numbers[::-1], among=among, settings=dataclasses.replace(SETTINGS, games_in_flight=3)),
+        play(game_name, numbers[4:6], among=among),
     ):
         for number, record in changed.items():
             assert_same(together[number], record)
-    other_seed = play(game_name, numbers, seed=5)
+    other_seed = play(game_name, numbers, among=among, seed=5)
     assert any(not np.array_equal(other_seed[n].actions, together[n].actions) for n in numbers)
     assert len({tuple(record.actions) for record in together.values()}) == 10
 
 
 @pytest.mark.parametrize("game_name", ["chess", "connect_four"])
-def test_self_play_searches_as_matches_do(game_name: str) -> None:
-    """Whole rounds in a wave: several leaves that need not belong to one round would find something else."""
+def test_many_games_are_searched_as_matches_are(game_name: str) -> None:
+    """Whole rounds in a wave: several leaves that need not belong to one round, as few games take them, find something else."""
     game = get_game(game_name)
     found = Searcher(game, HashEvaluator(), SearchConfig(), 30).run([Line(game)])
     expected = found.policy[0, : found.count[0]]
 
-    def first(search: SearchConfig) -> np.ndarray:
+    def first(among: int, search: Optional[SearchConfig] = None) -> np.ndarray:
         quiet = dataclasses.replace(SETTINGS, temperature=0.0, temperature_end=0.0)
-        record = play(game_name, [0], settings=quiet, search=search, simulations=30)[0]
+        record = play(game_name, [0], settings=quiet, search=search, among=among, simulations=30)[0]
         return np.asarray(record.policy[: len(expected)])
 
-    assert np.array_equal(first(SearchConfig()), expected)
-    assert not np.array_equal(first(SearchConfig(leaves_per_tree=8)), expected)
+    assert np.array_equal(first(32), expected)
+    assert not np.array_equal(first(31), expected)
+    assert np.array_equal(first(31), first(500, SearchConfig(leaves_per_tree=8)))
 
 
 def test_a_long_game_is_adjudicated_a_draw() -> None:

@@ -25,6 +25,8 @@ _MOST_LEAVES = 8
 """Most leaves of a tree in a wave where their number is not configured."""
 _LEAVES_OF_A_ROUND = 4
 """What a wave takes on average where it keeps to rounds: 64 simulations among 16 moves and more are 16 waves."""
+_MANY_GAMES = 32
+"""From so many on whole rounds make batches large enough; with fewer a round's four leaves a game leave a net half idle."""
 
 
 class Leaves(NamedTuple):
@@ -43,16 +45,16 @@ class Leaves(NamedTuple):
 def leaves_a_tree(config: SearchConfig, games: Optional[int]) -> Leaves:
     """What a wave takes from each tree where `games` (None: many) are searched side by side.
 
-    As many leaves as `leaves_per_tree` says. Where that is 0: under Gumbel those of one round of sequential halving, at most 8;
-    under PUCT one, and of few games as many as make a batch of 64. Only then does what is found of a position depend on how
-    many stand beside it.
+    As many leaves as `leaves_per_tree` says. Where that is 0: under Gumbel those of one round of sequential halving, at most 8,
+    and 8 whatever their rounds where games are fewer than 32; under PUCT one, and of few games as many as make a batch of 64.
     """
     if config.leaves_per_tree > 0:
         return Leaves(config.leaves_per_tree, False, config.leaves_per_tree)
     if config.algorithm == "gumbel":
-        return Leaves(_MOST_LEAVES, True, _LEAVES_OF_A_ROUND)
-    few = 1 if games is None else max(1, min(_MOST_LEAVES, _FULL_BATCH // max(1, games)))
-    return Leaves(few, False, few)
+        few = games is not None and games < _MANY_GAMES
+        return Leaves(_MOST_LEAVES, not few, _MOST_LEAVES if few else _LEAVES_OF_A_ROUND)
+    leaves = 1 if games is None else max(1, min(_MOST_LEAVES, _FULL_BATCH // max(1, games)))
+    return Leaves(leaves, False, leaves)
 
 
 class BatchedSearch:

@@ -281,8 +281,17 @@ def test_fewer_games_get_more_leaves_under_puct() -> None:
     found = [leaves_a_tree(puct, games) for games in (0, 1, 8, 9, 16, 33, 64, 500, None)]
     assert [one.most for one in found] == [8, 8, 8, 7, 4, 1, 1, 1, 1]
     assert not any(one.in_rounds for one in found)
-    assert {leaves_a_tree(SearchConfig(), games) for games in (1, 30, None)} == {Leaves(8, True, 4)}
-    assert leaves_a_tree(SearchConfig(leaves_per_tree=5), 500) == Leaves(5, False, 5)
+
+
+def test_few_games_do_not_wait_for_rounds() -> None:
+    assert {leaves_a_tree(SearchConfig(), games) for games in (1, 10, 31)} == {Leaves(8, False, 8)}
+    assert {leaves_a_tree(SearchConfig(), games) for games in (32, 500, None)} == {Leaves(8, True, 4)}
+
+
+def test_leaves_are_what_is_configured() -> None:
+    for algorithm in ("gumbel", "puct"):
+        for games in (1, 500, None):
+            assert leaves_a_tree(SearchConfig(algorithm=algorithm, leaves_per_tree=5), games) == Leaves(5, False, 5)
 
 
 @pytest.mark.parametrize("more", [0.03, -0.7, 1.0])
