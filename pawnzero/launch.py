@@ -23,8 +23,11 @@ def this_launch() -> Launch:
     """What torchrun wrote into the environment; one process alone where it did not."""
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ):
         return Launch()
-    rank = int(os.environ["RANK"])
-    return Launch(rank, int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", rank)))
+    try:
+        rank = int(os.environ["RANK"])
+        return Launch(rank, int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", rank)))
+    except ValueError:
+        return Launch()
 
 
 def refuse_several(what: str) -> None:

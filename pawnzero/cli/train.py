@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.pipeline import train_stage
     from pawnzero.train.team import joined
 
-    with joined(device) as team, shown_progress() as progress:
+    with shown_progress() as progress, joined(device, progress) as team:
         figures = train_stage(
             agent, config, epochs=args.epochs, device=device, use_amp=args.use_amp, progress=progress, team=team
         )

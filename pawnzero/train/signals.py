@@ -1,11 +1,12 @@
-"""Whether somebody asked training to stop: SIGINT and SIGTERM set a flag, and the step in hand is finished first."""
+"""How training stops when it is asked to: SIGINT and SIGTERM set a flag, and the step in hand is finished first."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterator, Optional
 
 
 class StopRequest:
@@ -35,3 +36,16 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._before = {}
+
+
+@contextmanager
+def ended_by_interrupt() -> Iterator[None]:
+    """While entered on the main thread, SIGINT ends the process at once, also where it waits in a library for others."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)

@@ -6,6 +6,7 @@ torch's DistributedDataParallel; beside its gradients a few numbers a step go ro
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, ContextManager, Iterator, List, Tuple
@@ -18,6 +19,8 @@ from torch.nn.parallel import DistributedDataParallel
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.launch import Launch, this_launch
 from pawnzero.nets.device import resolve_device
+from pawnzero.progress import Progress
+from pawnzero.train.signals import ended_by_interrupt
 
 _PATIENCE = timedelta(hours=1)
 """How long the others wait for process 0, which measures and saves while they stand still."""
@@ -120,10 +123,11 @@ ALONE = Team(Launch())
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Team]:
+def joined(device: str, progress: Progress) -> Iterator[Team]:
     """The processes that torchrun started together, or this one alone.
 
-    device: as the user named it. Raises UsageError for a device that this team cannot use.
+    device: as the user named it; progress: is told whom this process waits for. Raises UsageError for a device that this team
+    cannot use.
     """
     launch = this_launch()
     team = Team(launch)
@@ -133,6 +137,9 @@ def joined(device: str) -> Iterator[Team]:
     where = team.device(device)
     if where.type == "cuda":
         torch.cuda.set_device(where)
-    dist.init_process_group("gloo" if where.type == "cpu" else "nccl", timeout=_PATIENCE)
+    address = "{MASTER_ADDR}:{MASTER_PORT}".format_map(os.environ)
+    with ended_by_interrupt():
+        progress.note(f"one of {launch.size} processes (WORLD_SIZE); waits for the others at {address}")
+        dist.init_process_group("gloo" if where.type == "cpu" else "nccl", timeout=_PATIENCE)
     # The groups are left standing: after an error the others might wait for ever to hear of it, and see `launch.leave`.
     yield Team(launch, None if where.type == "cpu" else dist.new_group(backend="gloo", timeout=_PATIENCE))

@@ -19,6 +19,7 @@ from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.launch import leave
 from pawnzero.nets import make_model
+from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.train import precision, train
 from pawnzero.train.team import Team, joined
@@ -112,7 +113,7 @@ def refused(folder: Path, team: Team) -> Dict[str, Any]:
 if __name__ == "__main__":
     scenario, place = sys.argv[1], Path(sys.argv[2])
     remembered.cache_home = lambda: place
-    with joined("cpu") as this_team:
+    with joined("cpu", Progress()) as this_team:
         result = {"everything": everything, "late": late, "formats": formats, "refused": refused}[scenario](place, this_team)
         (place / f"{this_team.rank}.json").write_text(json.dumps(result))
     leave(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -161,7 +162,28 @@ def test_the_documented_command_under_torchrun(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["step"] == 3  # one object: one process spoke
     assert done.stderr.count("settings:") == 1
+    assert done.stderr.count("one of 2 processes (WORLD_SIZE); waits for the others at ") == 1
     assert [path.name for path in agent.checkpoints.glob("ckpt_*")] == ["ckpt_000003.pt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT is sent to a single process there")
+def test_who_waits_for_the_others_says_so_and_can_be_interrupted(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    fill(agent.replay).close()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "pawnzero", "train", str(agent.directory), "--device", "cpu"]
+    waiting = subprocess.Popen(command, env=environment(0, port), stdout=subprocess.PIPE, text=True)
+    try:
+        assert waiting.stdout is not None
+        said = next(line for line in waiting.stdout if "waits" in line)
+        assert said == f"one of 2 processes (WORLD_SIZE); waits for the others at 127.0.0.1:{port}\n"
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.wait(timeout=60) == -signal.SIGINT
+    finally:
+        waiting.kill()
+        waiting.communicate()
 
 
 def test_other_commands_refuse_to_do_the_same_twice(
@@ -209,5 +231,8 @@ def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WORLD_SIZE", "4")  # some clusters set this for programs of their own
     assert this_launch() == Launch(0, 1, 0)
+    for name, value in (("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", "29500"), ("RANK", "first")):
+        monkeypatch.setenv(name, value)
+    assert this_launch() == Launch(0, 1, 0)  # no rank that torchrun would give
     assert ALONE.tell(3) == 3
     assert ALONE.totals(1.5, 2.0) == [1.5, 2.0]
