@@ -28,6 +28,7 @@ from pawnzero.locks import locked
 from pawnzero.metadata import FORMAT, WITH_ITERATIONS, new_metadata, read_iterations, read_metadata, write_iterations
 from pawnzero.numbered import check_latest, numbered_checkpoints
 from pawnzero.progress import Progress
+from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.settings import read_shape
 
 _BESIDE = ".*.new"
@@ -72,10 +73,12 @@ class Agent:
         with agent.lock():
             if (agent.directory / "metadata.json").exists():
                 raise PawnzeroError(f"{directory}: already an agent")
-            agent._check_what_lies_there()
+            outside = agent._check_what_lies_there()
             finished = read_iterations(agent._log, sys.maxsize)
             if finished:
                 agent.metadata["next_iteration"] = finished[-1]["iteration"] + 1
+            if outside:
+                agent.metadata["games_outside_iterations"] = outside
             write_json(agent.directory / "metadata.json", agent.metadata)
         return agent
 
@@ -173,6 +176,14 @@ class Agent:
             progress.note(f"{self.name}'s net keeps its shape ({kept}); the setting of another is for new agents only")
         return dataclasses.replace(config, game=self.game, model=self.model)
 
+    def check_net(self, game: str, model: ModelConfig) -> None:
+        """Raises PawnzeroError for a net of another game or shape than the agent's, or where its own is gone."""
+        check_latest(self.checkpoints, trained=bool(self.iterations))
+        if game != self.game:
+            raise PawnzeroError(f"{self.directory}: an agent that plays {self.game}, not {game} as the net does")
+        if model != self.model:
+            raise PawnzeroError(f"{self.directory}: the agent's net has another shape ({_differences(self.model, model)})")
+
     def _twin(self) -> Optional[str]:
         """The name of an agent beside this one that has the same game, shape and seed, so began with the same net."""
         same = ("game", "model", "seed")
@@ -240,6 +251,7 @@ class Agent:
                 path = self.directory / "metadata.json"
                 if path.exists():  # whoever held the lock before may have changed it since
                     self.metadata, self._iterations = read_metadata(path), None
+                    self._make_folders()
                     self._move_iterations()
                 yield
             finally:
@@ -266,19 +278,24 @@ class Agent:
             write_json(self.directory / "metadata.json", {**rest, "format": FORMAT})
             self.metadata = {**rest, "format": FORMAT}
 
-    def _check_what_lies_there(self) -> None:
-        """Raises PawnzeroError where there are a net or games of another agent than this one, whose metadata was lost."""
+    def _check_what_lies_there(self) -> int:
+        """Raises PawnzeroError where there are a net or games of another agent than this one, whose metadata was lost.
+
+        Returns the first number that no game outside iterations has yet.
+        """
         from pawnzero.nets.checkpoint import load_checkpoint
         from pawnzero.replay import ReplayBuffer
 
         try:
             if self.latest.exists():
                 load_checkpoint(self.latest, self.game, self.model)
-            ReplayBuffer(self.replay, game=self.game)
+            with ReplayBuffer(self.replay, game=self.game) as buffer:
+                numbers = [game_id - OUTSIDE_ITERATIONS for game_id in buffer.last_game_ids(len(buffer))]
         except PawnzeroError as error:
             raise PawnzeroError(
                 f"{error}; metadata.json is lost, and it takes the agent's own settings to make it again"
             ) from None
+        return max([-1, *numbers]) + 1
 
     def _make_directories(self) -> None:
         """The agent's folders. Raises PawnzeroError where they cannot be made or something else lies there."""
@@ -292,10 +309,13 @@ class Agent:
                     raise PawnzeroError(
                         f"{self.directory}: no agent, but {strange[0]} lies here; name an empty or new directory"
                     )
-            for folder in (self.checkpoints, self.experiments):
-                folder.mkdir(parents=True, exist_ok=True)
+            self._make_folders()
         except OSError as error:
             raise PawnzeroError(f"{self.directory}: an agent cannot be made here ({error.strerror})") from None
+
+    def _make_folders(self) -> None:
+        for folder in (self.checkpoints, self.experiments):
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:

@@ -219,7 +219,8 @@ class Config:
     trainer: TrainConfig = field(default_factory=TrainConfig)
 
     def check_selfplay(self) -> None:
-        """Raises UsageError where cheap searches would cost what full ones do, and teach no policy for it.
+        """Raises UsageError where settings of self-play do not fit together: cheap searches would cost what full ones do and
+        teach no policy for it, games would begin in more ways than there are games, or nothing would show what is hopeless.
 
         Not whenever settings are read: a match or a game in the terminal may well search less than `selfplay.cheap_sims`.
         """
@@ -227,6 +228,17 @@ class Config:
             raise UsageError(
                 f"selfplay.cheap_sims is {self.selfplay.cheap_sims}, expected fewer than mcts_sims, which is {self.mcts_sims}, "
                 f"where selfplay.full_search_share is below 1 ({self.selfplay.full_search_share:g})"
+            )
+        restarts, random = self.selfplay.restart_share, self.selfplay.random_opening_share
+        if restarts + random > 1.0 + 1e-9:
+            raise UsageError(
+                f"selfplay.restart_share is {restarts:g} and selfplay.random_opening_share {random:g}, expected no more than 1 "
+                "together: they are shares of the same games"
+            )
+        if self.selfplay.resign and self.selfplay.resign_playthrough == 0.0:
+            raise UsageError(
+                "selfplay.resign_playthrough is 0, expected more where selfplay.resign is on: what is hopeless is measured on "
+                "games that are played on"
             )
 
 

@@ -27,8 +27,14 @@ def check_latest(folder: Path, trained: bool = False) -> None:
 
     trained: it is known that there was one; else a numbered checkpoint alone may be what a killed process wrote first.
     """
+    latest, best = folder / "latest.pt", folder / "best.pt"
+    if latest.exists():
+        return
     numbered = numbered_checkpoints(folder) if folder.is_dir() else []
-    latest = folder / "latest.pt"
-    if numbered and not latest.exists() and (trained or len(numbered) > 1):
+    if len(numbered) > 1 or (numbered and (trained or best.exists())):
         step, newest = numbered[-1]
         raise PawnzeroError(f"{latest} is missing; copy {newest.name} over it to go on from step {step}")
+    if best.exists():
+        raise PawnzeroError(f"{latest} is missing; copy best.pt over it to go on from the promoted net")
+    if trained:
+        raise PawnzeroError(f"{latest} is missing, and no net is there to go on from; name another directory for a new agent")

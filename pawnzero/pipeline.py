@@ -51,14 +51,28 @@ def run_iteration(
     progress = progress or Progress()
     if iteration and not (agent_dir / "metadata.json").exists():
         raise UsageError(f"iteration {iteration}: {agent_dir} is no agent yet; its first iteration is 0")
+    if iteration is not None and (agent_dir / "metadata.json").exists():
+        agent = Agent.open(agent_dir)  # without its lock: what is finished may be asked of a folder that cannot be written
+        if iteration < agent.metadata["next_iteration"]:
+            return _reported(agent, iteration, progress)
     with _writing(agent_dir, config, progress) as agent:
         number = agent.metadata["next_iteration"]
         if iteration is not None and iteration > number:
             raise UsageError(f"iteration {iteration}: {agent.directory} is at iteration {number}; run that one next")
-        if iteration is not None and iteration < number:
-            progress.note(f"iteration {iteration} of {agent.name} is finished; nothing to do (the next is {number})")
-            return {**_finished(agent, iteration), "already_done": True}
+        if iteration is not None and iteration < number:  # another process has just finished it
+            return _reported(agent, iteration, progress)
         return _next_iteration(agent, config, device, use_amp, progress)
+
+
+def _reported(agent: Agent, iteration: int, progress: Progress) -> Dict[str, Any]:
+    """What a finished iteration found, and a line that says so."""
+    number = agent.metadata["next_iteration"]
+    progress.note(f"iteration {iteration} of {agent.name} is finished; nothing to do (the next is {number})")
+    for found in agent.iterations:
+        if found["iteration"] == iteration:
+            return {**found, "already_done": True}
+    lost = dict.fromkeys(("selfplay", "train", "arena", "promoted"))
+    return {"iteration": iteration, **lost, "already_done": True}
 
 
 @contextmanager
@@ -95,7 +109,8 @@ def _iterate(agent: Agent, config: Config, found: Dict[str, Any], device: str, u
         elif "lacks" in found:
             found["until_step"] = _step_reached(agent) + found.pop("lacks")
             _enter(agent, found, "train")
-        found["train"] = _train_until(agent, config, found["until_step"], device, use_amp, progress, found.get("steps"))
+        asked, until = f"iteration {number}", found["until_step"]
+        found["train"] = _train_until(agent, config, asked, until, device, use_amp, progress, found.get("steps"))
         found["train"]["replay_ratio"] = _replay_ratio(config, found)
         _enter(agent, found, "arena")
     found["arena"] = evaluate_and_promote(
@@ -171,16 +186,18 @@ def train_stage(
     """
     progress = progress or Progress()
     if not team.leads:
-        return _train_until(agent, agent.adopt(config, progress), team.tell(0), device, use_amp, progress, team=team)
+        stage, until_step = team.tell(("", 0))
+        return _train_until(agent, agent.adopt(config, progress), stage, until_step, device, use_amp, progress, team=team)
     with agent.lock():
         config = agent.adopt(config, progress)
         precheck(agent.game, agent.experiments, progress)
         agent.keep_settings(config, progress)
         steps = epochs * config.trainer_iters
-        until_step = _step_reached(agent) + steps
-        agent.keep_what_training_lacks(until_step - steps)
+        reached = _step_reached(agent)
+        agent.keep_what_training_lacks(reached)
         open_replay(agent, config, progress).close()  # of the size that is wanted, before the others open it
-        return _train_until(agent, config, team.tell(until_step), device, use_amp, progress, team=team)
+        stage, until_step = team.tell((f"from step {reached}", reached + steps))
+        return _train_until(agent, config, stage, until_step, device, use_amp, progress, team=team)
 
 
 def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[str, Any]:
@@ -250,13 +267,6 @@ def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:
     return found
 
 
-def _finished(agent: Agent, iteration: int) -> Dict[str, Any]:
-    for found in agent.iterations:
-        if found["iteration"] == iteration:
-            return dict(found)
-    return {"iteration": iteration, "selfplay": None, "train": None, "arena": None, "promoted": None}
-
-
 def _training_plan(agent: Agent, config: Config, positions: int) -> Dict[str, Any]:
     """How far an iteration with so many new positions trains, fixed when its training begins.
 
@@ -283,6 +293,7 @@ def _effective(config: Config) -> int:
 def _train_until(
     agent: Agent,
     config: Config,
+    stage: str,
     until_step: int,
     device: str,
     use_amp: bool,
@@ -302,6 +313,7 @@ def _train_until(
             progress=progress,
             net=None if agent.latest.exists() else untrained_net(agent),
             epoch_steps=epoch_steps,
+            stage=stage,
             team=team,
         )
     if report.interrupted:

@@ -10,16 +10,17 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
 from pawnzero.records import GameRecord
 
-FEWEST_GAMES = 50
-"""Nobody resigns before so many games have been played on."""
-_MOST_OUTLOOKS = 4000
+_MOST_OUTLOOKS = 1000
+"""Older ones are of other nets."""
+_Z = 1.645
+"""One-sided 95 %."""
 
 
 class Outlooks:
     """The worst that each player of the newest played-on games thought of its chances, and whether it lost.
 
-    The threshold follows AlphaGo Zero (Silver et al., Nature 2017): as high as it can be while no more than a given share of
-    those who would have resigned did not lose.
+    The threshold follows AlphaGo Zero (Silver et al., Nature 2017): as high as it can be while of those who would resign no
+    more than a given share would not lose. Of few that share is not known, so that it is its upper bound that counts.
     """
 
     def __init__(self, state: Any = ()) -> None:
@@ -46,13 +47,17 @@ class Outlooks:
         del self._outlooks[:-_MOST_OUTLOOKS]
 
     def threshold(self, false_positives: float) -> float:
-        """The expected score below which to resign; 0 (never) while too few games are known."""
-        if len(self._outlooks) < 2 * FEWEST_GAMES:
-            return 0.0
+        """The expected score below which to resign; 0 (never) while too few hopeless players are known.
+
+        Of those below it no more than a share `false_positives` did not lose, by the upper end of Wilson's interval (one-sided,
+        95 %): with a share of 0.03 at least 88 of them.
+        """
         ordered = sorted(self._outlooks)
-        wrong = np.cumsum([not lost for _, lost in ordered]) / np.arange(1, len(ordered) + 1)
-        right = np.flatnonzero(wrong <= false_positives)
-        return ordered[int(right[-1])][0] if len(right) else 0.0
+        scores = np.array([worst for worst, _ in ordered])
+        held = np.concatenate([[0], np.cumsum([not lost for _, lost in ordered])])
+        below = np.searchsorted(scores, np.unique(scores))  # how many have less than each of the scores
+        safe = np.flatnonzero(_upper_bound(held[below], below) <= false_positives)
+        return float(np.unique(scores)[safe[-1]]) if len(safe) else 0.0
 
     def to_json(self, threshold: float) -> Dict[str, Any]:
         """What resigning below `threshold` would have done to the played-on games."""
@@ -63,6 +68,14 @@ class Outlooks:
             "would_resign": len(below),
             "false_positive_rate": round(below.count(False) / len(below), 4) if below else None,
         }
+
+
+def _upper_bound(count: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """The upper end of Wilson's interval for a share of which `count` of so many were seen; 1 where there are none."""
+    n, z2 = np.maximum(of, 1), _Z * _Z
+    share = count / n
+    bound = (share + z2 / (2 * n) + _Z * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return np.where(of > 0, bound, 1.0)
 
 
 def _is_outlook(value: Any) -> bool:

@@ -135,12 +135,14 @@ def _play(
     device: str,
     progress: Progress,
 ) -> Dict[str, Any]:
-    """Play those of the games `ids` that the replay buffer does not hold; returns the figures of all of them."""
+    """Play those of the games `ids` that did not go into the replay buffer yet; returns the figures of all of them."""
     # Of games without a line the buffer may hold some with these ids too: another run's.
-    stored = {line["game_id"] for line in journal.lines() if isinstance(line.get("game_id"), int)}
-    if stored:
+    written = {line["game_id"]: line.get("last", 0) for line in journal.lines() if isinstance(line.get("game_id"), int)}
+    stored: Set[int] = set()
+    if written:
         with open_replay(agent, config, progress) as buffer:
-            stored = stored.intersection(buffer.last_game_ids(buffer.capacity))
+            there, oldest = set(buffer.last_game_ids(len(buffer))), buffer.total - len(buffer) + 1
+        stored = {game_id for game_id, last in written.items() if game_id in there or 0 < last < oldest}
     left = [game_id for game_id in ids if game_id not in stored]
     if len(left) < len(ids):
         progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
@@ -230,7 +232,7 @@ def _play_with(
                 tick=tick,
             ):
                 figures = figures_of(record, game)
-                journal.add(figures)
+                journal.add({**figures, "last": buffer.total + len(record)})  # the sequence number of its last row
                 buffer.append(record)
                 summary.add(figures)
                 outlooks.add(record, game)

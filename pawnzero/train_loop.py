@@ -62,6 +62,8 @@ def train_loop(
     agent = _agent_at(checkpoints.parent)
     with agent.lock() if agent is not None else nullcontext():
         precheck(model.game_name, experiments if experiments.is_dir() else None, progress or Progress())
+        if agent is not None:
+            agent.check_net(model.game_name, model.shape)
         before = saved_step(checkpoints, model.game_name, model.shape)
         if agent is not None:
             agent.keep_what_training_lacks(before)
@@ -75,6 +77,7 @@ def train_loop(
             log=experiments / "train.json" if experiments.is_dir() else None,
             progress=progress,
             net=model,
+            stage=f"from step {before}",
         )
 
 

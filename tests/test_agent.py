@@ -20,7 +20,9 @@ from pawnzero.journal import Journal
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
-from tests.train.random_games import fill
+from pawnzero.records import OUTSIDE_ITERATIONS
+from pawnzero.replay import ReplayBuffer
+from tests.train.random_games import fill, random_record
 
 SMALL = Config(model=ModelConfig(channels=8, blocks=1), game="tic_tac_toe", seed=5)
 
@@ -222,6 +224,16 @@ def test_lost_metadata_goes_on_after_the_last_finished_iteration_and_says_so(tmp
     again = Agent.open_or_create(tmp_path / "A", SMALL, notes)
     assert again.iterations == [found(0), found(1), found(2)]
     assert notes.lines == ["A's metadata.json was not there and is made again; the next iteration is 3"]
+
+
+def test_lost_metadata_counts_the_games_outside_iterations(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    assert "games_outside_iterations" not in agent.metadata
+    with ReplayBuffer(agent.replay, capacity=500, game=SMALL.game) as buffer:
+        for game_id in (1, OUTSIDE_ITERATIONS + 6, OUTSIDE_ITERATIONS + 4):
+            buffer.append(random_record(game_id))
+    (agent.directory / "metadata.json").unlink()
+    assert Agent.open_or_create(tmp_path / "A", SMALL).metadata["games_outside_iterations"] == 7
 
 
 @pytest.mark.parametrize("left", ["games", "net"])

@@ -180,6 +180,18 @@ def test_cheap_searches_have_to_be_cheaper_where_there_are_any() -> None:
         load_config(None, {**settings, **fitting}).check_selfplay()
 
 
+def test_games_begin_in_one_way_each() -> None:
+    with pytest.raises(UsageError, match=r"restart_share is 0.7 and selfplay.random_opening_share 0.4, expected"):
+        load_config(None, {"selfplay.restart_share": 0.7, "selfplay.random_opening_share": 0.4}).check_selfplay()
+    load_config(None, {"selfplay.restart_share": 0.7, "selfplay.random_opening_share": 0.3}).check_selfplay()
+
+
+def test_who_gives_games_up_plays_some_on() -> None:
+    with pytest.raises(UsageError, match=r"resign_playthrough is 0, expected more where selfplay.resign is on"):
+        load_config(None, {"selfplay.resign": True, "selfplay.resign_playthrough": 0.0}).check_selfplay()
+    load_config(None, {"selfplay.resign_playthrough": 0.0}).check_selfplay()
+
+
 def test_given_settings_are_checked_too() -> None:
     with pytest.raises(UsageError, match="given settings: batch_size is 0"):
         load_config(None, {"batch_size": 0})

@@ -12,6 +12,7 @@ import pytest
 from pawnzero import pipeline
 from pawnzero.agent import Agent
 from pawnzero.config import SelfplayConfig
+from pawnzero.journal import Journal
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
@@ -51,6 +52,21 @@ def test_selfplay_alone_goes_on_where_it_was_interrupted(tmp_path: Path) -> None
     assert figures["games"] == ReplayBuffer(agent.replay).games_stored == 8
     assert selfplay_stage(agent, CONFIG, games=8, device="cpu")["games"] == 8
     assert ReplayBuffer(agent.replay).games_stored == 16
+
+
+def test_games_that_the_buffer_has_overwritten_were_played(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, replay_capacity=20)
+    agent = Agent.create(tmp_path / "A", config)
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(agent, config, games=12, device="cpu", progress=Notes("self-play", 9))
+    with Journal(agent.experiments / "selfplay_alone.jsonl") as journal:
+        played = len([line for line in journal.lines() if "game_id" in line])
+    assert ReplayBuffer(agent.replay).games_stored < played
+    notes = Notes()
+    figures = selfplay_stage(agent, config, games=12, device="cpu", progress=notes)
+    assert any(f"{played} of 12 games were played before" in text for text in notes.texts)
+    assert figures["games"] == 12
+    assert figures["positions"] == ReplayBuffer(agent.replay).total
 
 
 def test_a_game_is_counted_though_the_process_died_as_it_was_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Callable, Mapping, Optional, Tuple
 
 from pawnzero.config import Config
 from pawnzero.errors import UsageError
+from pawnzero.files import read_json
 from pawnzero.settings import SETTINGS, Setting, load_config
 
 _DEFAULT_FILE = Path("training") / "config_rx580.json"
@@ -116,7 +117,8 @@ def read_settings(args: argparse.Namespace) -> Config:
     path = args.config or getattr(args, "stock_config", None) or (_DEFAULT_FILE if _DEFAULT_FILE.is_file() else None)
     given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
     config = load_config(path, given)
-    kept = _kept_capacity(args, config) if args.config is None and given.get("replay_capacity") is None else None
+    in_file = args.config is not None and "replay_capacity" in read_json(args.config)
+    kept = None if in_file or given.get("replay_capacity") is not None else _kept_capacity(args, config)
     print(f"settings: {path or 'defaults (no file)'}" + (f"; the replay buffer keeps its {kept:,} positions" if kept else ""))
     return replace(config, replay_capacity=kept) if kept else config
 
@@ -133,12 +135,21 @@ def _kept_capacity(args: argparse.Namespace, config: Config) -> Optional[int]:
     So that a command without the --config that an agent was made with does not throw its positions away.
     """
     directory = getattr(args, "agent_dir", None)
-    if directory is None or config.replay_capacity != Config().replay_capacity or not (directory / "metadata.json").exists():
+    if directory is None or config.replay_capacity != Config().replay_capacity:
         return None
     from pawnzero.agent import Agent
+    from pawnzero.replay import ReplayBuffer
 
-    capacity = Agent.open(directory).metadata.get("config", {}).get("replay_capacity")
-    return capacity if isinstance(capacity, int) and capacity > config.replay_capacity else None
+    capacity = 0
+    if (directory / "metadata.json").exists():
+        agent = Agent.open(directory)
+        wanted = agent.metadata.get("config", {}).get("replay_capacity")
+        capacity = wanted if isinstance(wanted, int) else 0
+    replay = directory / "checkpoints" / "replay.pt"
+    if replay.exists():
+        with ReplayBuffer(replay) as buffer:
+            capacity = buffer.capacity
+    return capacity if capacity > config.replay_capacity else None
 
 
 def read_device(args: argparse.Namespace) -> str:

@@ -6,13 +6,18 @@ from typing import Optional, Tuple
 
 import numpy as np
 
+from pawnzero.bits import scrambled
 from pawnzero.games.line import Line
 from pawnzero.replay.ring import Ring
-from pawnzero.replay.rows import intact
+from pawnzero.replay.rows import CONTEXT, intact
+
+_DRAWS = 64
 
 
 class Archive:
     """The positions in a frozen window of a ring: the same number gives the same line while its rows stand in the file.
+
+    What a game was only given to begin with, another game's positions or random moves, is not drawn.
 
     Restarting from archived positions: Trudeau and Bowling, "Targeted search control in AlphaZero" (Go-Exploit), 2023.
     """
@@ -27,8 +32,11 @@ class Archive:
         It begins at the start of that game, or where the window does.
         """
         first, last = self._window
-        sequence = first + number % (last - first + 1)
-        row = self._row(sequence)
+        for _ in range(_DRAWS):
+            row = self._row(first + number % (last - first + 1))
+            if row is None or not row["flags"] & CONTEXT:
+                break
+            number = int(scrambled(np.uint64(number)))
         if row is None:
             return None
         rows = [row]

@@ -88,7 +88,7 @@ class ReplayBuffer:
 
     def last_game_ids(self, limit: int) -> List[int]:
         """Ids of the newest games, newest first, at most `limit`."""
-        return [int(game_id) for game_id in self._ring.game_ids(limit)] if self._ring else []
+        return [int(game_id) for game_id in self._ring.game_ids(min(limit, len(self)))] if self._ring else []
 
     def newest_games(self, limit: int) -> List[StoredGame]:
         """At most `limit` games that are stored whole, the newest first."""

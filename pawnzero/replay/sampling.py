@@ -321,7 +321,13 @@ class Sampler:
         positions.state[:] = rows["state"]
         game.inspect(positions)
         count = positions.count
-        assert np.array_equal(count, rows["count"]), "the rules changed without a new order_version"
+        changed = np.flatnonzero(count != rows["count"])
+        if len(changed):
+            row = rows[changed[0]]
+            raise PawnzeroError(
+                f"{self._ring.path}: row {row['sequence']} has {row['count']} legal actions, by the rules of {game.name} "
+                f"{count[changed[0]]}: they have changed without a new order_version"
+            )
         policy = np.empty((len(rows), max(1, int(count.max(initial=1)))), np.float32)
         unpack_policies(rows["policy"], (rows["flags"] & SPARSE) != 0, count.astype(np.int64), policy)
         return np.ascontiguousarray(positions.legal[:, : policy.shape[1]]), count, policy

@@ -54,6 +54,7 @@ def train(
     net: Optional[PolicyValueNet] = None,
     epoch_steps: Optional[int] = None,
     save_every: int = SAVE_EVERY,
+    stage: str = "",
     team: Team = ALONE,
 ) -> TrainReport:
     """Train until the net has seen `until_step` steps in all, and save it into the directory `checkpoints`.
@@ -61,13 +62,14 @@ def train(
     Goes on from ``checkpoints/latest.pt`` where there is one. Otherwise it starts from `net`, or from a fresh net of the
     configuration's shape and seed. `net` is trained in place and left on the device. A step is made of `batch_size` ×
     `grad_accum_steps` samples, `batch_size` at a time. The rows to sample from are those in the buffer when the stage begins; a
-    call that follows an interrupted one with the same `until_step` goes on with its stage, on a CPU bit for bit as if there had
-    been no interruption.
+    call that follows an interrupted one with the same `stage` and `until_step` goes on with it, on a CPU bit for bit as if
+    there had been no interruption.
 
     use_amp:     half precision where the device, of a team the leader's, gains by it; `progress` is told which.
     log:         `train.json`, where a record a few steps is added; TensorBoard's files go beside it where that is installed.
     epoch_steps: steps counted as one epoch, by default `trainer_iters`.
     save_every:  steps between checkpoints; there is always one at the end.
+    stage:       what this training belongs to, by any name.
     team:        the processes that share each step's samples; all call this alike, and the one that leads writes and speaks.
 
     SIGINT and SIGTERM (on the main thread) finish the step in hand, save, and set `interrupted` in the report.
@@ -92,7 +94,7 @@ def train(
     if use_amp:
         progress.note(f"training on {where} in {precision.name}: {precision.reason}")
     unfinished = state.step < until_step
-    positions = begin_stage(state, buffer, config, until_step, epoch_steps, progress) if unfinished else None
+    positions = begin_stage(state, buffer, config, until_step, epoch_steps, progress, stage) if unfinished else None
     if team.tell(state.stage) != state.stage:
         raise PawnzeroError("training: the processes would not train the same; start them again when nothing else writes here")
     run = _Run(state, config, effective, where, precision, progress, team)

@@ -47,14 +47,20 @@ def open_state(checkpoints: Path, config: Config, game: str, net: Optional[Polic
 
 
 def begin_stage(
-    state: TrainState, buffer: ReplayBuffer, config: Config, until_step: int, epoch_steps: int, progress: Progress
+    state: TrainState,
+    buffer: ReplayBuffer,
+    config: Config,
+    until_step: int,
+    epoch_steps: int,
+    progress: Progress,
+    name: str = "",
 ) -> Positions:
-    """Go on with the state's stage where it is the one asked for, else begin another.
+    """Go on with the state's stage where it has this name and end, else begin another.
 
     Raises PawnzeroError when the buffer holds nothing.
     """
     before = state.stage
-    if before is not None and before.until_step != until_step:
+    if before is not None and (before.name, before.until_step) != (name, until_step):
         before = None
     seed = config.seed if before is None else before.seed
     window = _window(buffer, seed, config.trainer)
@@ -72,6 +78,7 @@ def begin_stage(
             window=window,
             batch_size=config.batch_size,
             micro_batch=config.batch_size,
+            name=name,
         )
     elif before.window != window or before.batch_size != config.batch_size:
         progress.note("training goes on with other positions or another batch size than before it was interrupted")

@@ -23,7 +23,7 @@ from pawnzero.train.schedule import NET, average, averaging_decay, make_optimize
 
 @dataclass(frozen=True)
 class Stage:
-    """One call's worth of training, fixed when it begins; a call with the same `until_step` goes on with it.
+    """One call's worth of training, fixed when it begins; a call with the same `name` and `until_step` goes on with it.
 
     window:      (first, last) sequence numbers of the rows that are sampled
     micro_batch: samples of one pass, fewer than `batch_size` where memory has run out
@@ -39,6 +39,7 @@ class Stage:
     batch_size: int
     micro_batch: int
     fitted_for: str = ""
+    name: str = ""
 
     def epoch(self, step: int) -> int:
         """Epochs completed, by all stages, when `step` steps are done."""

@@ -102,8 +102,20 @@ def test_a_command_without_the_agents_own_file_keeps_its_positions_and_says_what
         assert script(*SCRIPTS[name], [str(argument) for argument in argv]) == 0
         assert "keeps its 150,000 positions" in capsys.readouterr().out
     assert capacity() == 150_000
+    partial = tmp_path / "partial.json"
+    partial.write_text('{"trainer": {"lr": 0.0005}}')
+    assert "keeps its 150,000 positions" in cli(*kept, "--config", partial).out
+    (agent / "metadata.json").unlink()
+    without = tmp_path / "without.json"
+    without.write_text(json.dumps({name: value for name, value in settings.items() if name != "replay_capacity"}))
+    again = cli("selfplay", agent, "--games", "1", "--config", without).out
+    assert "keeps its 150,000 positions" in again
+    assert capacity() == 150_000
     cli("selfplay", agent, "--games", "1", "--mcts-sims", "2", "--replay-capacity", "140000")
     assert capacity() == 140_000
+    without.write_text(json.dumps({**settings, "replay_capacity": 100_000}))
+    cli("selfplay", agent, "--games", "1", "--config", without)
+    assert capacity() == 100_000
 
 
 def test_run_does_so_many_iterations(cli: Any, agent_dir: Path, tiny_config: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Set
 import numpy as np
 import pytest
 from oracle import Oracle
-from walk_game import make_record
+from walk_game import GAME, make_record
 
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
+from pawnzero.games.base import Game, Positions
 from pawnzero.records import GameRecord
 from pawnzero.replay import Batch, ReplayBuffer
 
@@ -84,6 +85,21 @@ def test_a_game_stored_twice_in_a_row_is_not_its_own_past(tmp_path: Path) -> Non
         buffer.append(make_record(1, 3))
     batch = buffer.sampler(0).batch(0, 60)
     assert np.array_equal(batch.scalars[:, 0], batch.ply + 1)
+
+
+def test_rules_that_changed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = games(tmp_path, 3).sampler(0)
+    inspect = type(GAME).inspect
+
+    def other_rules(game: Game, positions: Positions) -> None:
+        inspect(game, positions)
+        positions.count[:] -= 1
+
+    monkeypatch.setattr(type(GAME), "inspect", other_rules)
+    with pytest.raises(
+        PawnzeroError, match=r"replay.pt: row \d+ has (\d) legal actions, by the rules of walk \d: "
+    ):
+        sampler.batch(0, 4)
 
 
 def test_a_single_trainable_row_among_many_is_found(tmp_path: Path) -> None:

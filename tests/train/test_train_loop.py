@@ -10,6 +10,8 @@ import pytest
 import torch
 from random_games import fill
 
+from pawnzero.agent import Agent
+from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets import PolicyValueNet, make_model
 from pawnzero.nets.checkpoint import load_checkpoint
@@ -55,6 +57,18 @@ def test_a_fresh_net_does_not_replace_trained_ones_whose_latest_is_gone(tmp_path
     with pytest.raises(PawnzeroError, match=r"latest\.pt is missing; copy ckpt_000004\.pt over it to go on from step 4"):
         train_loop(make_net(), buffer, settings(tmp_path))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_agent_keeps_its_shape_and_game(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    config = Config(game="tic_tac_toe", model=ModelConfig(channels=8, blocks=1, se_ratio=4))
+    agent = Agent.create(tmp_path / "A", config)
+    own = settings(tmp_path / "A")
+    with pytest.raises(PawnzeroError, match=r"the agent's net has another shape \(channels 8, not 16\)"):
+        train_loop(make_net(channels=16), buffer, own)
+    with pytest.raises(PawnzeroError, match="an agent that plays tic_tac_toe, not connect_four"):
+        train_loop(make_model("cpu", 8, 1, 4, "connect_four"), buffer, own)
+    assert not agent.latest.exists()
+    assert train_loop(make_net(), buffer, own).step == 2
 
 
 def test_a_failed_precheck_stops_it_in_any_folder(tmp_path: Path, buffer: ReplayBuffer, failing_checks: None) -> None:
