@@ -96,9 +96,7 @@ def test_rules_that_changed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         positions.count[:] -= 1
 
     monkeypatch.setattr(type(GAME), "inspect", other_rules)
-    with pytest.raises(
-        PawnzeroError, match=r"replay.pt: row \d+ has (\d) legal actions, by the rules of walk \d: "
-    ):
+    with pytest.raises(PawnzeroError, match=r"replay.pt: row \d+ has (\d) legal actions, by the rules of walk \d: "):
         sampler.batch(0, 4)
 
 
