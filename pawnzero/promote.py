@@ -234,9 +234,9 @@ def _record(agent: Agent, report: Mapping[str, Any], *, again: bool = False) -> 
         append_row(table, {**report, **_more_cells(report)})
     if report["promoted"]:
         best = {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")}
-        agent.update(best=best)
         with replacing(agent.best) as handle:
             handle.write(agent.latest.read_bytes())
+        agent.update(best=best)
 
 
 def _more_cells(report: Mapping[str, Any]) -> Dict[str, Any]:
