@@ -256,8 +256,8 @@ def _summarize(
     """The figures of the games with numbers below `counted`."""
     played = [one for one in finished if one.number < counted]
     points = [one.points for one in played]
-    pairs = stats.pair_counts(points)
-    estimate = stats.estimate(pairs, points[-1] if len(points) % 2 else None)
+    pairs, odd = stats.pair_counts(points), len(points) % 2
+    estimate = stats.estimate(pairs, odd, sum(points[len(points) - odd :]))
     endings = Counter(one.ending for one in played)
     given_up = [one for one in played if one.ending == FORFEIT]
     distinct = len({(one.line.states[0].tobytes(), *one.line.actions) for one in played})

@@ -8,8 +8,8 @@ Small samples. Two pairs of 1–1 have no spread, and say little for all that. S
 spread evenly over the five outcomes, have been added to the counts, as Agresti and Coull ("Approximate is better than exact",
 The American Statistician 52, 1998) add two successes and two failures to a binomial sample. The score itself stays as played.
 
-A last game without a pair counts in wins, draws, losses and score. Alone it shows no variance of a pair; it is taken for half a
-pair of the spread that the pairs show, so that the score's variance is that of a pair divided by games / 2.
+A match's last game may be without a pair. It counts in wins, draws, losses and score. Alone it shows no variance; it is taken
+for half a pair of the spread that the pairs show, so that the score's variance is that of a pair divided by games / 2.
 """
 
 from __future__ import annotations
@@ -79,17 +79,22 @@ def pair_counts(points: Sequence[float]) -> Tuple[int, int, int, int, int]:
     return (counts[0], counts[1], counts[2], counts[3], counts[4])
 
 
-def estimate(pairs: Sequence[int], single: Optional[float] = None) -> Estimate:
-    """What `pairs` (pentanomial counts) and perhaps one game without a pair (1, ½ or 0 points) say; see the module's text.
+def pair_points(pairs: Sequence[int]) -> float:
+    """The first player's points in `pairs` (pentanomial counts)."""
+    return sum(count * index / 2 for index, count in enumerate(pairs))
+
+
+def estimate(pairs: Sequence[int], singles: int = 0, points: float = 0.0) -> Estimate:
+    """What `pairs` (pentanomial counts) and so many games without a pair, with so many points, say; see the module's text.
 
     The interval is mean ± 1.96 · √(variance / pairs), all with the prior, and then widened to hold the score where all or
     nothing was won. The likelihood of superiority is the normal distribution's at (mean − ½) / √(variance / pairs).
     """
-    games = 2 * sum(pairs) + (single is not None)
+    games = 2 * sum(pairs) + singles
     assert games > 0, "no games"
-    points = sum(count * index / 2 for index, count in enumerate(pairs)) + (single or 0.0)
-    score = points / games
-    mean, variance = moments(pairs, single)
+    assert 0.0 <= points <= singles, "more points than games"
+    score = (pair_points(pairs) + points) / games
+    mean, variance = moments(pairs, singles, points)
     error = math.sqrt(variance / (games / 2 + PRIOR_PAIRS))
     low = max(0.0, min(score, mean - Z_95 * error))
     high = min(1.0, max(score, mean + Z_95 * error))
@@ -140,13 +145,11 @@ def sprt(pairs: Sequence[int], elo0: float, elo1: float, alpha: float = 0.05, be
     return Sprt(llr, lower, upper, decision)
 
 
-def moments(pairs: Sequence[int], single: Optional[float] = None) -> Tuple[float, float]:
-    """Mean and variance of a pair's score, the prior included; a single game moves the mean as half a pair."""
+def moments(pairs: Sequence[int], singles: int = 0, points: float = 0.0) -> Tuple[float, float]:
+    """Mean and variance of a pair's score, the prior included; each of `singles` moves the mean as half a pair."""
     weights = [count + PRIOR_PAIRS / OUTCOMES for count in pairs]
     scores = [index / (OUTCOMES - 1) for index in range(OUTCOMES)]
     total = sum(weights)
     mean = sum(weight * score for weight, score in zip(weights, scores)) / total
     variance = sum(weight * (score - mean) ** 2 for weight, score in zip(weights, scores)) / total
-    if single is not None:
-        mean = (mean * total + single / 2) / (total + 0.5)
-    return mean, variance
+    return (mean * total + points / 2) / (total + singles / 2), variance

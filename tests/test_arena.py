@@ -126,7 +126,7 @@ def test_figures_are_those_of_the_games():
     assert (result.wins, result.draws, result.losses) == (points.count(1), points.count(0.5), points.count(0))
     assert result.wins + result.draws + result.losses == result.games == 41
     assert sum(result.pairs) == 20
-    expected = stats.estimate(stats.pair_counts(points), points[-1])
+    expected = stats.estimate(stats.pair_counts(points), 1, points[-1])
     assert (result.score, result.elo_low, result.los) == (expected.score, expected.elo_low, expected.los)
     assert result.mean_plies == sum(len(one.line.actions) for one in result.played) / 41
     assert result.endings == dict(Counter(one.ending for one in result.played))

@@ -65,7 +65,7 @@ def test_an_interval_with_an_odd_game_holds_the_truth():
     probabilities = np.array(PAIRS["even"])
     covered = []
     for counts in random.multinomial(12, probabilities, size=1500).tolist():
-        one = stats.estimate(counts, random.choice([0.0, 0.5, 1.0], p=[0.225, 0.55, 0.225]))
+        one = stats.estimate(counts, 1, random.choice([0.0, 0.5, 1.0], p=[0.225, 0.55, 0.225]))
         covered.append(one.score_low <= 0.5 <= one.score_high)
     assert 0.92 <= np.mean(covered) <= 0.995
 
@@ -94,17 +94,25 @@ def test_winning_all_leaves_elo_undefined_upwards_only():
     assert one.los > 0.999
 
 
+def test_odd_games_of_several_matches_count_each_in_the_score_and_as_half_a_pair():
+    counts = (5, 20, 50, 20, 5)
+    together = stats.estimate(counts, 3, 2.5)
+    assert together.score == pytest.approx((100 + 2.5) / 203)
+    assert (together.score_low + together.score_high) / 2 == pytest.approx((102 * 0.5 + 0.5 * 2.5) / 103.5)
+    assert together.pair_variance == stats.estimate(counts).pair_variance
+
+
 def test_odd_last_game_counts_in_the_score_and_as_half_a_pair():
-    assert stats.estimate((0, 0, 1, 0, 0), single=1.0).score == pytest.approx(2 / 3)
-    single = stats.estimate((0, 0, 0, 0, 0), single=0.0)
+    assert stats.estimate((0, 0, 1, 0, 0), 1, 1.0).score == pytest.approx(2 / 3)
+    single = stats.estimate((0, 0, 0, 0, 0), 1, 0.0)
     assert single.score == 0.0
     assert single.score_high > 0.5
     counts = (5, 20, 50, 20, 5)
-    with_draw, without = stats.estimate(counts, single=0.5), stats.estimate(counts)
+    with_draw, without = stats.estimate(counts, 1, 0.5), stats.estimate(counts)
     assert with_draw.score == 0.5
     ratio = (with_draw.score_high - with_draw.score_low) / (without.score_high - without.score_low)
     assert ratio == pytest.approx(math.sqrt(102 / 102.5))
-    with_win = stats.estimate(counts, single=1.0)
+    with_win = stats.estimate(counts, 1, 1.0)
     assert (with_win.score_low + with_win.score_high) / 2 == pytest.approx((102 * 0.5 + 0.5 * 1.0) / 102.5)
 
 

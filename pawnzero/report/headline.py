@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional
 
 from pawnzero.ratings import Result, rate
-from pawnzero.report.sources import Run, match_pairs, number
-from pawnzero.stats import estimate
+from pawnzero.report.pooled import pooled
+from pawnzero.report.sources import Run, number
 
 YES, NO, UNCLEAR, UNKNOWN = "yes", "no", "not shown", "not measured"
 
@@ -73,21 +73,16 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     recent = matches[1:][-_RECENT:] or matches
     if not recent:
         return None
-    # An odd last game is in no pair, and so in no score of pairs. Where there are no pairs, the last match is told alone.
-    rows = [row for row in recent if sum(match_pairs(row))]
-    if rows:
-        found = estimate([sum(counts) for counts in zip(*map(match_pairs, rows))])
+    found = pooled(recent)
+    if found is not None:
         score, low, high = found.score, found.score_low, found.score_high
-        games = 2 * sum(sum(match_pairs(row)) for row in rows)
-    else:
-        rows = recent = recent[-1:]
-        last = rows[0]
+    else:  # without a pair nothing is known of their spread, and the last match is told alone
+        recent = recent[-1:]
+        last = recent[0]
         score, low, high = last["score"], number(last.get("score_low")) or 0.0, number(last.get("score_high")) or 1.0
-        games = int(last["games"])
+    games = int(sum(row["games"] for row in recent))
     against = "the best net before it" if len(matches) > 1 else str(recent[0].get("opponent") or "its first opponent")
     span = f"the last {len(recent)} matches" if len(recent) > 1 else "the last match"
-    if len(rows) < len(recent):
-        span = f"{len(rows)} of {span}"
     counted = f"{games} game{'s' if games != 1 else ''}"
     bounds = f"95 % interval: {low:.2f} to {high:.2f}"
     told = f"in {span} ({counted}) the newest net scored {score:.2f} against {against} ({bounds})."

@@ -110,12 +110,6 @@ def number(value: Any) -> Optional[float]:
     return None
 
 
-def match_pairs(row: Figures) -> List[int]:
-    """Pentanomial counts of a match; zeros where it does not tell them."""
-    counts = row.get("pairs")
-    return counts if isinstance(counts, list) and len(counts) == OUTCOMES else [0] * OUTCOMES
-
-
 def _iterations(finished: List[Any], under_way: Optional[Figures]) -> Iterator[Dict[str, Any]]:
     found = (under_way or {}).get("found")
     begun = [found] if isinstance(found, dict) and "selfplay" in found else []

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Tuple
 
-from pawnzero.report.sources import match_pairs
-from pawnzero.stats import estimate
+from pawnzero.report.pooled import pooled
 
 _MOST_MATCHES = 120
 _MOST_BARS = 300
@@ -40,9 +39,8 @@ def _as_one(matches: List[Dict[str, Any]]) -> Dict[str, Any]:
     if len(matches) == 1:
         return matches[0]
     promoted = any(row.get("promoted") is True for row in matches)
-    pairs = [sum(counts) for counts in zip(*map(match_pairs, matches))]
-    if sum(pairs):
-        found = estimate(pairs)
+    found = pooled(matches)
+    if found is not None:
         return {"score": found.score, "score_low": found.score_low, "score_high": found.score_high, "promoted": promoted}
     games = sum(row["games"] for row in matches)
     return {"score": sum(row["score"] * row["games"] for row in matches) / max(games, 1), "promoted": promoted}

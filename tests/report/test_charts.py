@@ -70,6 +70,13 @@ def test_many_matches_are_taken_together_with_the_interval_of_all_their_games(tm
     assert bars.get_segments()[0].tolist() == [[13.5, expected.score_low], [13.5, expected.score_high]]
 
 
+def test_odd_games_count_in_a_point_of_several_matches(tmp_path: Path) -> None:
+    odd = {"games": 3, "wins": 2, "draws": 0, "losses": 1, "score": 2 / 3, "pairs": [0, 0, 0, 0, 1], "promoted": False}
+    drawn = _drawn(replace(read_run(invent(tmp_path, 0)), matches=[odd] * 240), "arena").axes[0]
+    (points,) = [line for line in drawn.lines if line.get_label() == "none promoted"]
+    assert np.asarray(points.get_xydata())[:, 1] == pytest.approx(2 / 3)
+
+
 def test_very_many_bars_share_their_mean_height(tmp_path: Path) -> None:
     run = read_run(invent(tmp_path, 0))
     played = [{"iteration": n, "selfplay": {"draws": n % 2, "first_player_wins": 1 - n % 2, "games": 1}} for n in range(1000)]

@@ -79,10 +79,17 @@ def test_a_match_of_one_game_has_no_pairs() -> None:
 
 
 def test_the_games_told_are_those_that_the_score_is_of() -> None:
-    odd = {**_match([1, 1, 3, 3, 2]), "games": 21, "score": 0.62}
+    odd = {**_match([1, 1, 3, 3, 2]), "games": 21, "score": 13 / 21}
     lone = {"games": 1, "score": 1.0, "pairs": [0, 0, 0, 0, 0], "opponent": "best", "score_low": 0.3, "score_high": 1.0}
-    assert "the last 2 matches (40 games) the newest net scored 0.60" in headline(_run([lone, odd, odd])).sentence
-    assert "2 of the last 3 matches (40 games) the newest net scored 0.60" in headline(_run([lone, odd, odd, lone])).sentence
+    assert "the last 2 matches (42 games) the newest net scored 0.62" in headline(_run([lone, odd, odd])).sentence
+    assert "the last 3 matches (43 games) the newest net scored 0.63" in headline(_run([lone, odd, odd, lone])).sentence
+
+
+def test_the_odd_games_of_short_matches_weigh_as_they_were_played() -> None:
+    row = {"games": 3, "wins": 2, "draws": 0, "losses": 1, "score": 2 / 3, "pairs": [0, 0, 0, 0, 1], "opponent": "best"}
+    told = headline(_run([row] * 6))
+    assert told.answer == "not shown"
+    assert "the last 5 matches (15 games) the newest net scored 0.67" in told.sentence
 
 
 @pytest.mark.parametrize(

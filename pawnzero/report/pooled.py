@@ -1,0 +1,27 @@
+"""What several matches say together: their pairs are counted as one match's, and so are the games without a pair."""
+
+from __future__ import annotations
+
+from typing import Any, List, Mapping, Optional, Sequence
+
+from pawnzero.stats import OUTCOMES, Estimate, estimate, pair_points
+
+
+def pooled(matches: Sequence[Mapping[str, Any]]) -> Optional[Estimate]:
+    """The score of all games of `matches` (rows of arena.csv) with its interval; None where no row tells of a pair."""
+    told = [_pairs(row) for row in matches]
+    pairs = [sum(counts) for counts in zip(*told)]
+    if not sum(pairs):
+        return None
+    singles = points = 0.0
+    for row, counts in zip(matches, told):
+        left = max(0, row["games"] - 2 * sum(counts))
+        singles += left
+        points += min(max(row["score"] * row["games"] - pair_points(counts), 0.0), left)
+    return estimate(pairs, int(singles), points)
+
+
+def _pairs(row: Mapping[str, Any]) -> List[int]:
+    """Pentanomial counts of a match; zeros where it does not tell them."""
+    counts = row.get("pairs")
+    return counts if isinstance(counts, list) and len(counts) == OUTCOMES else [0] * OUTCOMES
