@@ -6,6 +6,7 @@ their activation built in, and between them our own kernels.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, List, Optional, Tuple, Union
@@ -92,6 +93,11 @@ def fold(net: PolicyValueNet) -> Layers:
         value_hidden=_folded(net.value_hidden),
         value_out=_folded(net.value_out),
     )
+
+
+def unfolded(net: PolicyValueNet) -> PolicyValueNet:
+    """A copy of the net itself, float32 on the CPU: what folded copies are compared with."""
+    return copy.deepcopy(net).to("cpu", torch.float32).eval()
 
 
 class FoldedNet:

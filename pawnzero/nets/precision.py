@@ -13,7 +13,7 @@ from torch.nn import functional
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets.batches import CARD_BATCHES
 from pawnzero.nets.device import describe_device, is_out_of_memory
-from pawnzero.nets.fold import CompiledNet, FoldedNet
+from pawnzero.nets.fold import CompiledNet, FoldedNet, unfolded
 from pawnzero.nets.planes import unpack_tensor
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.remembered import Remembered
@@ -67,9 +67,9 @@ def half_formats(device: torch.device) -> Tuple[torch.dtype, ...]:
 def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "auto") -> Precision:
     """The format for a net on a device: `wanted`, or for "auto" the fastest of those the device may be good at.
 
-    The folded net's answers are compared with those of float32 on the CPU before a format is trusted, and float32 is taken
-    where they differ. Raises UsageError for a format that is not to be had, PawnzeroError where `wanted`, or even float32,
-    gives wrong numbers.
+    The folded net's answers are compared with those of the net itself, in float32 on the CPU, before a format is trusted, and
+    float32 is taken where they differ. Raises UsageError for a format that is not to be had, PawnzeroError where `wanted`, or
+    even float32, gives wrong numbers.
     """
     if wanted != "auto" and wanted not in FORMATS:
         raise UsageError(f"precision {wanted!r}: expected auto, {', '.join(FORMATS)}")
@@ -167,12 +167,12 @@ def _convolution_seconds(device: torch.device, channels: int, dtype: torch.dtype
 
 
 def disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype, repeats: int = _CHECK_REPEATS) -> str:
-    """How a folded net's answers differ from a float32 CPU's by more than the tolerance; "" where they do not.
+    """How a folded net's answers differ from the net's own on a float32 CPU by more than the tolerance; "" where they do not.
 
     Asked `repeats` times, since there are cards that compute wrongly only now and then.
     """
     folded = CompiledNet(net, dtype) if device.type == "cpu" else FoldedNet(net, device, dtype)
-    reference = FoldedNet(net, torch.device("cpu"), torch.float32)
+    where = torch.from_numpy(folded.policy_where).long()
     generator = torch.Generator().manual_seed(2)
     bits = net.plane_scale.shape[1]
     words = torch.randint(-(2**62), 2**62, (3, _CHECK_POSITIONS, bits), generator=generator)
@@ -180,11 +180,11 @@ def disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype, 
     tolerance = _TOLERANCE[dtype]
     with torch.inference_mode():
         planes = unpack_tensor(words, torch.zeros(_CHECK_POSITIONS, 0), folded.board_shape, torch.float32)
-        policy, wdl = reference(planes)
+        policy, wdl = unfolded(net)(planes)
         limit = float(policy.abs().max()) * tolerance
         for _ in range(repeats):
             got_policy, got_wdl = folded(planes.to(device, dtype))
-            off = float((got_policy.float().cpu() - policy).abs().max())
+            off = float((got_policy.float().cpu()[:, where] - policy).abs().max())
             off_wdl = float((got_wdl.softmax(1).cpu() - wdl.softmax(1)).abs().max())
             if not off <= limit:
                 return f"a policy logit is off by {off:.3g}, expected at most {limit:.3g}"

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from pawnzero.games import get_game
 from pawnzero.nets.device import describe_device
-from pawnzero.nets.fold import Block, CompiledNet, FoldedNet, Layer, fold
+from pawnzero.nets.fold import Block, CompiledNet, FoldedNet, Layer, fold, unfolded
 from pawnzero.nets.kernels import gather_logits, quantize
 from pawnzero.nets.planes import numbers, unpack, unpack_on_cpu
 from pawnzero.nets.resnet import PolicyValueNet, by_square
@@ -204,15 +204,15 @@ def _gain_key(net: PolicyValueNet, dtype: torch.dtype) -> str:
 
 def _off(net: PolicyValueNet, found: QuantizedNet, asked: Question) -> Tuple[float, float]:
     """Mean divergence of the policies from the net's in nats, and root mean square of the values' difference."""
-    exact = FoldedNet(net, _CPU, torch.float32)
-    planes = unpack(asked.bits, asked.scalars, exact.board_shape, _CPU, torch.float32)
+    planes = unpack(asked.bits, asked.scalars, found.board_shape, _CPU, torch.float32)
+    own = np.arange(len(found.policy_where), dtype=np.int32)
     legal = np.arange(asked.legal.shape[1]) < asked.count[:, np.newaxis]
     answers = []
     with torch.inference_mode():
-        for answering, images in ((exact, planes), (found, found.images(asked.bits, asked.scalars, len(asked)))):
-            policy, wdl = answering(images)
+        whole = found(found.images(asked.bits, asked.scalars, len(asked)))
+        for where, (policy, wdl) in ((own, unfolded(net)(planes)), (found.policy_where, whole)):
             logits = np.full(legal.shape, -np.inf, np.float32)
-            gather_logits(numbers(policy), answering.policy_where, asked.legal, asked.count, logits)
+            gather_logits(numbers(policy), where, asked.legal, asked.count, logits)
             chances = wdl.softmax(1)
             answers.append((torch.from_numpy(logits).log_softmax(1).numpy(), (chances[:, 0] - chances[:, 2]).numpy()))
     (right, values), (rough, others) = answers

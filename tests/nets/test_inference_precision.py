@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.nets import precision
+from pawnzero.nets import fold, precision
 from pawnzero.nets.fold import CompiledNet
 from pawnzero.nets.precision import choose_precision, fastest_format
 
@@ -110,6 +110,14 @@ class _Wrong(CompiledNet):
         policy, wdl = super().__call__(planes)
         _Wrong.calls += 1
         return (policy + 1.0 if self.dtype == torch.bfloat16 and _Wrong.calls == 3 else policy), wdl
+
+
+@pytest.mark.parametrize("wanted", ["auto", "float32", "bfloat16"])
+def test_a_folding_that_is_wrong_does_not_go_unnoticed(wanted, awake, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    right = fold._folded
+    monkeypatch.setattr(fold, "_folded", lambda layer, inputs=1.0, bias=1.0: right(layer, inputs, 0.0))
+    with pytest.raises(PawnzeroError, match="wrong numbers"):
+        choose_precision(awake("tic_tac_toe"), CPU, wanted)
 
 
 def test_a_format_that_is_fast_but_wrong_is_not_trusted(awake, monkeypatch) -> None:  # type: ignore[no-untyped-def]

@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from pawnzero.games import GAME_NAMES, get_game
+from pawnzero.nets import fold as fold_module
 from pawnzero.nets import quantized as module
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.fold import CompiledNet, FoldedNet, Layer, fold
@@ -211,6 +212,14 @@ def test_how_far_off_it_is_is_found_on_the_second_half(awake: Any, monkeypatch: 
     quantized(awake("tic_tac_toe"), torch.float32, sample)
     assert len(seen[0]) == SAMPLE // 2
     assert not seen[0].any()
+
+
+def test_what_it_is_off_by_is_told_of_the_net_itself(awake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = fold_module._folded
+    monkeypatch.setattr(fold_module, "_folded", lambda layer, inputs=1.0, bias=1.0: right(layer, inputs, 0.0))
+    found, why = quantized(awake("chess", 16, 1), torch.float32, random_question(get_game("chess"), SAMPLE))
+    assert found is None
+    assert why.startswith("in int8 policies are off by ")
 
 
 def _raising(*_: Any) -> Any:
