@@ -15,7 +15,6 @@ import itertools
 import math
 import operator
 import os
-import platform
 import tempfile
 import threading
 import time
@@ -33,6 +32,7 @@ from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.processor import processor
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import Evaluator, UniformEvaluator
@@ -61,7 +61,7 @@ def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> D
     config = Config()
     parts = 6
     progress.start("bench", parts, "parts")
-    figures: Dict[str, Any] = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+    figures: Dict[str, Any] = {"machine": processor().name, "cores": os.cpu_count()}
     figures["perft_nps"] = round(perft_speed())
     progress.advance(1, perft_nps=figures["perft_nps"])
     searched = selfplay_speed(UniformEvaluator(), config.search, settings=config.selfplay, games=_SEARCH_GAMES, threads=2)

@@ -8,16 +8,15 @@ import shutil
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 import torch
 
 from pawnzero.cores import core_quota, usable_cores
 from pawnzero.doctor.cards import Card, cards_of_pci, cards_of_torch
 from pawnzero.native import cache_home
+from pawnzero.processor import processor
 
-_FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
-"""What decides how fast a net runs on a CPU, as /proc/cpuinfo calls it."""
 _PACKAGES = ("numpy", "numba", "torch", "chess", "rich", "tensorboard", "bitbully", "matplotlib", "onnx", "onnxruntime")
 _PROGRAMS = ("stockfish", "fairy-stockfish", "lc0")
 _VARIABLES = ("OMP_", "MKL_", "KMP_", "NUMBA_", "MIOPEN_", "HSA_", "CUDA_VISIBLE", "HIP_VISIBLE", "ROCR_VISIBLE", "PYTORCH_")
@@ -59,7 +58,7 @@ class Machine:
 
 def look(place: Path, root: Path = Path("/")) -> Machine:
     """This machine. `place`: where agents are to lie; `root`: where Linux's /proc and /sys are found."""
-    cpu, features = _cpu(_text(root / "proc/cpuinfo"))
+    cpu = processor(root / "proc/cpuinfo")
     cores = os.cpu_count() or 1
     memory, free = _memory(_text(root / "proc/meminfo"))
     limit = _number(_text(root / "sys/fs/cgroup/memory.max"))
@@ -69,8 +68,8 @@ def look(place: Path, root: Path = Path("/")) -> Machine:
     return Machine(
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
-        cpu=cpu or platform.processor() or platform.machine(),
-        cpu_features=features,
+        cpu=cpu.name,
+        cpu_features=cpu.features,
         cores=cores,
         cores_allowed=min(usable_cores(), core_quota(root / "sys/fs/cgroup") or cores),
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
@@ -107,16 +106,6 @@ def _backend() -> str:
     if getattr(torch.version, "hip", None):
         return f"rocm {torch.version.hip}"
     return f"cuda {torch.version.cuda}" if torch.version.cuda else "cpu"
-
-
-def _cpu(cpuinfo: str) -> Tuple[str, Tuple[str, ...]]:
-    """Model and features of the first core in /proc/cpuinfo; "" and () where it says neither."""
-    values: Dict[str, str] = {}
-    for line in cpuinfo.splitlines():
-        name, _, value = line.partition(":")
-        values.setdefault(name.strip(), value.strip())
-    flags = (values.get("flags") or values.get("Features") or "").split()
-    return values.get("model name", ""), tuple(name for name in _FEATURES if name in flags)
 
 
 def _memory(meminfo: str) -> Tuple[Optional[int], Optional[int]]:

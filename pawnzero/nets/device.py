@@ -9,6 +9,7 @@ import re
 import torch
 
 from pawnzero.errors import UsageError
+from pawnzero.processor import processor
 
 _OUT_OF_MEMORY = (
     "out of memory",  # CUDA, and HIP's "hipErrorOutOfMemory" once spelled out
@@ -47,7 +48,7 @@ def describe_device(device: torch.device) -> str:
 
     What oneDNN may use of a processor can be limited from outside, so that belongs to it.
     """
-    name = " ".join(filter(None, (platform.processor() or platform.machine(), os.environ.get("ONEDNN_MAX_CPU_ISA"))))
+    name = " ".join(filter(None, (processor().description, os.environ.get("ONEDNN_MAX_CPU_ISA"))))
     if device.type == "cuda":
         card = torch.cuda.get_device_properties(device)
         name = f"{card.name} {card.total_memory >> 20} MiB"

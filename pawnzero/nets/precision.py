@@ -95,14 +95,16 @@ def fastest_format(device: torch.device, channels: int, batch: int = CARD_BATCHE
 
     batch: positions at once. With few a GPU waits for its next operator, in whatever format; a CPU is measured with one size.
 
-    What was measured is kept in `formats.json` in the cache folder; without that file it is measured again.
+    What was measured is kept in `formats.json` in the cache folder; without that file it is measured again, and so it is where
+    the device no longer has the format.
     """
     on_cpu = device.type == "cpu"
     batch = _CPU_BATCH if on_cpu else min(batch, CARD_BATCHES[-1])
     key = f"{describe_device(device)} width {channels}" + ("" if on_cpu else f" batch {batch}")
     name, reason = (_MEASURED.recall(key) or ["", ""])[:2]
-    if name in FORMATS:
-        return FORMATS[name], reason
+    dtype = FORMATS.get(name)
+    if dtype is not None and (dtype == torch.float32 or dtype in half_formats(device)):
+        return dtype, reason
     dtype, reason = _measure_formats(device, channels, batch)
     _MEASURED.keep(key, [str(dtype).replace("torch.", ""), reason])
     return dtype, reason

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from pawnzero.errors import UsageError
-from pawnzero.nets.device import is_out_of_memory, resolve_device
+from pawnzero.nets import device
+from pawnzero.nets.device import describe_device, is_out_of_memory, resolve_device
+from pawnzero.processor import processor
 
 
 def test_names_that_work_anywhere() -> None:
@@ -32,6 +36,26 @@ def test_cards_that_are_there(monkeypatch) -> None:  # type: ignore[no-untyped-d
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert [resolve_device(text) for text in ("auto", "cuda", "cuda:1")] == [torch.device("cuda", n) for n in (0, 0, 1)]
+
+
+def test_each_processor_has_a_description_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [
+        "cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2 avx512f\n",
+        "cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2\n",
+        "cpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2\n",
+        "cpu family\t: 25\nmodel\t\t: 1\nmodel name\t: AMD Ryzen\nflags\t\t: fpu avx2\n",
+        "Features\t: fp asimd bf16\nCPU implementer\t: 0x41\nCPU part\t: 0xd40\n",
+        "Features\t: fp asimd bf16\nCPU implementer\t: 0x41\nCPU part\t: 0xd4f\n",
+        "",
+    ]
+    found = []
+    for number, text in enumerate(told):
+        path = tmp_path / str(number)
+        path.write_text(text)
+        monkeypatch.setattr(device, "processor", lambda path=path: processor(path))
+        found.append(describe_device(torch.device("cpu")))
+    assert len(set(found)) == len(told)
+    assert "AMD EPYC 25.17 avx2 avx512f cpu torch" in found[0]
 
 
 def test_out_of_memory_on_this_machine() -> None:

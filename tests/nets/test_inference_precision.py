@@ -59,6 +59,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[Tuple[Any, ...]]]
     measured: List[Tuple[Any, ...]] = []
     monkeypatch.setattr(precision, "_measure_formats", lambda *what: measured.append(what) or (torch.bfloat16, "measured"))
     monkeypatch.setattr(precision, "describe_device", lambda device: f"a {device.type}")
+    monkeypatch.setattr(precision, "half_formats", lambda device: (torch.bfloat16,))
     fastest_format.cache_clear()
     yield measured
     fastest_format.cache_clear()
@@ -76,6 +77,17 @@ def test_what_small_batches_said_of_a_card_is_not_taken_any_longer(measured) -> 
         precision._MEASURED.keep(f"a {device.type} width 64", ["float32", "bfloat16 convolves only 1.02 times as fast"])
     assert fastest_format(CARD, 64) == (torch.bfloat16, "measured")
     assert fastest_format(CPU, 64)[0] == torch.float32
+
+
+def test_a_format_that_a_device_no_longer_has_is_not_recalled(measured, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    fastest_format(CPU, 64)
+    fastest_format.cache_clear()
+    fastest_format(CPU, 64)
+    assert len(measured) == 1
+    monkeypatch.setattr(precision, "half_formats", lambda device: ())
+    fastest_format.cache_clear()
+    fastest_format(CPU, 64)
+    assert len(measured) == 2
 
 
 def test_a_core_takes_small_parts_of_any_batch(measured) -> None:  # type: ignore[no-untyped-def]

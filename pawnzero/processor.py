@@ -1,0 +1,55 @@
+"""Which processor does this machine have, and which of its instructions decide how fast a net runs?"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Dict, Tuple
+
+_CPUINFO = Path("/proc/cpuinfo")
+_FEATURES = (
+    *("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"),
+    *("asimd", "asimddp", "i8mm", "bf16"),
+)
+"""What decides how fast a net runs, as /proc/cpuinfo calls it: x86's, then ARM's."""
+_VERSION = ("cpu family", "model", "stepping", "CPU implementer", "CPU part", "CPU variant")
+
+
+@dataclass(frozen=True)
+class Processor:
+    """A processor as Linux tells it of its first core, elsewhere as Python does.
+
+    name:     the maker's, of which different processors may have the same; never ""
+    version:  numbers that tell those apart; "" where there are none
+    features: the instructions that decide how fast a net runs; () where nobody says
+    """
+
+    name: str
+    version: str
+    features: Tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """All of it in one text: another for every processor that may be faster or slower."""
+        return " ".join(filter(None, (self.name, self.version, *self.features)))
+
+
+@lru_cache(maxsize=None)
+def processor(cpuinfo: Path = _CPUINFO) -> Processor:
+    """This machine's. `cpuinfo`: where Linux tells of it; the file need not be there."""
+    try:
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    values: Dict[str, str] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        values.setdefault(name.strip(), value.strip())
+    flags = (values.get("flags") or values.get("Features") or "").split()
+    return Processor(
+        name=values.get("model name") or platform.processor() or platform.machine() or "unknown",
+        version=".".join(values[name] for name in _VERSION if values.get(name)),
+        features=tuple(name for name in _FEATURES if name in flags),
+    )
