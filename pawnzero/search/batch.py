@@ -50,7 +50,7 @@ def leaves_a_tree(config: SearchConfig, games: Optional[int]) -> Leaves:
     """
     if config.leaves_per_tree > 0:
         return Leaves(config.leaves_per_tree, False, config.leaves_per_tree)
-    if config.algorithm == "gumbel":
+    if config.algorithm != "puct":
         few = games is not None and games < _MANY_GAMES
         return Leaves(_MOST_LEAVES, not few, _MOST_LEAVES if few else _LEAVES_OF_A_ROUND)
     leaves = 1 if games is None else max(1, min(_MOST_LEAVES, _FULL_BATCH // max(1, games)))
@@ -84,7 +84,7 @@ class BatchedSearch:
         self._need = 0
         self.config = config
         self._parameters = parameters(config)
-        assert not in_rounds or config.algorithm == "gumbel", "PUCT has no rounds"
+        assert not in_rounds or config.algorithm != "puct", "PUCT has no rounds"
         self.leaves = leaves
         self._in_rounds = int(in_rounds)
         self.trees = allocate_trees(game, trees, simulations)

@@ -71,7 +71,7 @@ class PositionSearch:
         evaluator.enter_thread(1)
         self._search = BatchedSearch(line.game, evaluator, config, trees=1, simulations=self.room, leaves=leaves)
         self._trees = self._search.trees
-        noise = temperature if config.algorithm == "gumbel" else 0.0
+        noise = temperature if config.algorithm != "puct" else 0.0
         if config.solver:
             only = _winning(line, only) or only
         place_line(self._search, 0, line, self.room, gumbel_scale=noise, only=only)

@@ -66,7 +66,7 @@ class Searcher:
         """Search the current position of each line; none of them may be over. One call at a time."""
         assert lines
         assert not any(line.over for line in lines)
-        leaves = leaves_a_tree(self.config, None if self.config.algorithm == "gumbel" else len(lines))
+        leaves = leaves_a_tree(self.config, None if self.config.algorithm != "puct" else len(lines))
         parts = max(1, min(self.threads, len(lines), len(lines) * leaves.usual // _POSITIONS_A_THREAD))
         while self.threads % parts:  # each part gets as many cores as the others, and none is left over
             parts -= 1

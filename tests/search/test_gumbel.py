@@ -18,9 +18,12 @@ from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.search import BatchedSearch, Question, UniformEvaluator, read_roots
+from pawnzero.search import BatchedSearch, Question, Searcher, UniformEvaluator, read_roots
+from pawnzero.search.batch import leaves_a_tree
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.gumbel import considered_visits
+from pawnzero.search.parameters import _NUMBERS
+from pawnzero.search.position import PositionSearch
 from pawnzero.search.random import stream
 from pawnzero.search.root import set_root
 from pawnzero.search.searcher import SearchResult, place_line
@@ -235,6 +238,24 @@ def test_a_search_follows_the_schedule_of_its_own_budget() -> None:
     for row, (line, budget) in enumerate(zip(lines, (40, 300))):
         naive = NaiveGumbel(game, HashEvaluator(), CONFIG, line, budget)
         assert result.visits[row, : int(result.count[row])].tolist() == visits_of(naive)
+
+
+def test_what_is_not_puct_is_searched_as_gumbel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_NUMBERS, "another", 2)
+    gumbel, another = SearchConfig(), SearchConfig(algorithm="another")
+    for games in (1, 500, None):
+        assert leaves_a_tree(another, games) == leaves_a_tree(gumbel, games)
+    game = get_game("connect_four")
+    lines = [Line(game)] * 40
+    one, other = (Searcher(game, HashEvaluator(), config, 64).run(lines) for config in (gumbel, another))
+    assert np.array_equal(one.visits, other.visits)
+    drawn, again = (
+        PositionSearch(Line(game), HashEvaluator(), config, room=99, simulations=16, temperature=1.0, seed=5)
+        for config in (gumbel, another)
+    )
+    for search in (drawn, again):
+        search.run()
+    assert drawn.read() == again.read()
 
 
 def test_sequential_halving_halves() -> None:
