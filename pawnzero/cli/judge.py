@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--game", metavar="NAME", help="connect_four or tic_tac_toe (default: the one the player's net plays)")
     parser.add_argument("--positions", type=Path, metavar="FILE", help="judge these positions")
     parser.add_argument(
-        "--count", type=natural(1), metavar="N", help=f"positions to sample, a third from each phase (default: {_COUNT})"
+        "--count",
+        type=natural(1),
+        metavar="N",
+        help=f"connect_four: positions to sample, a third from each phase (default: {_COUNT})",
     )
     parser.add_argument("--sims", type=natural(0), metavar="N", help="simulations a move of a net; 0: the raw policy")
     add_settings(parser, "seed")
@@ -53,14 +56,13 @@ def run(args: argparse.Namespace) -> int:
     game = get_game(args.game or game_of(args.player) or config.game)
     solver = solver_for(game)
     simulations = config.mcts_sims if args.sims is None else args.sims
-    lines = None if args.positions is None else read_positions(game, args.positions)
+    source, lines = ("all", solver.all_lines()) if args.positions is None else ("file", read_positions(game, args.positions))
+    if args.count is not None and lines is not None:
+        raise UsageError(f"--count is for sampled positions, {game.name} is judged on all its {len(lines):,}; leave it out")
     player = parse_player(
         args.player, game=game, device=device, simulations=simulations, search=config.search, seed=config.seed
     )
     with player, shown_progress() as progress:
-        source = "file"
-        if lines is None:
-            source, lines = "all", solver.all_lines()
         if lines is None:
             source, lines = "sample", sample_positions(solver, args.count or _COUNT, config.seed, progress)
         found = judge(player, lines, solver, progress).to_json()

@@ -24,6 +24,12 @@ def test_random_against_all_of_tic_tac_toe(cli: Any) -> None:
     assert other["mistakes"] != found["mistakes"]
 
 
+def test_a_game_that_is_judged_whole_takes_no_count(cli: Any) -> None:
+    told = cli("judge", "random", "--game", "tic_tac_toe", "--count", "5")
+    assert told.code == 2
+    assert "--count is for sampled positions, tic_tac_toe is judged on all its 4,520" in told.error()
+
+
 def test_a_net_is_judged_raw_and_searching(cli: Any, tmp_path: Path, tiny_config: Path) -> None:
     agent = tmp_path / "Three"
     cli("iterate", agent, "--game", "tic_tac_toe", "--config", tiny_config, "--device", "cpu")
