@@ -79,8 +79,9 @@ def cache_folder(path: Path) -> Optional[Path]:
         os.utime(str(folder))
         oldest = time.time() - _KEPT_SECONDS
         for other in home.iterdir():
-            if other.stat().st_mtime < oldest:
-                shutil.rmtree(str(other), ignore_errors=True)
+            with suppress(OSError):  # another process may just have removed it
+                if other.stat().st_mtime < oldest:
+                    shutil.rmtree(str(other), ignore_errors=True)
     except OSError:
         return None
     return folder if os.access(str(folder), os.W_OK) else None

@@ -119,6 +119,17 @@ def test_old_folders_go_and_other_packages_stay(tmp_path: Path, monkeypatch: pyt
     assert setting == numba.config.CACHE_DIR
 
 
+def test_a_folder_that_is_gone_when_it_is_looked_at_costs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWNZERO_CACHE", str(tmp_path))
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "gone").symlink_to(tmp_path / "nowhere")
+    native.cache_folder.cache_clear()
+    folder = native.cache_folder(Path(native.__file__))
+    native.cache_folder.cache_clear()
+    assert folder is not None
+    assert folder.is_dir()
+
+
 def test_callers_with_other_integers_share_what_was_compiled() -> None:
     @native.inner_kernel
     def second(values, i):  # type: ignore[no-untyped-def]
