@@ -12,11 +12,13 @@ import pytest
 from pawnzero.config import SearchConfig
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
+from pawnzero.games.base import ONGOING
 from pawnzero.games.line import Line
 from pawnzero.judge import judge, read_positions, sample_positions, solver_for
 from pawnzero.judge.solvers import NO_MOVE, BitBullySolver, EnumeratedSolver, Solver
 from pawnzero.judge.store import Store
 from pawnzero.players import Forfeit, NetPlayer, Player, RandomPlayer
+from tests.games.shuttle import LEFT, MATCHES, Shuttle
 
 TTT = get_game("tic_tac_toe")
 FOUR = get_game("connect_four")
@@ -57,9 +59,28 @@ def test_tic_tac_toe_is_solved():
     scores = SOLVER.scores(np.stack([line.state for line in ALL]))
     for line, row in zip(ALL, scores):
         truth = [better(told) for told in moves(written(line))]
-        assert row[: len(truth)].tolist() == [outcome * (100 - plies) for outcome, plies in truth]
+        assert row[: len(truth)].tolist() == [outcome * (30_000 - plies) for outcome, plies in truth]
         assert (row[len(truth) :] == NO_MOVE).all()
     assert SOLVER.longest == 9
+
+
+class Walk(Shuttle):
+    """A game of one path, whose 151st ply wins."""
+
+    max_reversible = 0
+
+    def inspect(self, positions):
+        clock = positions.state[:, 3]
+        positions.legal[:, 0] = LEFT
+        positions.key[:] = clock
+        positions.ending[:] = np.where(clock == 151, MATCHES, ONGOING)
+        positions.count[:] = clock < 151
+
+
+def test_a_win_is_one_however_far_away():
+    game = Walk()
+    states = np.array([[0, 0, 0, clock, clock % 2] for clock in (0, 1, 149, 150)], np.uint64)
+    assert EnumeratedSolver(game).scores(states)[:, 0].tolist() == [29_849, -29_850, -29_998, 29_999]
 
 
 class Chooser(Player):

@@ -22,8 +22,9 @@ from pawnzero.native import cache_home
 NO_MOVE = np.iinfo(np.int16).min
 """Stands where a position has no such move; below every score."""
 
-_SOONEST = 100
-"""An enumerated game's score of a position that is won where it stands; each ply to wait takes 1 away."""
+_SOONEST = 30_000
+"""An enumerated game's score of a position that is won where it stands; each ply to wait takes 1 away. More than any game's
+plies, and within int16."""
 
 
 class Solver(abc.ABC):
@@ -57,6 +58,7 @@ class EnumeratedSolver(Solver):
         self.game = game
         levels = list(_levels(game))
         self.longest = len(levels) - 1
+        assert self.longest < _SOONEST, "a win would be too far away for its score"
         lines_to: Dict[int, Tuple[int, ...]] = {}  # one to each: with passes a position may stand after more plies as well
         for here, lines, _ in levels:
             for key, line in zip(here.key.tolist(), lines):
@@ -67,7 +69,7 @@ class EnumeratedSolver(Solver):
         for here, _, reached in reversed(levels):
             scores = np.full(here.legal.shape, NO_MOVE, np.int16)
             scores[_playable(here)] = [-_later(values[key]) for key in reached.tolist()]
-            ended = game.ending_values[here.ending] * _SOONEST
+            ended = game.ending_values[here.ending].astype(np.int64) * _SOONEST
             values.update(zip(here.key.tolist(), np.where(here.count > 0, scores.max(axis=1), ended).tolist()))
             self._table.update(zip(here.key.tolist(), scores))
 
