@@ -9,6 +9,8 @@ from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, 
 
 _COARSE = 1024.0
 """A total from which on float32's steps (0.0001 there) count beside what is added."""
+_NEARLY = 0.9999
+"""Of a lost edge's visits its float32 sum counts at least so many: past 2^24 it is not exact."""
 _GOLDEN_RATIO = 0.6180339887498949
 
 
@@ -22,8 +24,8 @@ def proven_value(proof):
 
 @inner_kernel
 def lost(t, g, edge):
-    """Whether the edge is proven to lose. (Each visit of a proven edge counts exactly, so that others are seen at a glance.)"""
-    if t.visits[g, edge] == 0 or t.value_sum[g, edge] > -t.visits[g, edge]:
+    """Whether the edge is proven to lose. (Each visit of a proven edge counts as lost, so that others are seen at a glance.)"""
+    if t.visits[g, edge] == 0 or t.value_sum[g, edge] > -_NEARLY * t.visits[g, edge]:
         return False
     return t.proven[g, t.child[g, edge]] == PROVEN_WIN
 

@@ -6,6 +6,7 @@ import random
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import chess
+import numba
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from pawnzero.games import get_game
 from pawnzero.games.base import ONGOING, REPETITION, Game
 from pawnzero.games.line import Line
 from pawnzero.search import BatchedSearch, Question, UniformEvaluator, read_roots
+from pawnzero.search.backup import lost
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.root import set_root
 from pawnzero.search.searcher import SearchResult
@@ -285,6 +287,20 @@ def test_after_every_wave_the_sums_are_right_and_proofs_stay(algorithm: str, lea
             before = t.proven.copy()
         proofs += np.count_nonzero(t.proven)
     assert proofs > 200
+
+
+@pytest.mark.parametrize("visits", [1, 2**24 + 1, 2**24 + 3, 2**30 + 7])
+def test_a_proven_loss_is_seen_after_any_number_of_visits(visits: int) -> None:
+    @numba.njit
+    def is_lost(t: Trees, edge: int) -> bool:
+        return lost(t, 0, edge)  # type: ignore[no-any-return]
+
+    t = set_up(get_game("connect_four"), HashEvaluator(), config_for("puct"), random_lines("connect_four", 1, 3, 4), 9, 1).trees
+    t.child[0, :3] = 1, 1, 2
+    t.proven[0, 1:3] = PROVEN_WIN, UNPROVEN
+    t.visits[0, :3] = visits
+    t.value_sum[0, :3] = -visits, -0.999 * visits, -visits
+    assert [is_lost(t, edge) for edge in range(3)] == [True, False, False]
 
 
 def test_the_solver_changes_nothing_where_nothing_is_proven() -> None:
