@@ -15,7 +15,7 @@ def pooled(matches: Sequence[Mapping[str, Any]]) -> Optional[Estimate]:
         return None
     singles = points = 0.0
     for row, counts in zip(matches, told):
-        left = max(0, row["games"] - 2 * sum(counts))
+        left = row["games"] - 2 * sum(counts)
         singles += left
         points += min(max(row["score"] * row["games"] - pair_points(counts), 0.0), left)
     return estimate(pairs, int(singles), points)

@@ -1,7 +1,8 @@
 """What an agent's files say of its run, and what is missing: everything a report shows, read without writing or locking.
 
 An agent may be trained meanwhile: its JSON files are replaced whole, and of a table that is being added to the last line is
-left out until it has its end. A file that is missing or cannot be read leaves a sentence in `missing` and no more.
+left out until it has its end. A file that is missing or cannot be read leaves a sentence in `missing` and no more, and so does
+what holds other values than it should: a row of a table, an iteration, a player of the ladder.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
@@ -22,6 +23,9 @@ LADDER_FORMAT = 1
 
 _TEXTS = ("time", "opponent")
 """Columns of arena.csv that are no numbers."""
+_STAGES = ("selfplay", "train", "arena")
+_STANDING = ("elo", "elo_low", "elo_high", "step", "positions", "hours")
+"""What is a number of a ladder's player, or null."""
 
 Figures = Mapping[str, Any]
 
@@ -38,7 +42,7 @@ class Run:
     training:   records of train.json in order of their steps
     matches:    rows of arena.csv, oldest first: numbers, texts, `promoted` true or false, `pairs` five counts; None for what is
                 empty
-    ladder:     ladder.json as it stands, but for players and pairings that are none; None where there is none
+    ladder:     ladder.json as it stands, but for players, pairings and an anchor that are none; None where there is none
     missing:    a sentence for each thing that could not be shown
     """
 
@@ -93,7 +97,7 @@ def read_run(agent: Agent) -> Run:
         missing.append(f"iterations.jsonl: {agent.iterations_lost} of the finished iterations are not in it.")
     return Run(
         agent=agent,
-        iterations=list(_iterations(agent.iterations, under_way)),
+        iterations=_iterations(agent.iterations, under_way, missing),
         under_way=under_way,
         so_far=_so_far(agent, under_way or {}, missing),
         training=_training(agent.experiments / "train.json", missing),
@@ -110,12 +114,44 @@ def number(value: Any) -> Optional[float]:
     return None
 
 
-def _iterations(finished: List[Any], under_way: Optional[Figures]) -> Iterator[Dict[str, Any]]:
+def _iterations(finished: List[Any], under_way: Optional[Figures], missing: List[str]) -> List[Dict[str, Any]]:
     found = (under_way or {}).get("found")
     begun = [found] if isinstance(found, dict) and "selfplay" in found else []
-    for one in finished + begun:
-        if isinstance(one, dict) and isinstance(one.get("iteration"), int):
-            yield one
+    return [
+        *_sound(finished, _is_iteration, "iterations.jsonl", "iterations", missing),
+        *_sound(begun, _is_iteration, "metadata.json", "iterations under way", missing),
+    ]
+
+
+def _is_iteration(one: Any) -> bool:
+    """Whether it has its number, and each thing in it that is drawn or told is what it should be."""
+    if not isinstance(one, dict) or not isinstance(one.get("iteration"), int):
+        return False
+    stages = [one.get(stage) or {} for stage in _STAGES]
+    if not all(isinstance(stage, dict) for stage in stages):
+        return False
+    endings = stages[0].get("endings") or {}
+    alarms = [part.get("alarms", []) for part in (one, *stages)]
+    return (
+        isinstance(endings, dict)
+        and all(number(count) is not None for count in endings.values())
+        and all(isinstance(listed, list) and all(map(_is_alarm, listed)) for listed in alarms)
+    )
+
+
+def _is_alarm(alarm: Any) -> bool:
+    return isinstance(alarm, str) or (isinstance(alarm, dict) and "text" in alarm)
+
+
+def _sound(
+    listed: List[Any], is_sound: Callable[[Any], bool], file: str, what: str, missing: List[str]
+) -> List[Dict[str, Any]]:
+    """Those that are sound, with a sentence in `missing` where others are left out."""
+    sound = [one for one in listed if is_sound(one)]
+    if len(sound) < len(listed):
+        lost = len(listed) - len(sound)
+        missing.append(f"{file}: {lost} of {len(listed)} {what} hold other values than they should and are left out.")
+    return sound
 
 
 def _so_far(agent: Agent, under_way: Figures, missing: List[str]) -> Optional[Dict[str, Any]]:
@@ -161,16 +197,39 @@ def _ladder(agent: Agent, missing: List[str]) -> Optional[Dict[str, Any]]:
     if ladder.get("format") != LADDER_FORMAT or not isinstance(players, list):
         missing.append(f"{path.name}: format {ladder.get('format')!r}, expected {LADDER_FORMAT} with a list of players.")
         return None
-    named = [player for player in players if isinstance(player, dict) and isinstance(player.get("name"), str)]
-    pairings = ladder.get("pairings")
-    return {**ladder, "players": named, "pairings": list(filter(_is_pairing, pairings if isinstance(pairings, list) else []))}
+    pairings, anchor = ladder.get("pairings"), ladder.get("anchor")
+    if not isinstance(anchor, (dict, type(None))):
+        missing.append(f"{path.name}: anchor {anchor!r}, expected an object.")
+        anchor = None
+    return {
+        **ladder,
+        "players": _sound(players, _is_rated, path.name, "players", missing),
+        "pairings": _sound(pairings if isinstance(pairings, list) else [], _is_pairing, path.name, "pairings", missing),
+        "anchor": anchor,
+    }
+
+
+def _is_rated(player: Any) -> bool:
+    """Whether it has a name, and numbers or nothing where it stands."""
+    return (
+        isinstance(player, dict)
+        and isinstance(player.get("name"), str)
+        and all(_number_or_none(player.get(name)) for name in _STANDING)
+    )
+
+
+def _number_or_none(value: Any) -> bool:
+    return value is None or number(value) is not None
 
 
 def _is_pairing(one: Any) -> bool:
     """Whether it names two players and has the five counts of their pairs."""
     if not isinstance(one, dict) or not all(isinstance(one.get(side), str) for side in ("first", "second")):
         return False
-    pairs = one.get("pairs")
+    return _are_pairs(one.get("pairs"))
+
+
+def _are_pairs(pairs: Any) -> bool:
     return isinstance(pairs, list) and len(pairs) == OUTCOMES and all(isinstance(n, int) and n >= 0 for n in pairs)
 
 
@@ -200,23 +259,39 @@ def _matches(path: Path, missing: List[str]) -> List[Dict[str, Any]]:
         missing.append(f"{path}: cannot be read ({error.strerror}).")
         return []
     whole = text[: text.rfind("\n") + 1]
-    rows = [row for row in map(_match, csv.DictReader(whole.splitlines())) if row is not None]
+    try:
+        rows = [row for row in map(_match, csv.DictReader(whole.splitlines())) if row is not None]
+    except csv.Error as error:
+        missing.append(f"{path}: cannot be read ({error}).")
+        return []
     lost = len(text.splitlines()) - 1 - len(rows)
     if lost > 0:
-        missing.append(f"{path.name}: {lost} of {lost + len(rows)} rows are not whole and are left out.")
+        missing.append(f"{path.name}: {lost} of {lost + len(rows)} rows are not whole or hold other values and are left out.")
     elif not rows:
         missing.append(f"{path.name}: holds no match.")
     return rows
 
 
 def _match(row: Mapping[Any, Any]) -> Optional[Dict[str, Any]]:
-    """A row of arena.csv with its values; None where what a report relies on is not there."""
+    """A row of arena.csv with its values; None where what a report relies on is not there or is something else."""
     found: Dict[str, Any] = {}
     for name, cell in row.items():
         if isinstance(name, str) and isinstance(cell, str):
             found[name] = (cell or None) if name in _TEXTS else _value(name, cell)
     whole = all(number(found.get(name)) is not None for name in ("games", "wins", "draws", "losses", "score"))
-    return found if whole else None
+    return found if whole and _is_match(found) else None
+
+
+def _is_match(row: Figures) -> bool:
+    """Whether the values can be those of a match. Pairs need not be told."""
+    games, pairs = row["games"], row.get("pairs")
+    return (
+        games >= 1
+        and games % 1 == 0
+        and 0 <= row["score"] <= 1
+        and all(_number_or_none(row.get(name)) for name in ("score_low", "score_high"))
+        and (not pairs or (_are_pairs(pairs) and 2 * sum(pairs) <= games))
+    )
 
 
 def _value(name: str, cell: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
 import json
@@ -227,6 +228,70 @@ def test_files_of_another_shape_are_said(tmp_path: Path, no_charts: None) -> Non
     found = write_report(agent)
     assert any("ladder.json: format 2, expected 1" in sentence for sentence in found["missing"])
     assert any("train.json: 2 of 3 records" in sentence for sentence in found["missing"])
+    read(found["html"])
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("score_low", "abc"),
+        ("pairs", "0 0 -1 0 0"),
+        ("pairs", "0 0 99 0 0"),
+        ("games", "0"),
+        ("score", "7"),
+        ("opponent", "x" * 200_000),
+    ],
+)
+def test_a_row_of_matches_with_a_wrong_cell_is_said(tmp_path: Path, column: str, cell: str) -> None:
+    agent = invent(tmp_path, 3)
+    path = agent.experiments / "arena.csv"
+    with path.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[1][column] = cell
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    found = write_report(agent)
+    assert found["matches"] in (0, 2)
+    assert ["arena.csv: " in sentence for sentence in found["missing"]].count(True) == 1
+    read(found["html"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"selfplay": {"games": 60, "endings": ["mate"]}},
+        {"selfplay": {"games": 60, "endings": {"mate": "many"}}},
+        {"alarms": None},
+        {"alarms": [{"name": "draws"}]},
+    ],
+)
+def test_an_iteration_that_holds_other_values_is_said(tmp_path: Path, wrong: Dict[str, Any]) -> None:
+    agent = invent(tmp_path, 3)
+    found = write_report(found_again(agent, [{**agent.iterations[1], **wrong}]))
+    assert found["games"] == 120
+    assert "iterations.jsonl: 1 of 3 iterations hold other values than they should and are left out." in found["missing"]
+    read(found["html"])
+
+
+def test_an_iteration_under_way_that_holds_other_values_is_said(tmp_path: Path, no_charts: None) -> None:
+    agent = invent(tmp_path, 1)
+    with agent.lock():
+        agent.update(stage={"iteration": 1, "name": "train", "found": {"iteration": 1, "selfplay": [60]}})
+    found = write_report(agent)
+    assert found["games"] == 60
+    assert any(sentence.startswith("metadata.json: 1 of 1 iterations under way hold") for sentence in found["missing"])
+
+
+def test_a_ladder_that_holds_other_values_is_said(tmp_path: Path) -> None:
+    agent, played = invent(tmp_path, 2), ladder()
+    played["players"][2]["elo_low"] = "60"
+    write_json(agent.experiments / "ladder.json", {**played, "anchor": "random"})
+    found = write_report(agent)
+    assert found["ladder_players"] == 4
+    assert "ladder.json: 1 of 5 players hold other values than they should and are left out." in found["missing"]
+    assert "ladder.json: anchor 'random', expected an object." in found["missing"]
     read(found["html"])
 
 
