@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from pawnzero.cores import usable_cores
+from pawnzero.errors import PawnzeroError
 from pawnzero.nets.backends import bucket
 from pawnzero.nets.batches import CARD_BATCHES, fastest_batch
 from pawnzero.nets.fold import FoldedNet
@@ -52,7 +53,10 @@ class DeviceBackend:
 
     @torch.inference_mode()
     def submit(self, question: Question) -> Collect:
-        """Send the question on its way; what is returned waits for the answers and fills `logits` and `wdl`."""
+        """Send the question on its way; what is returned waits for the answers and fills `logits` and `wdl`.
+
+        It raises PawnzeroError where float16, which ends at 65,504, could not hold what the net computed.
+        """
         net, size = self.net, len(question)
         lane = self._take_lane(question)
         with lane.entered():
@@ -68,6 +72,10 @@ class DeviceBackend:
             question.wdl[:] = chances[:size]
             with self._lock:
                 self._free.append(lane)
+            if net.dtype == torch.float16 and not np.isfinite(question.wdl).all():
+                raise PawnzeroError(
+                    f"{net.device}: numbers in the net are too large for float16; use --device cpu or a card with bfloat16"
+                )
 
         return collect
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.errors import PawnzeroError
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.nets.device_backend import DeviceBackend
 from pawnzero.nets.evaluator import NetEvaluator
@@ -51,6 +52,25 @@ def test_questions_under_way_do_not_touch_each_other(ask, awake, reference) -> N
         for which in order:
             under_way[which]()
             _check(questions[which], wanted[which])
+
+
+def test_an_answer_that_float16_cannot_hold_is_an_error(ask, awake) -> None:  # type: ignore[no-untyped-def]
+    class Half(FoldedNet):
+        """A float16 net, computed in float32 where a CPU cannot do it, whose WDL logits grow by `factor`."""
+
+        factor = 1.0
+
+        def __call__(self, planes):  # type: ignore[no-untyped-def]
+            policy, wdl = super().__call__(planes.float())
+            return policy, (self.factor * wdl).half().float()
+
+    net = Half(awake("tic_tac_toe"), CPU, torch.float32)
+    net.dtype = torch.float16
+    backend, question = DeviceBackend(net, "a net"), ask("tic_tac_toe", 4)
+    backend.answer(question)
+    net.factor = 1e9
+    with pytest.raises(PawnzeroError, match="cpu: numbers in the net are too large for float16; use --device cpu"):
+        backend.answer(question)
 
 
 def test_lanes_are_used_again(ask, awake) -> None:  # type: ignore[no-untyped-def]
