@@ -16,7 +16,7 @@ from pawnzero.arena import MatchResult
 from pawnzero.config import Config, SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
-from pawnzero.ladder.contestants import Contestant
+from pawnzero.ladder.contestants import ENGINE, Contestant, engine_digest
 from pawnzero.players import RANDOM
 from pawnzero.ratings import Result, rate
 
@@ -89,7 +89,8 @@ class Book:
     def enter(self, one: Contestant) -> Contestant:
         """Put a player on the ladder, or bring what is known of it up to date; returns it under the name it has there.
 
-        A net is known by its step and digest; where another net of that step is on the ladder, its name has the digest in it.
+        A net is known by its step and digest, an engine by its digest; where another net of that step, or another engine of
+        that name, is on the ladder, its name has the digest in it.
         """
         same = {"kind": one.kind, "step": one.step, "digest": one.digest}
         for name, known in self._players.items():
@@ -178,6 +179,9 @@ class Book:
         SearchConfig(**self.terms.search)  # raises where it is another version's
         wanted = Contestant.__annotations__
         self._players = {player["name"]: {name: player[name] for name in wanted} for player in content["players"]}
+        for player in self._players.values():
+            if player["kind"] == ENGINE and not player["digest"]:  # ladders of before knew engines by their names alone
+                player["digest"] = engine_digest(player["name"], player["spec"])
         self._pairings = [dict(one) for one in content["pairings"]]
         for one in self._pairings:
             if one["games"] != 2 * sum(one["pairs"]) or not {one["first"], one["second"]} <= self._players.keys():

@@ -68,7 +68,8 @@ def play_ladder(
         terms = terms_of(config, simulations, openings_file)
         book = Book.open(agent.experiments / LADDER_FILE, agent.game, terms, simulations)
         game = get_game(agent.game)
-        steady = [book.enter(one) for one in (random_mover(), *engines(game, wanted_engines, progress))]
+        entered = [book.enter(one) for one in (random_mover(), *engines(game, wanted_engines, progress))]
+        steady = list({one.name: one for one in entered}.values())  # an engine may be named twice
         book.forget_best()
         nets = [book.enter(one) for one in keep_nets(agent, checkpoints)]
         if anchor is not None:

@@ -36,11 +36,12 @@ _KEPT = re.compile(rf"step_(\d{{6,}})_([0-9a-f]{{{_DIGITS}}})\.pt")
 class Contestant:
     """A player of a ladder.
 
-    name:      as shown; nets of the same step share it until they are on a ladder (`Book.enter`)
+    name:      as shown; nets of the same step, and engines that call themselves alike, share it until they are on a ladder
+               (`Book.enter`)
     spec:      as `pawnzero arena` takes it; a net's file is named from the agent's directory
     kind:      CHECKPOINT, ENGINE or RANDOM
     step:      training steps of a net; positions, hours: what the agent had spent by then (None where it is not known)
-    digest:    of a net's weights; with the step it says which net this is
+    digest:    of a net's weights; with the step it says which net this is. Of an engine see `engine_digest`
     best:      whether this is the agent's best net now
     """
 
@@ -119,9 +120,16 @@ def engines(game: Game, wanted: Optional[str], progress: Progress) -> List[Conte
 
 
 def _engine(game: Game, spec: str) -> Contestant:
-    """An engine under the name it gives itself, so that another version of it is another player."""
+    """An engine under the name it gives itself."""
     with parse_player(spec, game=game) as player:
-        return Contestant(player.name, spec, ENGINE)
+        return Contestant(player.name, spec, ENGINE, digest=engine_digest(player.name, spec))
+
+
+def engine_digest(name: str, spec: str) -> str:
+    """Says which engine this is: the name it gives itself, so that another version is another player, and the words of its
+    command, which may say what plays under that name (``lc0 --weights=FILE``). Limits and options are in the name."""
+    command = spec[len(UCI_PREFIX) :].split(";")[0].strip()
+    return hashlib.sha256(f"{name}\n{command}".encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
 
 
 def _net(agent: Agent, step: int, digest: str, path: Path, best: Optional[Tuple[int, str]]) -> Contestant:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -200,6 +201,34 @@ def test_an_engine_is_known_by_the_name_it_gives_itself(tmp_path):
         frozenset(("Fake (nodes=5)", "random")),
         frozenset(("step 100", "random")),
     }
+
+
+def test_engines_that_call_themselves_alike_are_told_apart_by_their_commands(tmp_path):
+    config = Config(game="chess", model=SHAPE, mcts_sims=2)
+    agent = Agent.create(tmp_path / "AgentC", config)
+    put(agent, 100, "chess")
+
+    def play(*specs):
+        return play_ladder(agent, config, games=2, wanted_engines=",".join(specs), device="cpu")
+
+    def engines(found):
+        return {player["spec"]: player["name"] for player in found["players"] if player["kind"] == "engine"}
+
+    one, other = f"{FAKE};nodes=5", f"{FAKE} none a2a3;nodes=5"
+    before = play(one)
+    for player in before["players"]:
+        if player["kind"] == "engine":
+            player["digest"] = ""  # as ladders of before had it
+    (agent.experiments / "ladder.json").write_text(json.dumps(before))
+    names = engines(play(other, one, one))
+    assert names[one] == "Fake (nodes=5)"
+    assert re.fullmatch(r"Fake \(nodes=5\) \(\w{8}\)", names[other])
+    after = play(one, other)
+    assert engines(after) == names
+    met = [(pairing["first"], pairing["second"]) for pairing in after["pairings"]]
+    assert all(first != second for first, second in met)
+    assert {frozenset(pair) for pair in met} >= {frozenset(names.values()), frozenset((names[other], "random"))}
+    assert after["pairings"][: len(before["pairings"])] == before["pairings"]
 
 
 def test_games_count_alike_whoever_is_named_first(tmp_path):
