@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import sys
 from typing import TYPE_CHECKING, Callable
 
 from pawnzero.cli.options import add_device, add_settings, read_device, read_settings
 from pawnzero.config import Config
-from pawnzero.errors import UsageError
+from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.shipped import net_file
 
 if TYPE_CHECKING:
     from pawnzero.engine.mind import Mind
+
+_DIGITS = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +63,10 @@ def _serve(args: argparse.Namespace, name: str, config: Config) -> None:
 
 
 def _name(net: str) -> str:
-    """What the engine is called. Raises PawnzeroError where `net` is no player of chess, so far as is seen at once."""
+    """What the engine is called: by the net's name, an agent's best net's step, and the first digits of the file's SHA-256.
+
+    Nothing that takes long is loaded for it. Raises PawnzeroError where `net` is no player of chess, so far as is seen at once.
+    """
     from pawnzero.agent import Agent
 
     path = net_file(net)
@@ -72,5 +78,13 @@ def _name(net: str) -> str:
         agent = Agent.open(path)
         if agent.game != "chess":
             raise UsageError(f"{net}: plays {agent.game}, expected a player of chess (UCI knows no other game)")
-        agent.best_or_latest()
-    return path.resolve().stem
+        file = agent.best_or_latest()
+        best = agent.metadata.get("best") if file == agent.best else None
+        step = f", step {best['step']}" if best else ""
+    else:
+        file, step = path, ""
+    try:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:_DIGITS]
+    except OSError as error:
+        raise PawnzeroError(f"{file}: cannot be read ({error.strerror})") from None
+    return f"{path.resolve().stem}{step}, {digest}"

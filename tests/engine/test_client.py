@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ import chess.engine
 import pytest
 import torch
 
+from pawnzero.agent import Agent
+from pawnzero.cli import uci as cli_uci
 from pawnzero.config import ModelConfig
 from pawnzero.engine.mind import load_mind
 from pawnzero.errors import PawnzeroError
@@ -51,7 +54,7 @@ def engine(net: Path) -> Iterator[chess.engine.SimpleEngine]:
 
 
 def test_names_and_options(engine: chess.engine.SimpleEngine) -> None:
-    assert engine.id["name"].endswith("(tiny)")
+    assert re.search(r" \(tiny, [0-9a-f]{8}\)$", engine.id["name"])
     assert {"Hash", "Threads", "MultiPV", "Ponder", "UCI_ShowWDL"} <= set(engine.options)
     assert "UCI_Chess960" not in engine.options
     engine.configure({"Hash": 16, "Threads": 1, "CPuct": "2.0", "Temperature": "0", "UCI_ShowWDL": True})
@@ -126,6 +129,18 @@ def test_the_greeting_waits_for_nothing_heavy(net: Path) -> None:
     )
     arguments = [sys.executable, "-c", program, *command(net)[3:]]
     assert subprocess.run(arguments, input=b"uci\n", capture_output=True, check=True).stdout.endswith(b"uciok\n[]\n")
+
+
+def test_the_name_says_which_net_it_is(agent_dir: Path, net: Path) -> None:
+    def name(path: Path) -> str:
+        return cli_uci._name(str(path))
+
+    best = agent_dir / "checkpoints" / "best.pt"
+    step = Agent.open(agent_dir).metadata["best"]["step"]
+    assert re.fullmatch(rf"{agent_dir.name}, step {step}, [0-9a-f]{{8}}", name(agent_dir))
+    assert name(best)[-8:] == name(agent_dir)[-8:] != name(net)[-8:]
+    best.unlink()
+    assert re.fullmatch(rf"{agent_dir.name}, [0-9a-f]{{8}}", name(agent_dir))
 
 
 def test_what_is_no_engine(cli: Any, agent_dir: Path, net: Path, tmp_path: Path) -> None:
