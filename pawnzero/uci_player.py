@@ -36,6 +36,9 @@ EXTRA_PATH = "/usr/games"
 """Where Debian puts chess engines; not on everybody's PATH."""
 
 START_SECONDS = 20.0
+"""How long a process may take to begin and to say who it is (``uciok``)."""
+READY_SECONDS = 120.0
+"""How long it may then take until it is ready (``readyok``): it may have to load a large net, or to compile."""
 MOVE_SECONDS = 60.0
 """How long an engine may take over a move; `movetime` comes on top."""
 QUIT_SECONDS = 2.0
@@ -167,12 +170,12 @@ class UciPlayer(Player):
     async def _start(self) -> _Engine:
         """A new process that knows its options. Raises one of _FAULTS, or UsageError for an option."""
         popen = chess.engine.UciProtocol.popen(list(self._spec.command), stderr=subprocess.DEVNULL)
-        transport, protocol = await asyncio.wait_for(popen, START_SECONDS)
+        transport, protocol = await _within(START_SECONDS, "process", popen)
         try:
-            await asyncio.wait_for(protocol.initialize(), START_SECONDS)
+            await _within(START_SECONDS, "uciok", protocol.initialize())
             _check_options(self._spec, protocol)
-            await asyncio.wait_for(protocol.configure(dict(self._spec.options)), START_SECONDS)
-            await asyncio.wait_for(protocol.ping(), START_SECONDS)
+            await protocol.configure(dict(self._spec.options))
+            await _within(READY_SECONDS, "readyok", protocol.ping())
         except BaseException:
             await _end(transport, protocol)
             raise
@@ -182,10 +185,14 @@ class UciPlayer(Player):
         return list(await asyncio.gather(*(self._choose(line) for line in lines)))
 
     async def _choose(self, line: Line) -> Move:
-        """A move for one game; whatever the engine does wrong gives the game up and ends the process."""
+        """A move for one game; whatever the engine does wrong gives the game up and ends the process. One that does not start
+        is tried once more."""
         async with self._slots:
             engine = self._take_idle()
             try:
+                if engine is None:
+                    with suppress(*_FAULTS):
+                        engine = await self._start()
                 if engine is None:
                     engine = await self._start()
                 play = engine.protocol.play(_board(line), self._limit, game=object())
@@ -197,6 +204,10 @@ class UciPlayer(Player):
                 if engine is not None:
                     await _end(*engine)
                 return Forfeit(_reason(error))
+            except asyncio.CancelledError:  # the match is broken off
+                if engine is not None:
+                    await _end(*engine)
+                raise
             self._idle.append(engine)
             return action
 
@@ -209,11 +220,24 @@ class UciPlayer(Player):
         return None
 
     async def _quit_all(self) -> None:
+        """End all processes: those that think at once, with the work that waits for them."""
+        working = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
         for engine in self._idle:
             with suppress(*_FAULTS):  # it is gone already, or is made to go now
                 await asyncio.wait_for(engine.protocol.quit(), QUIT_SECONDS)
             await _end(*engine)
         self._idle.clear()
+
+
+async def _within(seconds: float, what: str, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives. Raises PawnzeroError that names the limit where it takes longer."""
+    try:
+        return await asyncio.wait_for(work, seconds)
+    except asyncio.TimeoutError:
+        raise PawnzeroError(f"no {what} within {seconds:g} s") from None
 
 
 async def _end(transport: asyncio.SubprocessTransport, protocol: chess.engine.UciProtocol) -> None:

@@ -1,7 +1,8 @@
 """A UCI engine that plays the first legal move, and fails on demand: ``fake_uci.py FAULT MOVE`` where a game begins with MOVE.
 
 FAULT: none, crash (ends instead of moving), hang (never answers), illegal (plays a1a1), garbage (no UCI move), resign (0000),
-refuse (is no UCI engine at all), once:FILE (ends when it is started again after FILE was made).
+refuse (is no UCI engine at all), unready (says uciok, never readyok), once:FILE (ends when it is started again after FILE was
+made), second:FILE (ends when it is started for the second time; FILE counts).
 """
 
 from __future__ import annotations
@@ -39,12 +40,19 @@ def main() -> None:
             sys.exit(1)
         mark.touch()
         fault = "crash"
+    if fault.startswith("second:"):
+        count = Path(fault[7:])
+        starts = len(count.read_text()) if count.exists() else 0
+        count.write_text("." * (starts + 1))
+        if starts == 1:
+            sys.exit(1)
+        fault = "crash"
     board, begins = chess.Board(), False
     for line in sys.stdin:
         words = line.split()
         if words[:1] == ["uci"]:
             print("\n".join(GREETING))
-        elif words[:1] == ["isready"]:
+        elif words[:1] == ["isready"] and fault != "unready":
             print("readyok")
         elif words[:1] == ["position"]:
             moves = words[words.index("moves") + 1 :] if "moves" in words else []

@@ -210,6 +210,19 @@ def test_an_engine_that_cannot_be_started_again_forfeits(tmp_path):
         assert [isinstance(move, Forfeit) for move in moves] == [False, True, True]
 
 
+def test_a_process_that_does_not_start_is_tried_once_more(tmp_path):
+    with fake(f"second:{tmp_path / 'starts'}", "e2e4", processes=1) as player:
+        moves = player.choose([line_of(CHESS, "d2d4"), line_of(CHESS, "e2e4"), line_of(CHESS, "d2d4")])
+        assert [isinstance(move, Forfeit) for move in moves] == [False, True, False]
+        assert (tmp_path / "starts").read_text() == "..."
+
+
+def test_an_engine_that_is_never_ready_is_told_with_the_limit(monkeypatch):
+    monkeypatch.setattr("pawnzero.uci_player.READY_SECONDS", 0.2)
+    with pytest.raises(PawnzeroError, match=r"does not start as a UCI engine \(no readyok within 0\.2 s\)"):
+        fake("unready", "")
+
+
 def test_the_engine_sees_all_moves_and_any_start():
     castled = line_of(CHESS, "e1g1", start="4k3/8/8/8/8/8/8/4K2R w K - 0 1")
     promoted = line_of(CHESS, "a7a8q", start="4k3/P7/8/8/8/8/8/4K3 w - - 0 1")
@@ -227,6 +240,14 @@ def test_closing_twice_ends_the_processes():
     player.close()
     assert engine.transport.get_returncode() is not None
     assert not thread.is_alive()
+
+
+def test_closing_ends_a_process_that_thinks():
+    player = fake("hang", "e2e4", processes=1)
+    (engine,) = player._idle
+    asyncio.run_coroutine_threadsafe(player._choose_all([line_of(CHESS, "e2e4")]), player._loop)  # as Ctrl-C leaves it
+    player.close()
+    assert engine.transport.get_returncode() is not None
 
 
 @needs_stockfish
