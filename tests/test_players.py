@@ -246,6 +246,8 @@ def test_closing_ends_a_process_that_thinks():
     player = fake("hang", "e2e4", processes=1)
     (engine,) = player._idle
     asyncio.run_coroutine_threadsafe(player._choose_all([line_of(CHESS, "e2e4")]), player._loop)  # as Ctrl-C leaves it
+    while player._idle:
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), player._loop).result()
     player.close()
     assert engine.transport.get_returncode() is not None
 
