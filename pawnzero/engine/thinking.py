@@ -38,7 +38,7 @@ class Thinking:
         self.line = line
         self._game = mind.game
         self._limits = limits
-        self._began = self._told = began
+        self._began = self._told = self._searched_until = began
         self._options = options
         self._pondering = limits.ponder
         self._stopped = False
@@ -64,14 +64,15 @@ class Thinking:
         )
 
     def advance(self) -> List[str]:
-        """Search a little. Returns what is to be said of it, now and then."""
+        """Search a little. Returns what is to be said of it, now and then, and when there is no more to search."""
         before = time.monotonic()
         first = self.search.simulations == 0
         self.search.step()
         now = time.monotonic()
         self._wave_seconds = now - before
         self._waves += 1
-        if not first and now - self._told < _INFO_SECONDS:
+        self._searched_until = now
+        if not first and not self.search.done and now - self._told < _INFO_SECONDS:
             return []
         self._told = now
         return self._infos()
@@ -136,7 +137,7 @@ class Thinking:
             self._game,
             self.line.state,
             self.search.read(),
-            seconds=time.monotonic() - self._began,
+            seconds=self._searched_until - self._began,
             fill=self.search.fill,
             multipv=self._options["MultiPV"],
             show_wdl=self._options["UCI_ShowWDL"],

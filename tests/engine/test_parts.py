@@ -84,6 +84,19 @@ def test_values_as_people_read_them() -> None:
     assert min(per_mille((0.5005, 0.0, 0.4995))) >= 0
 
 
+def test_figures_are_those_of_the_last_wave_however_long_the_answer_was_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5.0]
+    monkeypatch.setattr(thinking, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    search, mind = SearchConfig(), Mind(get_game("chess"), UniformEvaluator(), 4)
+    limits = Limits(infinite=True)
+    one = thinking.Thinking(mind, Line(mind.game), limits, Options(search), search, (), began=now[0], seed=0)
+    now[0] += 0.25
+    one.advance()
+    one.advance()
+    now[0] += 90.0
+    assert " time 250 " in one.last_words()[0]
+
+
 def test_the_own_time_begins_with_the_ponderhit(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [5.0]
     monkeypatch.setattr(thinking, "time", SimpleNamespace(monotonic=lambda: now[0]))

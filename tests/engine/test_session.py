@@ -130,6 +130,13 @@ def test_infinite_answers_on_stop_alone() -> None:
     assert len(bests(said)) == 2
 
 
+def test_infinite_tells_its_last_figures_when_no_more_can_be_searched() -> None:
+    said = talk("setoption name NodeLimit value 40", ("go infinite", ".* nodes 40 "), ("stop", BEST))
+    assert [re.findall(r" nodes (\d+) ", line) for line in said[-2:]] == [["40"], []]
+    said = talk(MATE_IN_TWO, ("go infinite", ".* score mate 2 "), ("stop", BEST))
+    assert len([line for line in said if " score mate 2 " in line]) == 1
+
+
 def test_ponder_waits_for_the_hit() -> None:
     said = talk(MATE_IN_ONE, ("go ponder wtime 1 btime 1", "info depth"), ("isready", "readyok"), ("ponderhit", BEST))
     assert said[-1] == "bestmove a1a8"
