@@ -6,7 +6,7 @@ from typing import Optional, Sequence, Tuple
 
 from pawnzero.errors import UsageError
 from pawnzero.games.base import REPETITION, Game
-from pawnzero.games.chess.rules import FIFTY_MOVES
+from pawnzero.games.chess.rules import FIFTY_MOVES, INSUFFICIENT_MATERIAL
 from pawnzero.games.line import Line
 
 
@@ -27,10 +27,26 @@ def parse_place(game: Game, words: Sequence[str]) -> Tuple[Line, str]:
     for number, text in enumerate(moves, 1):
         line = playable(line)
         try:
-            line.push(game.parse_action(line.state, text))
+            line = _moved(line, text)
         except UsageError as error:
             return playable(line), f"position: move {number} cannot be played, the position before it is kept ({error})"
     return playable(line), ""
+
+
+def _moved(line: Line, text: str) -> Line:
+    """`line` with a move more. Where neither side can mate, which ends the game by our rules alone, the line after it knows no
+    past. Raises UsageError for what is no legal move."""
+    if line.ending != INSUFFICIENT_MATERIAL:
+        line.push(line.game.parse_action(line.state, text))
+        return line
+    import chess
+
+    board = chess.Board(line.game.format(line.state))
+    legal = {move.uci(): move for move in board.legal_moves}
+    if text not in legal:
+        raise UsageError(f"illegal move {text!r} in {board.fen()}")
+    board.push(legal[text])
+    return Line(line.game, line.game.parse(board.fen()))
 
 
 def playable(line: Line) -> Line:

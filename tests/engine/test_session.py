@@ -97,6 +97,18 @@ def test_where_neither_side_can_mate_some_move_is_given() -> None:
     assert chess.Move.from_uci(bests(said)[0]) in chess.Board("4k3/8/8/8/8/8/8/4K2N w - - 0 1").legal_moves
 
 
+def test_moves_are_followed_where_neither_side_can_mate() -> None:
+    start = "4k3/8/8/8/8/8/p7/R3K3 w - - 0 1"
+    board = chess.Board(start)
+    for move in ("a1a2", "e8d8", "a2d2", "d8e8", "d2e2", "e8f8", "e2e7", "f8e7", "e1e2", "e7e6", "e2e3", "e6e5"):
+        board.push_uci(move)
+    moves = " ".join(move.uci() for move in board.move_stack)
+    for more, complaints in (("", 0), (" e5e4", 1), (" 0000", 1)):
+        said = talk(f"position fen {start} moves {moves}{more}", "go nodes 5")
+        assert chess.Move.from_uci(bests(said)[0]) in board.legal_moves
+        assert len(only(said, "info string position: move 13 cannot be played")) == complaints
+
+
 @pytest.mark.parametrize(
     ("fen", "best"),
     [
