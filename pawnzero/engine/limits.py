@@ -13,6 +13,8 @@ _MOVES_LEFT = 30
 _INCREMENT_SHARE = 0.75
 _LARGEST_SHARE = 0.5
 """Of what is left on the clock, where more than one move is to be made with it."""
+_LEAST_SHARE = 0.1
+"""Of a move's given time, where `overhead` would leave less."""
 _PONDER_SHARE = 1.25
 """Who thinks on the opponent's time as well may take so much more of their own."""
 
@@ -44,12 +46,12 @@ class Limits:
         overhead: ms that pass between us and the clock; ponders: whether we think on the opponent's time as well.
         """
         if self.movetime is not None:
-            return max(0, self.movetime) / 1000
+            return max(0.0, self.movetime - overhead, _LEAST_SHARE * self.movetime) / 1000
         left, increment = ((self.wtime, self.winc), (self.btime, self.binc))[player]
         if left is None:
             return None
         usable = max(0, left - overhead)
-        moves = max(1, self.movestogo or _MOVES_LEFT)
+        moves = self.movestogo if self.movestogo is not None and self.movestogo > 0 else _MOVES_LEFT
         share = usable / moves + _INCREMENT_SHARE * max(0, increment or 0)
         if ponders:
             share *= _PONDER_SHARE

@@ -42,7 +42,10 @@ def test_a_clock_is_shared_among_the_moves_to_come() -> None:
     assert clock.seconds(1, 0, False) == pytest.approx(1.0)
     assert Limits(wtime=60_000, movestogo=10).seconds(0, 1000, False) == pytest.approx(5.9)
     assert Limits(wtime=60_000, movestogo=1).seconds(0, 1000, False) == pytest.approx(59.0)
-    assert Limits(movetime=250, wtime=5).seconds(0, 50, False) == pytest.approx(0.25)
+    assert Limits(wtime=60_000, movestogo=-3).seconds(0, 0, False) == Limits(wtime=60_000).seconds(0, 0, False)
+    assert Limits(movetime=250, wtime=5).seconds(0, 50, False) == pytest.approx(0.2)
+    assert Limits(movetime=40).seconds(0, 50, False) == pytest.approx(0.004)
+    assert Limits(movetime=-40).seconds(0, 50, False) == 0
     assert Limits(nodes=5).seconds(0, 50, False) is None
     assert clock.seconds(1, 0, True) > clock.seconds(1, 0, False)
 
