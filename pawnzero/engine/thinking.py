@@ -50,11 +50,17 @@ class Thinking:
         if not limits.ponder:
             self._start_clock(began)
         allowed = [nodes for nodes in (limits.nodes, options["NodeLimit"]) if nodes]
+        cut_short = limits.infinite or limits.depth is not None or self._seconds is not None
         self.search = PositionSearch(
             line,
             mind.evaluator,
             # Within one tree of chess next to nothing comes again, and Hash is to hold the tree alone.
-            dataclasses.replace(search, algorithm=options["Algorithm"], cpuct=options["CPuct"], keep_answers=False),
+            dataclasses.replace(
+                search,
+                algorithm="puct" if cut_short else options["Algorithm"],  # `PositionSearch` says why
+                cpuct=options["CPuct"],
+                keep_answers=False,
+            ),
             room=room_in(mind.game, options["Hash"]),
             simulations=min(allowed) if allowed else None,
             leaves=options["MinibatchSize"] or mind.leaves,

@@ -27,7 +27,8 @@ _MOST_SIMULATIONS = 2**31 - 1 - 1000
 class PositionSearch:
     """The search of a line's current position, which may not be over, advanced by `step`.
 
-    simulations: how many to do; None where nobody knows (a clock, an analysis without end)
+    simulations: how many to do; None where nobody knows (a clock, an analysis without end). Where a clock may end the search
+                 before them, `config` had better say PUCT
     room:        at most so many new positions are kept; the search is done when they are
     leaves:      most leaves a wave
     only:        the legal actions to choose among; all where empty

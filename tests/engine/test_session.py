@@ -48,6 +48,19 @@ def test_the_smaller_limit_of_nodes_counts(limit: int, asked: int) -> None:
     assert " nodes 30 " in only(said, "info depth")[-1]
 
 
+@pytest.mark.parametrize("limits", ["movetime 600000", "wtime 90000000 btime 90000000", "depth 90", "infinite"])
+def test_a_number_of_nodes_that_may_not_be_reached_is_no_schedule(limits: str) -> None:
+    def told(algorithm: str, option: int, go: str) -> List[str]:
+        options = {"Algorithm": algorithm, "NodeLimit": option, "MultiPV": 218}
+        settings = [f"setoption name {name} value {value}" for name, value in options.items()]
+        said = talk(*settings, (go, ".* nodes 60 "), ("stop", ""))
+        return [line.split(" pv ")[1] for line in said if " nodes 60 " in line]
+
+    puct, gumbel = (told(algorithm, 0, "go nodes 60") for algorithm in ("puct", "gumbel"))
+    assert told("gumbel", 60, f"go {limits}") == told("gumbel", 0, f"go nodes 60 {limits}") == puct != gumbel
+    assert told("gumbel", 60, "go mate 30") == gumbel
+
+
 def test_the_expected_line_can_be_played() -> None:
     for last in only(talk("position startpos moves e2e4 c7c5 g1f3", "go nodes 300"), "info depth"):
         board = chess.Board()
