@@ -55,7 +55,7 @@ def export_net(source: str, path: Path, format: str, device: str = "auto") -> Di
     """
     _check_target(path)
     where = resolve_device(device)
-    _, file = locate_net(source)
+    _, file = locate_net(source, any_player=False)
     checkpoint = load_net(file)
     figures: Dict[str, Any] = {"path": str(path), "format": format, "game": checkpoint.game, "step": checkpoint.step}
     if format == "checkpoint":

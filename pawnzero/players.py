@@ -227,8 +227,11 @@ def net_player(
     return NetPlayer(game, evaluator, name=name, simulations=simulations, search=search, net=net)
 
 
-def locate_net(spec: str) -> Tuple[str, Path]:
-    """A net's name and file: those of an agent directory's best net, or of the file itself. Raises as `parse_player` does."""
+def locate_net(spec: str, *, any_player: bool = True) -> Tuple[str, Path]:
+    """A net's name and file: those of an agent directory's best net, or of the file itself. Raises as `parse_player` does.
+
+    any_player: whether a player without a net would do as well, which an error then names
+    """
     path = net_file(spec)
     if spec.startswith(PREFIX):
         return spec, path
@@ -244,7 +247,8 @@ def locate_net(spec: str) -> Tuple[str, Path]:
         folder = path.resolve().parent
         owner = folder.parent if folder.name == "checkpoints" else folder
         return f"{owner.name}/{path.name[: -len(LC0_SUFFIX)] if path.name.lower().endswith(LC0_SUFFIX) else path.stem}", path
-    raise UsageError(
-        f"player {spec!r}: no such file or directory; expected an agent directory, a checkpoint file, lc0's weights (.pb.gz), "
-        f"{PREFIX}GAME, {RANDOM} or {UCI_PREFIX}COMMAND;OPTION=VALUE;…"
-    )
+    nets = "expected an agent directory, a checkpoint file, lc0's weights (.pb.gz)"
+    if any_player:
+        expected = f"{nets}, {PREFIX}GAME, {RANDOM} or {UCI_PREFIX}COMMAND;OPTION=VALUE;…"
+        raise UsageError(f"player {spec!r}: no such file or directory; {expected}")
+    raise UsageError(f"net {spec!r}: no such file or directory; {nets} or {PREFIX}GAME")

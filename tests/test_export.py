@@ -65,6 +65,14 @@ def test_nor_are_games_read_for_it(tmp_path: Path) -> None:
         export_games(agent, tmp_path / "missing" / "games.pgn", 10)
 
 
+@pytest.mark.parametrize("source", ["random", "uci:stockfish", "nobody"])
+def test_players_without_a_net_are_not_recommended(tmp_path: Path, source: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        export_net(source, tmp_path / "x.onnx", "onnx")
+    nets = "expected an agent directory, a checkpoint file, lc0's weights (.pb.gz) or shipped:GAME"
+    assert str(caught.value) == f"net '{source}': no such file or directory; {nets}"
+
+
 def test_an_lc0_net_plays_under_its_own_name(checkpoint: Path, tmp_path: Path) -> None:
     export_net(str(checkpoint), tmp_path / "strong.pb.gz", "lc0")
     with parse_player(str(tmp_path / "strong.pb.gz"), game=CHESS, device="cpu", simulations=1) as player:

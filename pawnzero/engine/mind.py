@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
+from pawnzero.cores import usable_cores
 from pawnzero.games.base import Game
 from pawnzero.progress import Progress
 from pawnzero.search.evaluator import Evaluator
@@ -34,7 +35,8 @@ class Notes(Progress):
 
 
 def load_mind(spec: str, device: str, threads: int, tell: Callable[[str], None]) -> Mind:
-    """The averaged net of the checkpoint file or agent `spec` on `device`, with `threads` cores (0: as torch thinks best).
+    """The averaged net of the checkpoint file or agent `spec` on `device`, with `threads` cores (0: as torch thinks best), no
+    more than this process may use.
 
     Raises UsageError for a net of another game, PawnzeroError for a file that is no net. Takes seconds.
     """
@@ -43,7 +45,10 @@ def load_mind(spec: str, device: str, threads: int, tell: Callable[[str], None])
     from pawnzero.nets.threads import core_count, use_cores
     from pawnzero.players import NetPlayer, best_or_latest, parse_player
 
-    use_cores(threads)
+    cores = usable_cores()
+    if threads > cores:
+        tell(f"Threads is {threads}, and there are {cores} cores to use")
+    use_cores(min(threads, cores))
     game = get_game("chess")
     spec, note = best_or_latest(spec)
     if note:

@@ -176,13 +176,18 @@ def test_an_agent_without_a_best_net_plays_its_latest(agent_dir: Path) -> None:
     assert "latest.pt" in told[-1]
 
 
-def test_threads_are_the_net_s_cores(net: Path) -> None:
+def test_threads_are_the_net_s_cores(net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = core_count()
+    monkeypatch.setattr("pawnzero.engine.mind.usable_cores", lambda: 2)
+    told: List[str] = []
     try:
         assert load_mind(str(net), "cpu", 1, print).leaves == 8
         assert core_count() == torch.get_num_threads() == 1
         assert load_mind(str(net), "cpu", 2, print).leaves == 16
         assert core_count() == torch.get_num_threads() == 2
+        assert load_mind(str(net), "cpu", 1024, told.append).leaves == 16
+        assert core_count() == 2
+        assert told[0] == "Threads is 1024, and there are 2 cores to use"
     finally:
         use_cores(0)
     assert core_count() == before
