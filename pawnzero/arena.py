@@ -4,6 +4,9 @@ All games of a match advance together: in turn, each player chooses for every ga
 game ends by its rules, at the third time of a position, at `max_plies` (adjudicated a draw, and counted), or when a player
 forfeits it. Points, wins and losses are the first player's; what an odd last game counts for, `pawnzero.stats` says.
 
+Players that do not vary play the same games from the same opening. A pair whose games repeat those of an earlier pair move by
+move counts in wins, draws, losses and score, but is no evidence: interval, likelihood of superiority and test do without it.
+
 With hypotheses the match ends as soon as its pairs decide between them (`pawnzero.sequential` says by which rule).
 """
 
@@ -14,7 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from pawnzero import stats
 from pawnzero.config import SelfplayConfig
@@ -56,6 +59,11 @@ class PlayedGame:
     forfeit: str
     points: float
 
+    @property
+    def moves(self) -> Tuple[Any, ...]:
+        """Where it began and how it was played; the same for games that repeat each other."""
+        return (self.line.states[0].tobytes(), *self.line.actions)
+
 
 @dataclass(frozen=True)
 class MatchResult:
@@ -63,7 +71,8 @@ class MatchResult:
 
     wins, draws, losses:  of the first player; `by_colour` has them by its side (see SIDES)
     score, elo, los, …:   see `pawnzero.stats.Estimate`
-    pairs:                pentanomial counts: pairs with 0, ½, 1, 1½ and 2 points
+    pairs:                pentanomial counts: pairs with 0, ½, 1, 1½ and 2 points, without those that repeat an earlier pair;
+                          the interval and `los` rest on them
     distinct_games:       different sequences of moves; duplicates: games that repeat an earlier one, and so say nothing new
     distinct_openings:    different beginnings
     endings:              games by the way they ended
@@ -196,13 +205,13 @@ def play_match(
             if test is None:
                 progress.advance(score=score)
                 continue
-            test.take(finished.number, finished.points)
+            test.take(finished.number, finished.points, finished.moves)
             progress.advance(score=score, llr=f"{test.state.llr:+.2f}")
             if test.decided:
                 break
     finally:
         played.sort(key=lambda one: one.number)
-        counted = 2 * test.pairs if test is not None and test.decided else games
+        counted = 2 * test.passed if test is not None and test.decided else games
         if pgn is not None:
             append_games(pgn, (format_played(one, first, second, one.number < counted) for one in played))
     progress.finish()
@@ -255,12 +264,13 @@ def _summarize(
 ) -> MatchResult:
     """The figures of the games with numbers below `counted`."""
     played = [one for one in finished if one.number < counted]
-    points = [one.points for one in played]
-    pairs, odd = stats.pair_counts(points), len(points) % 2
-    estimate = stats.estimate(pairs, odd, sum(points[len(points) - odd :]))
+    telling = [one.points for one in _without_repeats(played)]
+    pairs, odd = stats.pair_counts(telling), len(telling) % 2
+    score = sum(one.points for one in played) / len(played)
+    estimate = stats.estimate(pairs, odd, sum(telling[len(telling) - odd :]), score=score)
     endings = Counter(one.ending for one in played)
     given_up = [one for one in played if one.ending == FORFEIT]
-    distinct = len({(one.line.states[0].tobytes(), *one.line.actions) for one in played})
+    distinct = len({one.moves for one in played})
     return MatchResult(
         game=game.name,
         first=first.name,
@@ -285,6 +295,19 @@ def _summarize(
         players={"first": {"name": first.name, **first.details}, "second": {"name": second.name, **second.details}},
         played=tuple(played),
     )
+
+
+def _without_repeats(played: List[PlayedGame]) -> List[PlayedGame]:
+    """The games but those of pairs that repeat an earlier pair, and an odd last one that repeats the first of a pair."""
+    seen: Set[Tuple[Any, ...]] = set()
+    kept = []
+    for place in range(0, len(played), 2):
+        pair = played[place : place + 2]
+        moves = tuple(one.moves for one in pair)
+        if moves not in seen:
+            kept += pair
+        seen.update((moves, moves[:1]))
+    return kept
 
 
 def _tally(played: List[PlayedGame]) -> Dict[str, int]:

@@ -76,8 +76,9 @@ COLUMNS = (
     "distinct_openings",
     "endings",
 )
-"""Columns of arena.csv. `pairs` are the pentanomial counts with spaces between, `endings` are "checkmate: 7; stalemate: 1".
-What is undefined is left empty: the threshold or the columns of the SPRT, by the rule of `promotion`, among it."""
+"""Columns of arena.csv. `pairs` are the pentanomial counts (see `MatchResult`) with spaces between, `endings` are
+"checkmate: 7; stalemate: 1". What is undefined is left empty: the threshold or the columns of the SPRT, by the rule of
+`promotion`, among it."""
 
 
 def evaluate_and_promote(

@@ -5,12 +5,14 @@ their results (a quick win is in, the long drawn game beside it is not), and a t
 than it says. So the order of the sample is fixed before the first move: pair n counts once pairs 0 to n − 1 have counted,
 however early it ended, and the test is asked after each. What the first n pairs say is then the same whoever ended first. A
 match that is decided after n pairs consists of those; games of later pairs, finished or not, are left out of its figures.
+
+A pair that repeats an earlier one of the match move by move is passed over: it says nothing that was not known.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict
+from typing import Any, Dict, Hashable, Optional, Set, Tuple
 
 from pawnzero import stats
 from pawnzero.config import MOST_ELO
@@ -43,14 +45,16 @@ class Hypotheses:
 class SequentialTest:
     """A test that takes a match's games as they finish, and its pairs in their order.
 
-    Attributes: `hypotheses`, `pairs` (how many pairs have counted; none after the decision), `state` (where the test stands).
+    Attributes: `hypotheses`, `pairs` (how many pairs have counted; none after the decision), `passed` (with those that repeat
+    earlier ones), `state` (where the test stands).
     """
 
     def __init__(self, hypotheses: Hypotheses) -> None:
         self.hypotheses = hypotheses
-        self.pairs = 0
+        self.pairs = self.passed = 0
         self._counts = [0] * stats.OUTCOMES
-        self._points: Dict[int, float] = {}
+        self._games: Dict[int, Tuple[float, Optional[Hashable]]] = {}
+        self._seen: Set[Hashable] = set()
         self.state = self._ask()
 
     @property
@@ -58,12 +62,20 @@ class SequentialTest:
         """Whether one of the hypotheses has been accepted."""
         return self.state.decision != stats.CONTINUE
 
-    def take(self, number: int, points: float) -> None:
-        """Enter game `number` of the match (games 2n and 2n + 1 are pair n): 1, ½ or 0 points for the first player."""
-        self._points[number] = points
-        while not self.decided and {2 * self.pairs, 2 * self.pairs + 1} <= self._points.keys():
-            pair = self._points.pop(2 * self.pairs) + self._points.pop(2 * self.pairs + 1)
-            self._counts[round(2 * pair)] += 1
+    def take(self, number: int, points: float, moves: Optional[Hashable] = None) -> None:
+        """Enter game `number` of the match (games 2n and 2n + 1 are pair n): 1, ½ or 0 points for the first player.
+
+        moves: the same for games that repeat each other; None: the game repeats no other
+        """
+        self._games[number] = points, moves
+        while not self.decided and {2 * self.passed, 2 * self.passed + 1} <= self._games.keys():
+            (first, played), (second, replied) = (self._games.pop(2 * self.passed + game) for game in (0, 1))
+            self.passed += 1
+            if None not in (played, replied):
+                if (played, replied) in self._seen:
+                    continue
+                self._seen.add((played, replied))
+            self._counts[round(2 * (first + second))] += 1
             self.pairs += 1
             self.state = self._ask()
 

@@ -84,8 +84,10 @@ def pair_points(pairs: Sequence[int]) -> float:
     return sum(count * index / 2 for index, count in enumerate(pairs))
 
 
-def estimate(pairs: Sequence[int], singles: int = 0, points: float = 0.0) -> Estimate:
+def estimate(pairs: Sequence[int], singles: int = 0, points: float = 0.0, *, score: Optional[float] = None) -> Estimate:
     """What `pairs` (pentanomial counts) and so many games without a pair, with so many points, say; see the module's text.
+
+    score: of all games, where more were played than are to be taken as evidence
 
     The interval is mean ± 1.96 · √(variance / pairs), all with the prior, and then widened to hold the score where all or
     nothing was won. The likelihood of superiority is the normal distribution's at (mean − ½) / √(variance / pairs).
@@ -93,7 +95,8 @@ def estimate(pairs: Sequence[int], singles: int = 0, points: float = 0.0) -> Est
     games = 2 * sum(pairs) + singles
     assert games > 0, "no games"
     assert 0.0 <= points <= singles, "more points than games"
-    score = (pair_points(pairs) + points) / games
+    if score is None:
+        score = (pair_points(pairs) + points) / games
     mean, variance = moments(pairs, singles, points)
     error = math.sqrt(variance / (games / 2 + PRIOR_PAIRS))
     low = max(0.0, min(score, mean - Z_95 * error))

@@ -7,6 +7,7 @@ import math
 import shlex
 import sys
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import chess.pgn
@@ -14,6 +15,7 @@ import pytest
 
 from pawnzero import stats
 from pawnzero.arena import FORFEIT, play_match
+from pawnzero.cli.stories import match_lines
 from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import get_game
@@ -153,9 +155,45 @@ def test_duplicates_are_reported():
     assert match(RandomPlayer(1), RandomPlayer(2), 6, game=FOUR, starts=lines(FOUR, "") * 3).duplicates == 0
 
 
+def distinct(start, plies):
+    """Openings of connect four that go on from `start` with every sequence of so many moves."""
+    return [" ".join([start, *moves]) for moves in product("1234567", repeat=plies)]
+
+
+def test_pairs_that_repeat_are_no_evidence():
+    def played(copies, odd=0):
+        first = Scripted("a", quits_in("2", late=False))
+        starts = lines(FOUR, "1", "2", "3", "1 2") * copies
+        return match(first, Scripted("b", last_legal), 8 * copies + odd, starts=[*starts, starts[0]])
+
+    once, often = played(1), played(5, odd=1)
+    assert sum(once.pairs) == 4
+    assert often.pairs == once.pairs
+    assert (often.games, often.wins + often.draws + often.losses, often.duplicates) == (41, 41, 33)
+    assert often.score == sum(one.points for one in often.played) / 41
+    assert (often.pair_variance, often.los) == (once.pair_variance, once.los)
+    assert often.score_low <= often.score <= often.score_high
+    assert once.score_high - once.score_low <= often.score_high - often.score_low
+    told = "; 33 repeat an earlier one and say nothing new, so that the interval rests on 4 of 20 pairs"
+    assert any(told in line for line in match_lines(often.to_json()))
+
+
+def test_copies_decide_no_test():
+    starts = lines(FOUR, "1", "2", "3", "4") * 50
+    result = match(Scripted("a", first_legal), Scripted("b", give_up), 400, starts=starts, hypotheses=Hypotheses(0.0, 40.0))
+    assert (result.sprt["decision"], result.sprt["pairs"], result.games) == (stats.CONTINUE, 4, 400)
+    assert result.sprt["llr"] == stats.log_likelihood_ratio(result.pairs, 0.0, 40.0)
+    assert (result.wins, result.pairs, result.left_out) == (400, (0, 0, 0, 0, 4), 0)
+    starts = lines(FOUR, "1", "1", *distinct("", 3)[:198])
+    result = match(Scripted("a", first_legal), Scripted("b", give_up), 400, starts=starts, hypotheses=Hypotheses(0.0, 40.0))
+    assert result.sprt["decision"] == stats.ACCEPT_H1
+    assert result.games == 2 * (result.sprt["pairs"] + 1)
+    assert sum(result.pairs) == result.sprt["pairs"]
+
+
 def test_a_match_ends_when_its_pairs_decide():
     first, second = Scripted("a", first_legal), Scripted("b", give_up)
-    result = match(first, second, 400, starts=lines(FOUR, "1", "2", "3", "4") * 50, hypotheses=Hypotheses(0.0, 40.0))
+    result = match(first, second, 400, starts=lines(FOUR, *distinct("", 3)[:200]), hypotheses=Hypotheses(0.0, 40.0))
     expected = next(n for n in range(200) if stats.sprt((0, 0, 0, 0, n), 0.0, 40.0).decision == stats.ACCEPT_H1)
     assert result.sprt["decision"] == stats.ACCEPT_H1
     assert (result.sprt["pairs"], result.games, result.pairs) == (expected, 2 * expected, (0, 0, 0, 0, expected))
@@ -178,10 +216,10 @@ def test_pairs_count_in_their_order_however_early_they_end(tmp_path):
     """Of two openings one is a win in a move, the other a loss in ten: taken as they end, the wins alone would decide."""
     path = tmp_path / "games.txt"
     first, second = Scripted("a", quits_in("2", late=True)), Scripted("b", quits_in("1", late=False))
-    starts = lines(FOUR, "1", "2 1") * 32
+    starts = lines(FOUR, *(text for pair in zip(distinct("1", 2), distinct("2 1", 2)[:32]) for text in pair))
     result = match(first, second, 128, starts=starts, hypotheses=Hypotheses(-60.0, 60.0))
     assert (result.sprt["decision"], result.games, result.score) == (stats.CONTINUE, 128, 0.5)
-    starts = lines(FOUR, "3", *["1"] * 63)
+    starts = lines(FOUR, "3", *distinct("1", 4)[:63])
     result = match(first, second, 128, starts=starts, hypotheses=Hypotheses(0.0, 300.0), pgn=path)
     assert result.sprt["decision"] == stats.ACCEPT_H1
     assert [one.points for one in result.played] == [0.0, 0.0] + [1.0] * (result.games - 2)

@@ -242,3 +242,15 @@ def test_games_count_alike_whoever_is_named_first(tmp_path):
     assert (pairing["wins"], pairing["draws"], pairing["losses"]) == (6, 3, 1)
     assert (book.score("a", "random"), book.score("random", "a")) == (0.75, 0.25)
     assert book.games("random", "a") == 10
+
+
+def test_pairs_that_repeat_others_count_as_games_alone(tmp_path):
+    path, terms = tmp_path / "ladder.json", terms_of(CONFIG, None, None)
+    book = Book(path, "tic_tac_toe", terms)
+    for name in ("a", "random"):
+        book.enter(climb.Contestant(name, name, "random"))
+    book.add("a", "random", SimpleNamespace(games=6, wins=6, draws=0, losses=0, pairs=(0, 0, 0, 0, 1)))
+    (pairing,) = book.write()["pairings"]
+    assert (pairing["games"], pairing["wins"], pairing["pairs"]) == (6, 6, [0, 0, 0, 0, 1])
+    again = Book.open(path, "tic_tac_toe", terms, None)
+    assert (again.games("a", "random"), again.to_json()["pairings"]) == (6, [pairing])
