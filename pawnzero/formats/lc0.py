@@ -126,20 +126,28 @@ def _shape(layers: Mapping[str, np.ndarray]) -> ModelConfig:
 
 
 def _without_norms(layers: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
-    """The layers with batch norm, where there is one, folded into the convolutions' weights and biases."""
+    """The layers with batch norm, where there is one, folded into the convolutions' weights and biases.
+
+    Raises PawnzeroError where a norm does not fit its convolution, or a variance is none.
+    """
     folded = dict(layers)
     for name in layers:
         if not name.endswith(".bn_means"):
             continue
         unit = name[: -len("bn_means")]
-        means, weights = layers[name], _layer(layers, unit + "weights")
-        gains = layers.get(unit + "bn_gammas", np.ones_like(means))
-        gains = gains / np.sqrt(_sized(layers, unit + "bn_stddivs", len(means)) + np.float32(_EPSILON))
-        if weights.size % max(1, len(means)):
+        means, weights = _layer(layers, name), _layer(layers, unit + "weights")
+        variances = _sized(layers, unit + "bn_stddivs", len(means))
+        if not (np.isfinite(variances) & (variances >= 0)).all():
+            raise PawnzeroError(f"an lc0 net with a variance of {variances.min():g} in {unit}bn_stddivs, expected none below 0")
+        gains, shifts, biases = (
+            _sized(layers, unit + part, len(means)) if len(layers.get(unit + part, ())) else np.full_like(means, usual)
+            for part, usual in (("bn_gammas", 1.0), ("bn_betas", 0.0), ("biases", 0.0))
+        )
+        gains = gains / np.sqrt(variances + np.float32(_EPSILON))
+        if weights.size % len(means):
             raise PawnzeroError(f"an lc0 net whose {unit}weights are {weights.size} numbers for {len(means)} channels")
         folded[unit + "weights"] = (weights.reshape(len(means), -1) * gains[:, np.newaxis]).reshape(-1)
-        biases = layers.get(unit + "biases", np.zeros_like(means))
-        folded[unit + "biases"] = (biases - means) * gains + layers.get(unit + "bn_betas", np.zeros_like(means))
+        folded[unit + "biases"] = (biases - means) * gains + shifts
     return folded
 
 

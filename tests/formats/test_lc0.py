@@ -107,6 +107,12 @@ def _with_layers(**layers: Optional[np.ndarray]) -> bytes:
     return lc0_file.pack(replace(net, layers={name: values for name, values in changed.items() if values is not None}))
 
 
+def _normed(**layers: np.ndarray) -> bytes:
+    """With batch norm after the first convolution, of which `layers` replace some."""
+    norm = {"bn_means": np.zeros(16, np.float32), "bn_stddivs": np.ones(16, np.float32), **layers}
+    return _with_layers(**{f"input__{name}": values for name, values in norm.items()})
+
+
 @pytest.mark.parametrize(
     ("file", "told"),
     [
@@ -124,6 +130,10 @@ def _with_layers(**layers: Optional[np.ndarray]) -> bytes:
         (lambda: _with_layers(ip1_val_b=np.ones(64, np.float32)), "ip1_val_b are 64 numbers, expected 128"),
         (lambda: _with_layers(policy__biases=np.ones(73, np.float32)), "policy.biases are 73 numbers, expected 80"),
         (lambda: _with_layers(value__biases=np.full(32, np.nan, np.float32)), "damaged: layer value.biases"),
+        (lambda: _normed(bn_gammas=np.ones(15, np.float32)), "input.bn_gammas are 15 numbers, expected 16"),
+        (lambda: _normed(bn_betas=np.ones(3, np.float32)), "input.bn_betas are 3 numbers, expected 16"),
+        (lambda: _normed(biases=np.ones(17, np.float32)), "input.biases are 17 numbers, expected 16"),
+        (lambda: _normed(bn_stddivs=np.linspace(-2, 1, 16)), "a variance of -2 in input.bn_stddivs, expected none below 0"),
         (lambda: encode_lc0(known_checkpoint())[:-100], "damaged or truncated"),
         (lambda: gzip.compress(b"text, and no message"), "expected a protobuf message|truncated"),
         (lambda: gzip.compress(wire.block(2, "a licence")), "magic number is missing"),
