@@ -7,7 +7,7 @@ may hold
 * PGN games: the moves of each main line are an opening; of other games than chess what the arena and self-play wrote, of which
   the plies that were given are,
 * or a line each: a position (EPD or FEN; the game's own text form elsewhere), or the moves from the starting position in the
-  game's notation, with spaces between. Empty lines and what follows ``#`` are skipped.
+  game's notation, with spaces between. Empty lines and what follows ``#`` outside quotes are skipped.
 
 An opening is a `Line`, so that nets see its moves as history.
 """
@@ -39,6 +39,12 @@ _STREAM = 0x0BE9
 
 _GIVEN = re.compile(r"(\d+) plies given")
 """What the arena's and self-play's header "Opening" says."""
+
+
+_COMMENT = re.compile(r'("[^"]*")|#.*')
+"""A quoted text, which is kept, or a comment."""
+_COUNTERS = re.compile(r"([0-9]+) ([0-9]+)(?=[ ;]|$)")
+"""A FEN's, after a position's four fields."""
 
 
 class Opening(NamedTuple):
@@ -103,7 +109,7 @@ def _read_text(path: Path) -> str:
 
 def _read_lines(path: Path, text: str, game: Game) -> Iterator[Opening]:
     for number, line in enumerate(text.split("\n"), 1):
-        fields = line.split("#")[0].split()
+        fields = _COMMENT.sub(r"\1", line).split()
         place, whole = f"{path}: line {number}", " ".join(fields)
         moves = tuple(moves_of(whole))
         if not moves:
@@ -135,12 +141,15 @@ def _read_written(path: Path, text: str) -> Iterator[Opening]:
 
 
 def _position_text(fields: List[str]) -> str:
-    """A position without the operations of EPD: four fields and a FEN's two counters (0 and 1 where they are not given)."""
-    if len(fields) < 4 or (len(fields) == 6 and fields[4].isdigit() and fields[5].isdigit()):
+    """A position without the operations of EPD: four fields and a FEN's two counters, as a FEN or the operations have them (0
+    and 1 where neither does)."""
+    if len(fields) < 4:
         return " ".join(fields)
-    operations = dict(
-        (operation.split(None, 1) + [""])[:2] for operation in " ".join(fields[4:]).split(";") if operation.strip()
-    )
+    rest = " ".join(fields[4:])
+    counters = _COUNTERS.match(rest)
+    if counters:
+        return " ".join([*fields[:4], *counters.groups()])
+    operations = dict((operation.split(None, 1) + [""])[:2] for operation in rest.split(";") if operation.strip())
     return " ".join(fields[:4] + [operations.get("hmvc", "0").strip(), operations.get("fmvn", "1").strip()])
 
 

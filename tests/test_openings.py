@@ -71,6 +71,16 @@ def test_more_than_there_are_come_again_after_all_were_used(tmp_path):
     assert len(lines) == 7
 
 
+@pytest.mark.parametrize(
+    "rest", ["30 70", "30 70;", '30 70 id "x";', '30 70 id "game #3"; c0 "y"; # z', 'id "#1"; hmvc 30; fmvn 70;', "30 70 # z"]
+)
+def test_counters_are_kept_whatever_follows(tmp_path, rest):
+    file = tmp_path / "late.epd"
+    file.write_text(f"4k3/8/8/8/8/8/8/4K2R w - - {rest}\n")
+    (line,) = openings(CHESS, 1, seed=0, file=file)
+    assert CHESS.format(line.state) == "4k3/8/8/8/8/8/8/4K2R w - - 30 70"
+
+
 def test_epd_and_fen_lines(tmp_path):
     after_e4 = "rnbqkbnr/pppppppp/8/8/4P3/8/PPPP1PPP/RNBQKBNR b KQkq -"
     file = tmp_path / "some.epd"
