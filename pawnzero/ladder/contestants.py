@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -56,17 +56,19 @@ class Contestant:
 
 
 def keep_nets(agent: Agent, most: int) -> List[Contestant]:
-    """At most `most` of the agent's nets (and its best one), oldest first, each with a copy in experiments/ladder.
+    """At most `most` of the agent's nets, its best one among them, oldest first, each with a copy in experiments/ladder.
 
     The nets are its numbered checkpoints and those that earlier ladders have kept; where they are more, the chosen ones lie
-    evenly over the steps. Raises PawnzeroError where there is none, or one cannot be read.
+    evenly over the steps, and of several of one step the best or the last kept is one. Raises PawnzeroError where there is
+    none, or one cannot be read.
     """
     folder = agent.experiments / "ladder"
     kept = _kept(folder)
     numbered = dict(agent.numbered())
     best = load_checkpoint(agent.best, game=agent.game) if agent.best.exists() else None
     best_key = (best.step, _digest(best)) if best is not None else None
-    for step in spread(sorted({*numbered, *(step for step, _ in kept)}), most):
+    best_steps = [best.step] if best is not None else []
+    for step in _with({*numbered, *(step for step, _ in kept)}, best_steps, most):
         if step in numbered:
             try:
                 _keep(folder, load_checkpoint(numbered[step], game=agent.game))
@@ -78,8 +80,19 @@ def keep_nets(agent: Agent, most: int) -> List[Contestant]:
     kept = _kept(folder)
     if not kept:
         raise PawnzeroError(f"{agent.directory}: no checkpoint to rate; `pawnzero train {in_shell(agent.directory)}` makes one")
-    chosen = {*spread(sorted({step for step, _ in kept}), most), *([best_key[0]] if best_key else [])}
-    return [_net(agent, step, digest, path, best_key) for (step, digest), path in sorted(kept.items()) if step in chosen]
+    chosen = list(kept)
+    if len(kept) > most:
+        one_a_step = dict(sorted(kept, key=lambda key: (key == best_key, kept[key].stat().st_mtime)))
+        chosen = [(step, one_a_step[step]) for step in _with(one_a_step, best_steps, most)]
+    return [_net(agent, step, digest, kept[step, digest], best_key) for step, digest in sorted(chosen)]
+
+
+def _with(steps: Iterable[int], wanted: Sequence[int], most: int) -> List[int]:
+    """At most `most` of the steps, sorted, the `wanted` ones among them."""
+    even = spread(sorted({*steps, *wanted}), most)
+    if set(wanted) <= set(even):
+        return even
+    return sorted([*spread(sorted(set(steps) - set(wanted)), most - len(wanted)), *wanted])
 
 
 def spread(steps: Sequence[int], most: int) -> List[int]:

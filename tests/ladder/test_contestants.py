@@ -57,9 +57,10 @@ def test_nets_are_kept_slim_and_stay_when_their_checkpoints_go(agent):
 def test_few_of_many_lie_evenly_and_the_best_is_among_them(agent):
     for step in range(400, 2000, 100):
         put(agent.checkpoints / f"ckpt_{step:06d}.pt", step, step)
-    nets = keep_nets(agent, 3)
-    assert [net.step for net in nets] == [100, 200, 1000, 1900]
-    assert len(list((agent.experiments / "ladder").iterdir())) == 4
+    assert [net.step for net in keep_nets(agent, 3)] == [100, 200, 1900]
+    assert len(list((agent.experiments / "ladder").iterdir())) == 3
+    assert [(net.step, net.best) for net in keep_nets(agent, 1)] == [(200, True)]
+    assert [net.step for net in keep_nets(agent, 4)] == [100, 200, 1000, 1900]
     assert spread([1, 2, 3, 50, 98, 99, 100], 3) == [1, 50, 100]
     assert spread([5, 9], 1) == [9]
 
@@ -71,6 +72,9 @@ def test_another_net_of_the_same_step_is_another_player(agent):
     assert [net.step for net in after] == [100, 100, 200, 300]
     assert len({net.digest for net in after}) == 4
     assert before[0] in after
+    few = keep_nets(agent, 3)
+    assert [net.step for net in few] == [100, 200, 300]
+    assert few[0] not in before
 
 
 def test_no_net_is_an_error_that_names_the_command(tmp_path):
