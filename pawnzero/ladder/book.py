@@ -7,6 +7,7 @@ terms (simulations, search, longest game, openings, seed), which its first run f
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +20,8 @@ from pawnzero.files import read_json, write_json
 from pawnzero.ladder.contestants import ENGINE, Contestant, engine_digest
 from pawnzero.players import RANDOM
 from pawnzero.ratings import Result, rate
+from pawnzero.settings import SETTINGS
+from pawnzero.stats import OUTCOMES
 
 FORMAT = 1
 LADDER_FILE = "ladder.json"
@@ -176,14 +179,30 @@ class Book:
         if content["format"] != FORMAT or content["game"] != self.game:
             raise ValueError(f"format {content['format']} of {content['game']}, expected {FORMAT} of {self.game}")
         self.terms = Terms(**{name: content[name] for name in Terms.__annotations__})
-        self.anchor = (content["anchor"]["player"], float(content["anchor"]["elo"]))
         SearchConfig(**self.terms.search)  # raises where it is another version's
+        terms = {"mcts_sims": self.terms.simulations, "selfplay.max_plies": self.terms.max_plies, "seed": self.terms.seed}
+        for key, value in {**terms, **{f"search.{name}": value for name, value in self.terms.search.items()}}.items():
+            try:
+                SETTINGS[key].check(value)
+            except UsageError as error:
+                raise ValueError(f"{key} is {error}") from None
         wanted = Contestant.__annotations__
         self._players = {player["name"]: {name: player[name] for name in wanted} for player in content["players"]}
+        self.anchor = (content["anchor"]["player"], float(content["anchor"]["elo"]))
+        if self.anchor[0] not in self._players or not math.isfinite(self.anchor[1]):
+            raise ValueError(f"the anchor {self.anchor[0]!r} at {self.anchor[1]:g}, expected a player and its rating")
         for player in self._players.values():
+            if not all(isinstance(player[name], str) for name in ("name", "spec", "kind", "digest")):
+                raise ValueError(f"the player {player['name']!r}")
             if player["kind"] == ENGINE and not player["digest"]:  # ladders of before knew engines by their names alone
                 player["digest"] = engine_digest(player["name"], player["spec"])
         self._pairings = [dict(one) for one in content["pairings"]]
         for one in self._pairings:
-            if one["games"] < 2 * sum(one["pairs"]) or not {one["first"], one["second"]} <= self._players.keys():
+            points = [one[name] for name in ("wins", "draws", "losses")]
+            if (
+                not all(isinstance(count, int) and count >= 0 for count in (*points, *one["pairs"]))
+                or not one["games"] == sum(points) >= 2 * sum(one["pairs"]) > 0
+                or len(one["pairs"]) != OUTCOMES
+                or not {one["first"], one["second"]} <= self._players.keys()
+            ):
                 raise ValueError(f"the pairing of {one['first']} and {one['second']}")

@@ -184,6 +184,37 @@ def test_other_terms_are_refused(agent, tmp_path):
         ladder(agent)
 
 
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda found: found["pairings"][0].update(won=found["pairings"][0].pop("wins")), "KeyError: 'wins'"),
+        (lambda found: found["pairings"][0].update(wins="6"), "the pairing of a and random"),
+        (lambda found: found["pairings"][0].update(pairs=[1, 2]), "the pairing of a and random"),
+        (lambda found: found["pairings"][0].update(pairs=None), "no ladder of this version"),
+        (lambda found: found["pairings"][0].update(first="nobody"), "the pairing of nobody and random"),
+        (lambda found: found.update(simulations="x"), "mcts_sims is 'x', expected an integer"),
+        (lambda found: found["search"].update(cpuct="x"), "search.cpuct is 'x', expected a number"),
+        (lambda found: found.update(anchor={"player": "nobody", "elo": 0}), "the anchor 'nobody' at 0"),
+        (lambda found: found.update(anchor={"player": ["a"], "elo": 0}), "no ladder of this version"),
+        (lambda found: found["players"][0].update(spec=None), "the player '"),
+    ],
+)
+def test_a_damaged_ladder_is_one_line(tmp_path, damage, told):
+    path, terms = tmp_path / "ladder.json", terms_of(CONFIG, None, None)
+    book = Book(path, "tic_tac_toe", terms)
+    for name in ("a", "random"):
+        book.enter(climb.Contestant(name, name, "random"))
+    book.add("a", "random", SimpleNamespace(games=6, wins=3, draws=2, losses=1, pairs=(0, 1, 0, 1, 1)))
+    found = book.write()
+    assert Book.open(path, "tic_tac_toe", terms, None).games("a", "random") == 6
+    damage(found)
+    path.write_text(json.dumps(found))
+    with pytest.raises(PawnzeroError, match=told) as caught:
+        Book.open(path, "tic_tac_toe", terms, None)
+    assert str(caught.value).startswith(f"{path}: no ladder of this version (")
+    assert "\n" not in str(caught.value)
+
+
 def test_another_anchor_is_remembered(agent):
     found = ladder(agent, anchor="step 100", anchor_elo=1200.0)
     assert {player["name"]: player["elo"] for player in found["players"]}["step 100"] == 1200.0
