@@ -13,8 +13,9 @@ import io
 import os
 from contextlib import suppress
 from datetime import datetime, timezone
+from itertools import count
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.arena import MatchResult, play_match
@@ -113,7 +114,7 @@ def evaluate_and_promote(
         latest = load_checkpoint(agent.latest, game=agent.game, model=agent.model)
         known = _already_played(agent, iteration, latest.step, progress)
         if known is not None:
-            _record(agent, known, again=True)
+            _record(agent, known, progress, again=True)
             return known
         first_best = not agent.best.exists()
         limit = config.eval_threshold if threshold is None else threshold
@@ -143,7 +144,7 @@ def evaluate_and_promote(
             "iteration": iteration,
             "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
-        _record(agent, report)
+        _record(agent, report, progress)
         return report
 
 
@@ -226,13 +227,13 @@ def _play(
         )
 
 
-def _record(agent: Agent, report: Mapping[str, Any], *, again: bool = False) -> None:
+def _record(agent: Agent, report: Mapping[str, Any], progress: Progress, *, again: bool = False) -> None:
     """Write what was found, and replace the best net where the report says so; `again`: what an interruption left undone."""
     table = agent.experiments / "arena.csv"
     if not again:
         write_json(agent.experiments / "last_arena.json", report)
     if not (again and table.exists() and f"{report['time']},{report['iteration']},".encode() in table.read_bytes()):
-        append_row(table, {**report, **_more_cells(report)})
+        append_row(table, {**report, **_more_cells(report)}, progress)
     if report["promoted"]:
         best = {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")}
         with replacing(agent.best) as handle:
@@ -247,20 +248,25 @@ def _more_cells(report: Mapping[str, Any]) -> Dict[str, Any]:
     return {**colours, **test, "endings": "; ".join(f"{name}: {count}" for name, count in report["endings"].items())}
 
 
-def append_row(path: Path, values: Mapping[str, Any]) -> None:
+def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progress] = None) -> None:
     """Add a row of COLUMNS to a CSV file, with the header first where the file is new.
 
-    A last line without its end, which a crash may leave, is removed before. A file with a header of its own keeps its columns.
-    Raises PawnzeroError where it cannot be written.
+    A last line without its end, which a crash may leave, is removed before. A file with a header of its own keeps its columns;
+    one whose first line has none of COLUMNS is renamed, which one line says. Raises PawnzeroError where it cannot be written.
     """
     try:
+        if path.exists() and _header(path.read_bytes()) == []:
+            aside = next(name for name in map(path.with_name, _names_aside(path)) if not name.exists())
+            path.rename(aside)
+            if progress is not None:
+                progress.note(f"{path}: begins with no header; it is {aside.name} now, and a new table begins")
         with open(path, "a+b") as handle:
             handle.seek(0)
             before = handle.read()
             whole = before[: before.rfind(b"\n") + 1]
             if len(whole) < len(before):
                 handle.truncate(len(whole))
-            header = next(csv.reader([whole.decode("utf-8-sig", "replace").splitlines()[0]])) if whole else list(COLUMNS)
+            header = _header(whole) or list(COLUMNS)
             text = io.StringIO()
             writer = csv.DictWriter(text, header, restval="", extrasaction="ignore", lineterminator="\n")
             if not whole:
@@ -271,6 +277,25 @@ def append_row(path: Path, values: Mapping[str, Any]) -> None:
             os.fsync(handle.fileno())
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _header(table: bytes) -> Optional[List[str]]:
+    """The columns that a table's first line names; none where it is no header, None where there is no whole line."""
+    line, end, _ = table.partition(b"\n")
+    if not end:
+        return None
+    with suppress(csv.Error):
+        names = next(csv.reader([line.decode("utf-8-sig", "replace").rstrip("\r")]))
+        if set(names) & set(COLUMNS):
+            return names
+    return []
+
+
+def _names_aside(path: Path) -> Iterator[str]:
+    """arena.damaged.csv, arena.damaged.2.csv, …"""
+    yield f"{path.stem}.damaged{path.suffix}"
+    for number in count(2):
+        yield f"{path.stem}.damaged.{number}{path.suffix}"
 
 
 def _cell(value: Any) -> str:

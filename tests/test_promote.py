@@ -227,6 +227,26 @@ def test_a_torn_header_is_written_again_and_another_header_kept(tmp_path):
     assert path.read_text() == "score,step\n0.25,1\n0.5,2\n"
 
 
+@pytest.mark.parametrize("junk", [b"\n1,2,3\n", b"\0\0\0\n", b"2026,3,7,0.5\nstep,score\n", b"\r\n"])
+def test_a_table_without_a_header_is_set_aside(tmp_path, junk):
+    told = []
+
+    class Noting(Progress):
+        def note(self, text):
+            told.append(text)
+
+    path = tmp_path / "arena.csv"
+    for name in ("arena.damaged.csv", "arena.damaged.2.csv"):
+        path.write_bytes(junk)
+        append_row(path, {"step": 1}, Noting())
+        append_row(path, {"step": 2}, Noting())
+        assert (tmp_path / name).read_bytes() == junk
+        assert told.pop() == f"{path}: begins with no header; it is {name} now, and a new table begins"
+        assert told == []
+        with open(path, newline="") as stream:
+            assert [row["step"] for row in csv.DictReader(stream)] == ["1", "2"]
+
+
 def test_a_table_that_a_spreadsheet_has_saved_is_added_to(tmp_path):
     path = tmp_path / "arena.csv"
     before = b"\xef\xbb\xbfstep,opponent\r\n1,caf\xe9\r\n"
