@@ -8,17 +8,22 @@ from pawnzero.stats import OUTCOMES, Estimate, estimate, pair_points
 
 
 def pooled(matches: Sequence[Mapping[str, Any]]) -> Optional[Estimate]:
-    """The score of all games of `matches` (rows of arena.csv) with its interval; None where no row tells of a pair."""
+    """The score of all games of `matches` (rows of arena.csv) with its interval; None where no row tells of a pair.
+
+    Of games that are in none of a match's pairs, an odd last one is evidence; more than one are repeats, which count in the
+    score alone.
+    """
     told = [_pairs(row) for row in matches]
     pairs = [sum(counts) for counts in zip(*told)]
     if not sum(pairs):
         return None
-    singles = points = 0.0
+    singles, points = 0, 0.0
     for row, counts in zip(matches, told):
-        left = row["games"] - 2 * sum(counts)
-        singles += left
-        points += min(max(row["score"] * row["games"] - pair_points(counts), 0.0), left)
-    return estimate(pairs, int(singles), points)
+        if row["games"] - 2 * sum(counts) == 1:
+            singles += 1
+            points += min(max(row["score"] * row["games"] - pair_points(counts), 0.0), 1.0)
+    score = sum(row["score"] * row["games"] for row in matches) / sum(row["games"] for row in matches)
+    return estimate(pairs, singles, points, score=min(max(score, 0.0), 1.0))
 
 
 def _pairs(row: Mapping[str, Any]) -> List[int]:

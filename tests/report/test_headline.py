@@ -92,6 +92,16 @@ def test_the_odd_games_of_short_matches_weigh_as_they_were_played() -> None:
     assert "the last 5 matches (15 games) the newest net scored 0.67" in told.sentence
 
 
+def test_games_that_repeat_others_count_in_the_score_alone() -> None:
+    """Twenty pairs, of which four are new; the others repeat them."""
+    once = {"games": 8, "wins": 6, "draws": 0, "losses": 2, "score": 0.75, "pairs": [0, 0, 2, 0, 2], "opponent": "best"}
+    again = {**once, "games": 40, "wins": 30, "losses": 10}
+    few, many = (headline(_run([row, row])).sentence for row in (once, again))
+    assert "(8 games) the newest net scored 0.75" in few
+    assert "(40 games) the newest net scored 0.75" in many
+    assert few.partition("95 % interval")[2] == many.partition("95 % interval")[2] != ""
+
+
 @pytest.mark.parametrize(
     ("pairs", "answer"), [([4, 8, 28, 32, 28], "yes"), ([10, 20, 40, 25, 10], "not shown"), ([28, 32, 28, 8, 4], "no")]
 )
