@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
-from pawnzero.errors import PawnzeroError
+from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import in_shell, read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.journal import Journal
@@ -50,11 +50,11 @@ class Agent:
 
     @classmethod
     def open(cls, directory: Path) -> Agent:
-        """The agent in `directory`. Raises PawnzeroError where there is none, or its metadata cannot be read."""
+        """The agent in `directory`. Raises UsageError where there is none, PawnzeroError where its metadata cannot be read."""
         directory = Path(directory)
         path = directory / "metadata.json"
         if not path.exists():
-            raise PawnzeroError(f"{directory}: no agent here; pawnzero iterate, run and selfplay create one")
+            raise UsageError(f"{directory}: no agent here; pawnzero iterate, run and selfplay create one")
         return cls(directory, read_metadata(path))
 
     @classmethod
@@ -168,12 +168,14 @@ class Agent:
         Raises PawnzeroError where the net to go on from is gone (see `check_latest`), UsageError for a game that is none.
         """
         check_latest(self.checkpoints, trained=bool(self.iterations))
+        kept = []
         if config.game != self.game:
             get_game(config.game)
-            progress.note(f"{self.name} plays {self.game}; the setting game={config.game} is for new agents only")
+            kept.append(f"plays {self.game}, not {config.game}")
         if config.model != self.model:
-            kept = _differences(self.model, config.model)
-            progress.note(f"{self.name}'s net keeps its shape ({kept}); the setting of another is for new agents only")
+            kept.append(f"keeps its net's shape ({_differences(self.model, config.model)})")
+        if kept:
+            progress.note(f"{self.name} {', and '.join(kept)}; the setting is for new agents only")
         return dataclasses.replace(config, game=self.game, model=self.model)
 
     def check_net(self, game: str, model: ModelConfig) -> None:
@@ -251,7 +253,10 @@ class Agent:
                 path = self.directory / "metadata.json"
                 if path.exists():  # whoever held the lock before may have changed it since
                     self.metadata, self._iterations = read_metadata(path), None
-                    self._make_folders()
+                    try:
+                        self._make_folders()
+                    except OSError as error:
+                        raise PawnzeroError(f"{error.filename}: cannot be made ({error.strerror})") from None
                     self._move_iterations()
                 yield
             finally:

@@ -73,7 +73,7 @@ class MatchResult:
     score, elo, los, …:   see `pawnzero.stats.Estimate`
     pairs:                pentanomial counts: pairs with 0, ½, 1, 1½ and 2 points, without those that repeat an earlier pair;
                           the interval and `los` rest on them
-    distinct_games:       different sequences of moves; duplicates: games that repeat an earlier one, and so say nothing new
+    distinct_games:       different sequences of moves; duplicates: games that repeat an earlier one
     distinct_openings:    different beginnings
     endings:              games by the way they ended
     adjudicated, forfeits: games stopped at max_plies; games that a player forfeited, `forfeits_by` whom

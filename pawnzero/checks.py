@@ -179,6 +179,7 @@ def check_contract(game: Game, plies: int = GAME_PLIES, seed: int = 0, progress:
     progress = progress or Progress()
     progress.start(f"contract of {game.name}", 1, "checks")
     row = _timed("game", f"plies of {game.name} by the contract of all games", plies, find)
+    progress.advance(1)
     progress.finish()
     return [row]
 

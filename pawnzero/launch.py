@@ -24,10 +24,11 @@ def this_launch() -> Launch:
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ):
         return Launch()
     try:
-        rank = int(os.environ["RANK"])
-        return Launch(rank, int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_RANK", rank)))
+        rank, size, _ = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "MASTER_PORT"))
+        launch = Launch(rank, size, int(os.environ.get("LOCAL_RANK", rank)))
     except ValueError:
         return Launch()
+    return launch if 0 <= rank < size else Launch()
 
 
 def refuse_several(what: str) -> None:

@@ -43,6 +43,8 @@ _GIVEN = re.compile(r"(\d+) plies given")
 
 _COMMENT = re.compile(r'("[^"]*")|#.*')
 """A quoted text, which is kept, or a comment."""
+_OPERATION = re.compile(r'(?:"[^"]*"|[^;])+')
+"""One of EPD's operations, which end with ";" outside quotes."""
 _COUNTERS = re.compile(r"([0-9]+) ([0-9]+)(?=[ ;]|$)")
 """A FEN's, after a position's four fields."""
 
@@ -149,7 +151,8 @@ def _position_text(fields: List[str]) -> str:
     counters = _COUNTERS.match(rest)
     if counters:
         return " ".join([*fields[:4], *counters.groups()])
-    operations = dict((operation.split(None, 1) + [""])[:2] for operation in rest.split(";") if operation.strip())
+    parts = _OPERATION.findall(rest)
+    operations = dict((operation.split(None, 1) + [""])[:2] for operation in parts if operation.strip())
     return " ".join(fields[:4] + [operations.get("hmvc", "0").strip(), operations.get("fmvn", "1").strip()])
 
 

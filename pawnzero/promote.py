@@ -236,9 +236,9 @@ def _record(agent: Agent, report: Mapping[str, Any], progress: Progress, *, agai
         append_row(table, {**report, **_more_cells(report)}, progress)
     if report["promoted"]:
         best = {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")}
+        agent.update(best=best)  # before the net: a match that is played again after a kill in between finds the old one
         with replacing(agent.best) as handle:
             handle.write(agent.latest.read_bytes())
-        agent.update(best=best)
 
 
 def _more_cells(report: Mapping[str, Any]) -> Dict[str, Any]:
@@ -259,7 +259,7 @@ def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progres
             aside = next(name for name in map(path.with_name, _names_aside(path)) if not name.exists())
             path.rename(aside)
             if progress is not None:
-                progress.note(f"{path}: begins with no header; it is {aside.name} now, and a new table begins")
+                progress.note(f"{path}: its first line names no column of ours; it is {aside.name} now, and a new table begins")
         with open(path, "a+b") as handle:
             handle.seek(0)
             before = handle.read()

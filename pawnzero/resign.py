@@ -12,6 +12,10 @@ from pawnzero.records import GameRecord
 
 _MOST_OUTLOOKS = 1000
 """Older ones are of other nets."""
+_MOST_HOPELESS = 0.5
+"""Nobody gives up who expects to score so much."""
+_STEP = 1e-5
+"""Scores are kept to five places."""
 _Z = 1.645
 """One-sided 95 %."""
 
@@ -27,7 +31,7 @@ class Outlooks:
         """state: what `state` gave. Raises PawnzeroError for anything else."""
         if not isinstance(state, (list, tuple)) or not all(map(_is_outlook, state)):
             raise PawnzeroError("expected pairs of an expected score and whether the game was lost")
-        self._outlooks: List[Tuple[float, bool]] = [(float(worst), lost) for worst, lost in state]
+        self._outlooks: List[Tuple[float, bool]] = [(float(worst), lost) for worst, lost in state[-_MOST_OUTLOOKS:]]
 
     def state(self) -> List[Tuple[float, bool]]:
         """Everything known, as plain values: (lowest expected score, lost), oldest first."""
@@ -49,15 +53,17 @@ class Outlooks:
     def threshold(self, false_positives: float) -> float:
         """The expected score below which to resign; 0 (never) while too few hopeless players are known.
 
-        Of those below it no more than a share `false_positives` did not lose, by the upper end of Wilson's interval (one-sided,
-        95 %): with a share of 0.03 at least 88 of them.
+        Just above a score that was seen, so that of those below it no more than a share `false_positives` did not lose, by the
+        upper end of Wilson's interval (one-sided, 95 %): with a share of 0.03 at least 88 of them. The highest such score is
+        taken, so that the bound holds a little less often than that.
         """
         ordered = sorted(self._outlooks)
         scores = np.array([worst for worst, _ in ordered])
         held = np.concatenate([[0], np.cumsum([not lost for _, lost in ordered])])
-        below = np.searchsorted(scores, np.unique(scores))  # how many have less than each of the scores
+        seen = np.unique(scores[scores < _MOST_HOPELESS])
+        below = np.searchsorted(scores, seen, side="right")  # how many have no more than each of the scores
         safe = np.flatnonzero(_upper_bound(held[below], below) <= false_positives)
-        return float(np.unique(scores)[safe[-1]]) if len(safe) else 0.0
+        return round(float(seen[safe[-1]]) + _STEP, 5) if len(safe) else 0.0
 
     def to_json(self, threshold: float) -> Dict[str, Any]:
         """What resigning below `threshold` would have done to the played-on games."""

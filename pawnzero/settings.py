@@ -7,7 +7,7 @@ import difflib
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, get_type_hints
+from typing import Any, Dict, Iterator, Mapping, Optional, Set, Tuple, get_type_hints
 
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
@@ -164,6 +164,11 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
     if config.eval_promotion == "sprt" and not config.eval_elo0 < config.eval_elo1:
         raise UsageError(f"eval_elo1 is {config.eval_elo1:g}, expected more than eval_elo0, which is {config.eval_elo0:g}")
     return config
+
+
+def keys_in(path: Path) -> Set[str]:
+    """The dotted keys of the settings that a file names, which `load_config` has read."""
+    return {_ALIASES.get(key, key) for key, _ in _flatten(read_json(path), "", str(path))}
 
 
 def parse_setting(key: str, text: str) -> Any:

@@ -19,6 +19,7 @@ def figures_of(record: GameRecord, game: Game) -> Dict[str, Any]:
     return {
         "game_id": record.game_id,
         "positions": len(record) - record.context,
+        "plies": len(record),
         "result": record.result,
         "ending": game.endings[record.ending],
         "opening": " ".join(map(str, record.actions[:_OPENING_PLIES])),
@@ -43,6 +44,7 @@ class GamesSummary:
     def __init__(self) -> None:
         self.games = 0
         self.positions = 0
+        self._plies = 0
         self._results: Counter[int] = Counter()
         self._endings: Counter[str] = Counter()
         self._begun: Counter[str] = Counter()
@@ -63,6 +65,7 @@ class GamesSummary:
         """Count a finished game (see `figures_of`)."""
         self.games += 1
         self.positions += figures["positions"]
+        self._plies += figures.get("plies", figures["positions"])  # a journal of before has none
         self._results[figures["result"]] += 1
         self._endings[figures["ending"]] += 1
         self._begun[figures["begun"]] += 1
@@ -81,6 +84,8 @@ class GamesSummary:
         """The figures.
 
         Shares are of games, but for `full_search_share`, which is of moves; those named like a setting are what became of it.
+        positions:            those that were searched
+        mean_plies:           of whole games, with the plies that they were given to begin with
         played_on_share:      games in which nobody was allowed to resign
         distinct_openings:    different first eight plies
         simulations_per_move: of the moves in the games; `simulations` counts all, those of unfinished games too
@@ -91,7 +96,7 @@ class GamesSummary:
         return {
             "games": self.games,
             "positions": self.positions,
-            "mean_plies": round(self.positions / games, 2),
+            "mean_plies": round(self._plies / games, 2),
             "first_player_wins": self._results[1],
             "second_player_wins": self._results[-1],
             "draws": self._results[0],

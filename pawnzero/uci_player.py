@@ -191,10 +191,7 @@ class UciPlayer(Player):
             engine = self._take_idle()
             try:
                 if engine is None:
-                    with suppress(*_FAULTS):
-                        engine = await self._start()
-                if engine is None:
-                    engine = await self._start()
+                    engine = await self._start_or_again()
                 play = engine.protocol.play(_board(line), self._limit, game=object())
                 move = (await asyncio.wait_for(play, self._move_seconds)).move
                 if move is None:
@@ -210,6 +207,13 @@ class UciPlayer(Player):
                 raise
             self._idle.append(engine)
             return action
+
+    async def _start_or_again(self) -> _Engine:
+        """`_start`, once more where it fails; not where it took too long, which it would again."""
+        try:
+            return await self._start()
+        except (chess.engine.EngineError, OSError):
+            return await self._start()
 
     def _take_idle(self) -> Optional[_Engine]:
         """A process that waits for work; those that died while waiting are let go."""

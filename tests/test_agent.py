@@ -166,7 +166,7 @@ def test_a_line_that_cannot_be_relied_on(tmp_path: Path, line: Dict[str, Any], t
 
 
 def test_open_says_what_creates_one(tmp_path: Path) -> None:
-    with pytest.raises(PawnzeroError, match=r"nobody: no agent here; pawnzero iterate, run and selfplay create one"):
+    with pytest.raises(UsageError, match=r"nobody: no agent here; pawnzero iterate, run and selfplay create one"):
         Agent.open(tmp_path / "nobody")
     assert not (tmp_path / "nobody").exists()
 

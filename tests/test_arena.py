@@ -174,7 +174,7 @@ def test_pairs_that_repeat_are_no_evidence():
     assert (often.pair_variance, often.los) == (once.pair_variance, once.los)
     assert often.score_low <= often.score <= often.score_high
     assert once.score_high - once.score_low <= often.score_high - often.score_low
-    told = "; 33 repeat an earlier one and say nothing new, so that the interval rests on 4 of 20 pairs"
+    told = "; 33 repeat an earlier one, so that the interval rests on 4 of 20 pairs"
     assert any(told in line for line in match_lines(often.to_json()))
 
 

@@ -241,7 +241,7 @@ def test_a_table_without_a_header_is_set_aside(tmp_path, junk):
         append_row(path, {"step": 1}, Noting())
         append_row(path, {"step": 2}, Noting())
         assert (tmp_path / name).read_bytes() == junk
-        assert told.pop() == f"{path}: begins with no header; it is {name} now, and a new table begins"
+        assert told.pop() == f"{path}: its first line names no column of ours; it is {name} now, and a new table begins"
         assert told == []
         with open(path, newline="") as stream:
             assert [row["step"] for row in csv.DictReader(stream)] == ["1", "2"]

@@ -55,16 +55,17 @@ def test_few_hopeless_players_say_nothing() -> None:
     """Of n who all lost, the upper bound of those who would not have is 2.7 / (n + 2.7)."""
     hopeful = [(0.9, False)] * 100
     assert Outlooks([(0.1, True)] * 87 + hopeful).threshold(0.03) == 0.0
-    assert Outlooks([(0.1, True)] * 88 + hopeful).threshold(0.03) == 0.9
-    assert Outlooks([(0.1, True)] * 1000).threshold(0.03) == 0.0  # nobody is less hopeless than another
+    assert Outlooks([(0.1, True)] * 88 + hopeful).threshold(0.03) == 0.10001  # of what lies above nothing was seen
+    assert Outlooks([(0.6, True)] * 1000).threshold(0.03) == 0.0  # who expects to score half does not give up
 
 
 def test_who_stands_at_the_threshold_plays_on_and_is_not_counted() -> None:
-    outlooks = Outlooks([(0.01, False)] * 3 + [(0.02, True)] * 200 + [(0.5, True)])
-    assert outlooks.threshold(0.03) == 0.0 or outlooks.to_json(outlooks.threshold(0.03))["false_positive_rate"] <= 0.03
-    sure = Outlooks([(0.01, True)] * 200 + [(0.02, False)] * 50)
-    assert sure.threshold(0.03) == 0.02
+    held = [(0.02, False)] * 50
+    sure = Outlooks([(0.01, True)] * 200 + held)
+    assert sure.threshold(0.03) == 0.01001
     assert sure.to_json(0.02) == {"threshold": 0.02, "games_played_on": 125, "would_resign": 200, "false_positive_rate": 0.0}
+    assert Outlooks([(0.01, False)] * 3 + [(0.02, True)] * 197).threshold(0.03) == 0.0
+    assert Outlooks([(0.01, False)] * 3 + [(0.02, True)] * 297).threshold(0.03) == 0.02001
 
 
 def test_the_true_share_stays_below_what_is_asked() -> None:
@@ -74,10 +75,10 @@ def test_the_true_share_stays_below_what_is_asked() -> None:
     for _ in range(200):
         worst = rng.random(400)
         threshold = Outlooks([(float(w), bool(rng.random() >= w)) for w in worst]).threshold(0.1)
-        true.append(threshold / 2)
-    assert max(true) > 0.0
+        true += [threshold / 2] if threshold else []
+    assert len(true) > 20
     assert np.mean(true) < 0.1
-    assert np.mean(np.array(true) > 0.1) < 0.15
+    assert np.mean(np.array(true) > 0.1) < 0.2
 
 
 def test_outlooks_are_each_players_own_worst() -> None:
@@ -130,7 +131,8 @@ def test_outlooks_of_a_drawn_game_and_of_one_that_the_second_player_began() -> N
 
 def test_the_newest_outlooks_stay() -> None:
     record = play("connect_four", [0])[0]
-    outlooks = Outlooks([(0.5, True)] * 1000)
+    outlooks = Outlooks([(0.5, True)] * 4000)
+    assert len(outlooks.state()) == 1000
     outlooks.add(dataclasses.replace(record, result=0), get_game("connect_four"))
     assert len(outlooks.state()) == 1000
     assert [lost for _, lost in outlooks.state()[-3:]] == [True, False, False]

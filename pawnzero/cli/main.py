@@ -7,9 +7,11 @@ import contextlib
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, Iterator, NoReturn, Optional, Sequence, TextIO
 
 from pawnzero import __version__
@@ -147,7 +149,7 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
         try:
             if not getattr(module, "TOGETHER", False):
                 refuse_several(name)
-            with _told_elsewhere(args):
+            with _told_elsewhere(args), _ended_as_interrupted():
                 code = module.run(args)
             sys.stdout.flush()
             return int(code)
@@ -170,6 +172,23 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
             return _fail(name, f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+@contextlib.contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """SIGTERM, which `timeout`, systemd and others send, ends the command as Ctrl-C does, but where it is ignored."""
+
+    def interrupt(number: int, frame: Optional[FrameType]) -> NoReturn:
+        raise KeyboardInterrupt
+
+    takes_it = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if takes_it:
+        signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        if takes_it:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

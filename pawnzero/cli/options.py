@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Tuple
+from typing import Any, Callable, Mapping, Optional, Set, Tuple
 
-from pawnzero.config import Config
-from pawnzero.errors import UsageError
-from pawnzero.files import read_json
-from pawnzero.settings import SETTINGS, Setting, load_config
+from pawnzero.config import Config, ModelConfig
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.settings import SETTINGS, Setting, keys_in, load_config
 
 _DEFAULT_FILE = Path("training") / "config_rx580.json"
 _PREFIX = "setting:"
@@ -113,14 +113,33 @@ class _OneName(argparse.Action):
 
 
 def read_settings(args: argparse.Namespace) -> Config:
-    """The settings of this run: flags beat the file, the file beats the defaults. Says which file it is."""
+    """The settings of this run: flags beat the file, the file beats the defaults. Says which file it is.
+
+    Of an agent that is there, game, net shape and size of the replay buffer are its own where neither file nor flag names them.
+    """
     path = args.config or getattr(args, "stock_config", None) or (_DEFAULT_FILE if _DEFAULT_FILE.is_file() else None)
     given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
     config = load_config(path, given)
-    in_file = args.config is not None and "replay_capacity" in read_json(args.config)
-    kept = None if in_file or given.get("replay_capacity") is not None else _kept_capacity(args, config)
+    flags = {key for key, value in given.items() if value is not None}
+    directory = getattr(args, "agent_dir", None)
+    kept = None
+    if directory is not None:
+        config = _with_own_net(directory, config, flags | (keys_in(path) if path else set()))
+        asked = flags | (keys_in(args.config) if args.config else set())
+        kept = None if "replay_capacity" in asked else _kept_capacity(directory, config)
     print(f"settings: {path or 'defaults (no file)'}" + (f"; the replay buffer keeps its {kept:,} positions" if kept else ""))
     return replace(config, replay_capacity=kept) if kept else config
+
+
+def _with_own_net(directory: Path, config: Config, named: Set[str]) -> Config:
+    """`config` with what an agent in `directory` has of game and net shape, where it is not `named`."""
+    if not (directory / "metadata.json").exists():
+        return config
+    from pawnzero.agent import Agent
+
+    agent = Agent.open(directory)
+    own = {item.name: getattr(agent.model, item.name) for item in fields(ModelConfig) if f"model.{item.name}" not in named}
+    return replace(config, game=config.game if "game" in named else agent.game, model=replace(config.model, **own))
 
 
 def config_to_name(args: argparse.Namespace) -> Optional[Path]:
@@ -129,13 +148,12 @@ def config_to_name(args: argparse.Namespace) -> Optional[Path]:
     return None if args.config is None and path == _DEFAULT_FILE else path
 
 
-def _kept_capacity(args: argparse.Namespace, config: Config) -> Optional[int]:
+def _kept_capacity(directory: Path, config: Config) -> Optional[int]:
     """The capacity of the agent's replay buffer where it is larger than the default, which nobody asked for; else None.
 
     So that a command without the --config that an agent was made with does not throw its positions away.
     """
-    directory = getattr(args, "agent_dir", None)
-    if directory is None or config.replay_capacity != Config().replay_capacity:
+    if config.replay_capacity != Config().replay_capacity:
         return None
     from pawnzero.agent import Agent
     from pawnzero.replay import ReplayBuffer
@@ -147,7 +165,7 @@ def _kept_capacity(args: argparse.Namespace, config: Config) -> Optional[int]:
         capacity = wanted if isinstance(wanted, int) else 0
     replay = directory / "checkpoints" / "replay.pt"
     if replay.exists():
-        with ReplayBuffer(replay) as buffer:
+        with suppress(PawnzeroError), ReplayBuffer(replay) as buffer:  # who needs a damaged one says so
             capacity = buffer.capacity
     return capacity if capacity > config.replay_capacity else None
 

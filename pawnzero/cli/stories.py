@@ -73,7 +73,7 @@ def match_lines(found: Figures) -> List[str]:
     )
     games = f"{found['distinct_games']} distinct games of {found['mean_plies']:.0f} plies on average"
     if found["duplicates"]:
-        games += f"; {found['duplicates']} repeat an earlier one and say nothing new"
+        games += f"; {found['duplicates']} repeat an earlier one"
     if sum(found["pairs"]) < found["games"] // 2:
         games += f", so that the interval rests on {sum(found['pairs'])} of {found['games'] // 2} pairs"
     endings = ", ".join(f"{count} by {name}" for name, count in found["endings"].items())

@@ -40,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.device.startswith("cuda"):  # else it is looked at with the net, since loading torch takes seconds
         read_device(args)
-    name = _name(args.net)
+    try:
+        name = _name(args.net)
+    except PawnzeroError as error:  # a program that started us shows what stands here, and nothing else
+        print(f"info string error: {error}", file=args.stdout, flush=True)
+        raise
     with contextlib.redirect_stdout(sys.stderr):  # standard output is the protocol's alone
         config = read_settings(args)
         _serve(args, name, config)
@@ -72,7 +76,8 @@ def _name(net: str) -> str:
     path = net_file(net)
     if not path.exists():
         raise UsageError(
-            f"net {net!r}: no such file or directory; expected a checkpoint file, an agent's directory or lc0's weights"
+            f"net {net!r}: no such file or directory; "
+            "expected a checkpoint file, an agent's directory, lc0's weights or shipped:chess"
         )
     if path.is_dir():
         agent = Agent.open(path)

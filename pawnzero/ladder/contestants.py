@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
@@ -139,10 +141,15 @@ def _engine(game: Game, spec: str) -> Contestant:
 
 
 def engine_digest(name: str, spec: str) -> str:
-    """Says which engine this is: the name it gives itself, so that another version is another player, and the words of its
-    command, which may say what plays under that name (``lc0 --weights=FILE``). Limits and options are in the name."""
-    command = spec[len(UCI_PREFIX) :].split(";")[0].strip()
-    return hashlib.sha256(f"{name}\n{command}".encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
+    """Says which engine this is: the name it gives itself, so that another version is another player, and its program's name
+    and arguments, which may say what plays under that name (``lc0 --weights=FILE``). Limits and options are in the name."""
+    command = spec[len(UCI_PREFIX) :].split(";")[0]
+    try:
+        program, *arguments = shlex.split(command, posix=os.name == "posix")
+    except ValueError:  # an unclosed quote, or nothing: a spec that somebody wrote into the file
+        program, arguments = command, []
+    words = "\n".join((name, os.path.basename(program), *arguments))
+    return hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
 
 
 def _net(agent: Agent, step: int, digest: str, path: Path, best: Optional[Tuple[int, str]]) -> Contestant:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy  # noqa: F401  # before torch, which would only warn where it is missing
 
-from pawnzero.config import ModelConfig
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.settings import read_shape
 
 __all__ = ["PolicyValueNet", "make_model"]
 
@@ -23,9 +23,10 @@ def make_model(
 ) -> PolicyValueNet:
     """A fresh net on `device` ("auto", "cpu", "cuda", "cuda:N"); the same seed gives the same weights.
 
-    Raises UsageError when the device is not there, the game or the activation is not known, or a mirrored net cannot be made of
-    this.
+    Raises UsageError when the device is not there, a number is out of range, the game or the activation is not known, or a
+    mirrored net cannot be made of this.
     """
-    shape = ModelConfig(channels=channels, blocks=blocks, se_ratio=se_ratio, mirrored=mirrored, activation=activation)
+    sizes = {"channels": channels, "blocks": blocks, "se_ratio": se_ratio, "mirrored": mirrored, "activation": activation}
+    shape = read_shape(sizes, "make_model")
     net = PolicyValueNet(shape, game, seed)
     return net.to(resolve_device(device))

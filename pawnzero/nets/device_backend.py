@@ -72,7 +72,7 @@ class DeviceBackend:
             question.wdl[:] = chances[:size]
             with self._lock:
                 self._free.append(lane)
-            if net.dtype == torch.float16 and not np.isfinite(question.wdl).all():
+            if net.dtype == torch.float16 and not (np.isfinite(question.wdl).all() and np.isfinite(question.logits).all()):
                 raise PawnzeroError(
                     f"{net.device}: numbers in the net are too large for float16; use --device cpu or a card with bfloat16"
                 )

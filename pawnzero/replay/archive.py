@@ -12,6 +12,7 @@ from pawnzero.replay.ring import Ring
 from pawnzero.replay.rows import CONTEXT, intact
 
 _DRAWS = 64
+"""Rows that are looked at before there is said to be none."""
 
 
 class Archive:
@@ -27,17 +28,20 @@ class Archive:
         self._window = window
 
     def __call__(self, number: int) -> Optional[Line]:
-        """The line that leads to a position chosen by `number` (0 or more); None where its rows are gone or damaged.
+        """The line that leads to a position chosen by `number` (0 or more); None where its rows are gone or damaged, or where
+        next to none was played.
 
         It begins at the start of that game, or where the window does.
         """
         first, last = self._window
         for _ in range(_DRAWS):
             row = self._row(first + number % (last - first + 1))
-            if row is None or not row["flags"] & CONTEXT:
+            if row is None:
+                return None
+            if not row["flags"] & CONTEXT:
                 break
             number = int(scrambled(np.uint64(number)))
-        if row is None:
+        else:
             return None
         rows = [row]
         while rows[-1]["ply"] > 0 and rows[-1]["sequence"] > first:  # what lies before may be gone at the next asking

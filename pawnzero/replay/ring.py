@@ -151,8 +151,9 @@ class Ring:
 
     @classmethod
     def create(cls, path: Path, game: Game, capacity: int) -> Ring:
-        """A new file without rows; sparse, so it takes room on disk only as it fills."""
+        """A new file without rows, and its folder; sparse, so it takes room on disk only as it fills."""
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as stream:
                 stream.write(_header(game, capacity, base=1))
                 stream.truncate(HEADER_BYTES + capacity * row_type(game).itemsize)

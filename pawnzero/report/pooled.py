@@ -10,8 +10,8 @@ from pawnzero.stats import OUTCOMES, Estimate, estimate, pair_points
 def pooled(matches: Sequence[Mapping[str, Any]]) -> Optional[Estimate]:
     """The score of all games of `matches` (rows of arena.csv) with its interval; None where no row tells of a pair.
 
-    Of games that are in none of a match's pairs, an odd last one is evidence; more than one are repeats, which count in the
-    score alone.
+    A single game that is in none of a match's pairs is taken for an odd last one, which is evidence; more than one are taken
+    for repeats, which count in the score alone. (The rows do not tell an odd last game from repeats beside it.)
     """
     told = [_pairs(row) for row in matches]
     pairs = [sum(counts) for counts in zip(*told)]

@@ -43,7 +43,7 @@ class Leaves(NamedTuple):
 
 
 def leaves_a_tree(config: SearchConfig, games: Optional[int]) -> Leaves:
-    """What a wave takes from each tree where `games` (None: many) are searched side by side.
+    """What a wave takes from each tree where there are `games` in all (None: many).
 
     As many leaves as `leaves_per_tree` says. Where that is 0: under Gumbel those of one round of sequential halving, at most 8,
     and 8 whatever their rounds where games are fewer than 32; under PUCT one, and of few games as many as make a batch of 64.

@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, Optional
 class StopRequest:
     """While entered on the main thread, the first SIGINT or SIGTERM sets `asked`; a second one acts as it always did.
 
-    On other threads, where Python allows no handlers, it is never asked.
+    On other threads, where Python allows no handlers, it is never asked, nor by a signal that the process ignores.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,8 @@ class StopRequest:
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._ask)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -39,13 +40,13 @@ class StopRequest:
 
 
 @contextmanager
-def ended_by_interrupt() -> Iterator[None]:
-    """While entered on the main thread, SIGINT ends the process at once, also where it waits in a library for others."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+def ended_by_signals() -> Iterator[None]:
+    """While entered on the main thread, SIGINT and SIGTERM end the process at once, also where it waits in a library."""
+    before: Dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

@@ -60,7 +60,7 @@ def begin_stage(
     Raises PawnzeroError when the buffer holds nothing.
     """
     before = state.stage
-    if before is not None and (before.name, before.until_step) != (name, until_step):
+    if before is not None and (before.name not in ("", name) or before.until_step != until_step):  # "": written before names
         before = None
     seed = config.seed if before is None else before.seed
     window = _window(buffer, seed, config.trainer)

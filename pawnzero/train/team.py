@@ -20,7 +20,7 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.launch import Launch, this_launch
 from pawnzero.nets.device import resolve_device
 from pawnzero.progress import Progress
-from pawnzero.train.signals import ended_by_interrupt
+from pawnzero.train.signals import ended_by_signals
 
 _PATIENCE = timedelta(hours=1)
 """How long the others wait for process 0, which measures and saves while they stand still."""
@@ -138,7 +138,7 @@ def joined(device: str, progress: Progress) -> Iterator[Team]:
     if where.type == "cuda":
         torch.cuda.set_device(where)
     address = "{MASTER_ADDR}:{MASTER_PORT}".format_map(os.environ)
-    with ended_by_interrupt():
+    with ended_by_signals():
         progress.note(f"one of {launch.size} processes (WORLD_SIZE); waits for the others at {address}")
         dist.init_process_group("gloo" if where.type == "cpu" else "nccl", timeout=_PATIENCE)
     # The groups are left standing: after an error the others might wait for ever to hear of it, and see `launch.leave`.

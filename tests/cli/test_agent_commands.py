@@ -286,3 +286,37 @@ def test_an_iteration_that_trains_goes_on_to_the_step_it_began_for(cli: Any, age
     shown = cli("iterate", agent_dir, "--config", tiny_config, "--trainer-iters", "50")
     assert "iteration 1 of AgentA goes on with: train, to step 6 as it was begun\n" in shown.out
     assert load_checkpoint(agent_dir / "checkpoints" / "latest.pt", game="chess").step == 6
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM is sent to a process there")
+def test_a_command_that_is_terminated_ends_as_an_interrupted_one(tmp_path: Path, tiny_config: Path) -> None:
+    words = ["selfplay", tmp_path / "A", "--config", tiny_config, "--games", "100000", "--device", "cpu"]
+    command = [sys.executable, "-m", "pawnzero", *map(str, words)]
+    playing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert playing.stdout is not None
+        assert any("games/" in line for line in iter(playing.stdout.readline, ""))
+        playing.terminate()
+        _, said = playing.communicate(timeout=60)
+    finally:
+        playing.kill()
+    assert playing.returncode == 130
+    assert said.splitlines()[-1] == "pawnzero selfplay: interrupted; the same command goes on from here"
+
+
+def test_game_and_shape_are_the_agent_s_own_where_nobody_names_others(
+    cli: Any, agent_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where no file names a shape
+    assert "new agents only" not in cli("selfplay", agent_dir, "--games", "1", "--mcts-sims", "2").out
+    other = tmp_path / "other.json"
+    other.write_text('{"game": "connect_four", "model": {"channels": 24}}')
+    shown = cli("selfplay", agent_dir, "--games", "1", "--mcts-sims", "2", "--config", other).out
+    (line,) = (line for line in shown.splitlines() if "new agents only" in line)
+    assert "plays chess, not connect_four, and keeps its net's shape (channels " in line
+
+
+def test_a_damaged_replay_buffer_stops_nobody_who_does_not_need_it(cli: Any, agent_dir: Path) -> None:
+    (agent_dir / "checkpoints" / "replay.pt").write_bytes(b"garbage")
+    assert cli("promote", agent_dir, "--games", "2", "--sims", "2").code == 0
+    assert "not a replay file" in cli("train", agent_dir, "--epochs", "1").error()

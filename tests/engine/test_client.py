@@ -187,7 +187,7 @@ def test_threads_are_the_net_s_cores(net: Path, monkeypatch: pytest.MonkeyPatch)
         assert core_count() == torch.get_num_threads() == 2
         assert load_mind(str(net), "cpu", 1024, told.append).leaves == 16
         assert core_count() == 2
-        assert told[0] == "Threads is 1024, and there are 2 cores to use"
+        assert told[0] == "Threads is 1024; the net runs on 2, all the cores there are"
     finally:
         use_cores(0)
     assert core_count() == before

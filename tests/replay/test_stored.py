@@ -125,6 +125,10 @@ def test_no_game_begins_where_an_earlier_one_was_only_taken_to(tmp_path: Path) -
     played = {tuple(record.actions[:ply]) for record in records for ply in range(record.context, len(record))}
     drawn = [archive(number) for number in range(sum(map(len, records)))]
     assert {tuple(line.actions) for line in drawn if line is not None} == played
+    (given,) = (record for record in records[:3] if record.context > 1)
+    only = filled(tmp_path / "given.pt", [given]).archive((1, given.context))
+    assert only is not None
+    assert only(0) is None  # nothing in this window was played
 
 
 def test_what_is_overwritten_before_the_window_changes_no_line(tmp_path: Path) -> None:

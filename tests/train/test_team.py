@@ -234,5 +234,11 @@ def test_without_torchrun_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) ->
     for name, value in (("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", "29500"), ("RANK", "first")):
         monkeypatch.setenv(name, value)
     assert this_launch() == Launch(0, 1, 0)  # no rank that torchrun would give
+    monkeypatch.setenv("RANK", "4")
+    assert this_launch() == Launch(0, 1, 0)
+    monkeypatch.setenv("RANK", "3")
+    assert this_launch().rank == 3
+    monkeypatch.setenv("MASTER_PORT", "abc")
+    assert this_launch() == Launch(0, 1, 0)
     assert ALONE.tell(3) == 3
     assert ALONE.totals(1.5, 2.0) == [1.5, 2.0]
