@@ -17,7 +17,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
@@ -202,14 +202,22 @@ class Agent:
                 return path.parent.name
         return None
 
-    def keep_settings(self, config: Config, progress: Progress) -> None:
-        """Save what is used from now on; where it is not what was used before, one line says what changed."""
+    def keep_settings(self, config: Config, progress: Progress, used: Sequence[str] = ("",)) -> None:
+        """Save what is used from now on; where it is not what was used before, one line says what changed.
+
+        used: how the dotted keys of the settings begin that are used; of the others what was used before stays.
+        """
         before, after = _flat(self.metadata.get("config", {})), _flat(to_json(config))
-        changes = [f"{key} {before[key]} → {after[key]}" for key in after if key in before and before[key] != after[key]]
+        others = {key for key in after if key in before and not key.startswith(tuple(used))}
+        changes = [
+            f"{key} {before[key]} → {after[key]}"
+            for key in after
+            if key in before and key not in others and before[key] != after[key]
+        ]
         if changes:
             more = f" and {len(changes) - _CHANGES_NAMED} more" if len(changes) > _CHANGES_NAMED else ""
             progress.note(f"settings that {self.name} was not used with before: {', '.join(changes[:_CHANGES_NAMED])}{more}")
-        self.update(config=to_json(config))
+        self.update(config=_nested({**after, **{key: before[key] for key in others}}))
 
     def update(self, **changes: Any) -> None:
         """Replace entries of metadata.json. Only the holder of `lock` may call it."""
@@ -328,6 +336,18 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
     found: Dict[str, Any] = {}
     for name, value in values.items():
         found.update(_flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
+    return found
+
+
+def _nested(values: Mapping[str, Any]) -> Dict[str, Any]:
+    """Values by dotted key, nested."""
+    found: Dict[str, Any] = {}
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        place = found
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = value
     return found
 
 

@@ -30,6 +30,9 @@ from pawnzero.train.ratio import steps_worth
 from pawnzero.train.state import saved_step
 from pawnzero.train.team import ALONE, Team
 
+_OF_TRAINING = ("batch_size", "grad_accum_steps", "trainer", "keep_checkpoints", "seed", "replay_capacity")
+"""How the settings begin that training alone uses."""
+
 
 def run_iteration(
     agent_dir: Path,
@@ -191,7 +194,7 @@ def train_stage(
     with agent.lock():
         config = agent.adopt(config, progress)
         precheck(agent.game, agent.experiments, progress)
-        agent.keep_settings(config, progress)
+        agent.keep_settings(config, progress, _OF_TRAINING)
         steps = epochs * config.trainer_iters
         reached = _step_reached(agent)
         agent.keep_what_training_lacks(reached)

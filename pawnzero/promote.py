@@ -117,6 +117,8 @@ def evaluate_and_promote(
             _record(agent, known, progress, again=True)
             return known
         first_best = not agent.best.exists()
+        if not first_best and agent.best.read_bytes() == agent.latest.read_bytes():
+            progress.note(f"{agent.name}'s latest net (step {latest.step}) is its best one already: it plays against itself")
         limit = config.eval_threshold if threshold is None else threshold
         by_test = config.eval_promotion == "sprt"
         sims = config.mcts_sims if simulations is None else simulations

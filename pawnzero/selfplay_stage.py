@@ -32,6 +32,8 @@ from pawnzero.search.evaluator import Question, allocate_question
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.summary import GamesSummary, figures_of
 
+_OF_SELFPLAY = ("mcts_sims", "num_selfplay", "search.", "selfplay.", "seed", "replay_capacity")
+"""How the settings begin that self-play alone uses."""
 _NOTE_SECONDS = 5.0
 """Between two notes of what self-play has cost so far."""
 
@@ -55,7 +57,7 @@ def selfplay_stage(
             stage = {"first": first, "games": games, "frozen": _freeze(agent, config, games, progress)}
             journal.remove()
             agent.update(games_outside_iterations=first + games, selfplay_alone=stage)
-        agent.keep_settings(config, progress)
+        agent.keep_settings(config, progress, _OF_SELFPLAY)
         ids = [OUTSIDE_ITERATIONS + n for n in range(stage["first"], stage["first"] + games)]
         figures = _play(agent, config, ids, journal, stage["frozen"], device, progress)
         agent.update(selfplay_alone=None)

@@ -13,7 +13,7 @@ from typing import Any, Dict, List
 import pytest
 
 from pawnzero.agent import Agent
-from pawnzero.config import Config, ModelConfig
+from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import replacing
 from pawnzero.journal import Journal
@@ -402,3 +402,16 @@ def test_game_and_shape_stay_the_agents_own(tmp_path: Path) -> None:
     assert (adopted.game, adopted.model, adopted.mcts_sims) == ("tic_tac_toe", SMALL.model, 9)
     assert any("channels 8, not 64" in line for line in notes.lines)
     assert any("tic_tac_toe" in line for line in notes.lines)
+
+
+def test_only_what_is_used_is_recorded_and_told(tmp_path: Path) -> None:
+    agent, notes = Agent.create(tmp_path / "A", SMALL), _Notes()
+    trainer = dataclasses.replace(SMALL.trainer, lr=0.5)
+    changed = dataclasses.replace(SMALL, mcts_sims=SMALL.mcts_sims + 1, batch_size=SMALL.batch_size + 1, trainer=trainer)
+    with agent.lock():
+        agent.keep_settings(changed, notes, ("batch_size", "trainer"))
+    kept = agent.metadata["config"]
+    assert (kept["mcts_sims"], kept["batch_size"], kept["trainer"]["lr"]) == (SMALL.mcts_sims, changed.batch_size, 0.5)
+    assert kept.keys() == to_json(SMALL).keys()
+    (line,) = notes.lines
+    assert line.endswith(f"batch_size {SMALL.batch_size} → {changed.batch_size}, trainer.lr {SMALL.trainer.lr} → 0.5")

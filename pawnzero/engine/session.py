@@ -199,11 +199,11 @@ class Session:
         if self._mind is None or self._threads != threads:
             try:
                 self._mind = self._load(threads, self._tell)
+                self._warm(self._mind)
             except PawnzeroError as error:
                 self._tell(f"error: {error}")
                 raise PawnzeroError(str(error)) from None  # no command is at fault: the engine cannot go on
             self._threads = threads
-            self._warm(self._mind)
         return self._mind
 
     def _warm(self, mind: Mind) -> None:
