@@ -207,17 +207,13 @@ class Agent:
 
         used: how the dotted keys of the settings begin that are used; of the others what was used before stays.
         """
-        before, after = _flat(self.metadata.get("config", {})), _flat(to_json(config))
-        others = {key for key in after if key in before and not key.startswith(tuple(used))}
-        changes = [
-            f"{key} {before[key]} → {after[key]}"
-            for key in after
-            if key in before and key not in others and before[key] != after[key]
-        ]
+        kept = _merged(to_json(config), self.metadata.get("config", {}), tuple(used))
+        before, after = _flat(self.metadata.get("config", {})), _flat(kept)
+        changes = [f"{key} {before[key]} → {after[key]}" for key in after if key in before and before[key] != after[key]]
         if changes:
             more = f" and {len(changes) - _CHANGES_NAMED} more" if len(changes) > _CHANGES_NAMED else ""
             progress.note(f"settings that {self.name} was not used with before: {', '.join(changes[:_CHANGES_NAMED])}{more}")
-        self.update(config=_nested({**after, **{key: before[key] for key in others}}))
+        self.update(config=kept)
 
     def update(self, **changes: Any) -> None:
         """Replace entries of metadata.json. Only the holder of `lock` may call it."""
@@ -339,15 +335,15 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
     return found
 
 
-def _nested(values: Mapping[str, Any]) -> Dict[str, Any]:
-    """Values by dotted key, nested."""
+def _merged(values: Mapping[str, Any], others: Mapping[str, Any], used: Tuple[str, ...], prefix: str = "") -> Dict[str, Any]:
+    """Nested `values` where their dotted key begins as one of `used`, elsewhere those of `others`, where it has them."""
     found: Dict[str, Any] = {}
-    for key, value in values.items():
-        *sections, name = key.split(".")
-        place = found
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = value
+    for name, value in values.items():
+        key, other = prefix + name, others.get(name, value)
+        if isinstance(value, dict):
+            found[name] = _merged(value, other if isinstance(other, dict) else {}, used, f"{key}.")
+        else:
+            found[name] = value if key.startswith(used) else other
     return found
 
 
