@@ -17,7 +17,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
@@ -29,7 +29,7 @@ from pawnzero.metadata import FORMAT, WITH_ITERATIONS, new_metadata, read_iterat
 from pawnzero.numbered import check_latest, numbered_checkpoints
 from pawnzero.progress import Progress
 from pawnzero.records import OUTSIDE_ITERATIONS
-from pawnzero.settings import read_shape
+from pawnzero.settings import by_dotted_key, merged, read_shape
 
 _BESIDE = ".*.new"
 """Files that `pawnzero.files.replacing` has not finished."""
@@ -207,8 +207,8 @@ class Agent:
 
         used: how the dotted keys of the settings begin that are used; of the others what was used before stays.
         """
-        kept = _merged(to_json(config), self.metadata.get("config", {}), tuple(used))
-        before, after = _flat(self.metadata.get("config", {})), _flat(kept)
+        kept = merged(to_json(config), self.metadata.get("config", {}), tuple(used))
+        before, after = by_dotted_key(self.metadata.get("config", {})), by_dotted_key(kept)
         changes = [f"{key} {before[key]} → {after[key]}" for key in after if key in before and before[key] != after[key]]
         if changes:
             more = f" and {len(changes) - _CHANGES_NAMED} more" if len(changes) > _CHANGES_NAMED else ""
@@ -325,26 +325,6 @@ class Agent:
     def _make_folders(self) -> None:
         for folder in (self.checkpoints, self.experiments):
             folder.mkdir(parents=True, exist_ok=True)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
-    """Nested values by dotted key."""
-    found: Dict[str, Any] = {}
-    for name, value in values.items():
-        found.update(_flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
-    return found
-
-
-def _merged(values: Mapping[str, Any], others: Mapping[str, Any], used: Tuple[str, ...], prefix: str = "") -> Dict[str, Any]:
-    """Nested `values` where their dotted key begins as one of `used`, elsewhere those of `others`, where it has them."""
-    found: Dict[str, Any] = {}
-    for name, value in values.items():
-        key, other = prefix + name, others.get(name, value)
-        if isinstance(value, dict):
-            found[name] = _merged(value, other if isinstance(other, dict) else {}, used, f"{key}.")
-        else:
-            found[name] = value if key.startswith(used) else other
-    return found
 
 
 def _differences(kept: ModelConfig, asked: ModelConfig) -> str:

@@ -329,7 +329,7 @@ def format_played(one: PlayedGame, first: Player, second: Player, counted: bool 
         "Round": f"{one.opening + 1}.{one.number % 2 + 1}",
         **{name: player.name for name, player in zip(names, sides)},
         "Game": one.line.game.name,
-        "Opening": f"{one.opening + 1} ({one.opening_plies} plies given)",
+        "GivenPlies": str(one.opening_plies),
         **{name + key: value for name, player in zip(names, sides) for key, value in player.details.items()},
         "Termination": {FORFEIT: "abandoned", COMMON_ENDINGS[MAX_PLIES]: "adjudication"}.get(one.ending, "normal"),
         "Ending": f"{one.ending}: {one.forfeit}" if one.forfeit else one.ending,

@@ -132,7 +132,7 @@ def _pgn(stored: StoredGame, agent: Agent) -> str:
         "White": agent.name,
         "Black": agent.name,
         "Game": game.name,
-        "Opening": f"{stored.context} plies given",
+        "GivenPlies": str(stored.context),
         "Termination": "adjudication" if line.ending == MAX_PLIES else "normal",
         "Ending": game.endings[line.ending],
     }

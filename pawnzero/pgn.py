@@ -18,6 +18,9 @@ RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}
 """How a result for player 0 is written."""
 UNFINISHED = "*"
 
+_ROSTER = ("Event", "Site", "Date", "Round", "White", "Black")
+"""The headers that every PGN begins with, the result behind them."""
+
 _TAG = re.compile(r'\[(\w+) "(.*)"\]')
 _MOVE_NUMBER = re.compile(r"^\d+\.+")
 
@@ -39,10 +42,12 @@ class WrittenGame(NamedTuple):
 def format_game(game: Game, headers: Mapping[str, str], line: Line, result: Optional[int]) -> str:
     """One game with its headers, ending in an empty line; `result` is 1, 0 or -1 for player 0, None where the game goes on.
 
-    Adds the result, and the starting position where it is not the usual one.
+    Adds the result, how many plies there are, and the starting position where it is not the usual one.
     """
     end = UNFINISHED if result is None else RESULTS[result]
-    tags = {**headers, "Result": end}
+    roster = {name: headers.get(name, "?") for name in _ROSTER}
+    tags = {**roster, "Result": end, **{name: value for name, value in headers.items() if name not in roster}}
+    tags["PlyCount"] = str(len(line.actions))
     start = game.format(line.states[0])
     if start != game.format(game.initial()):
         tags.update(SetUp="1", FEN=start)

@@ -15,6 +15,18 @@ from pawnzero.files import read_json
 
 _ALIASES = {"trainer.iters": "trainer_iters"}
 """Keys that are other names of a setting."""
+_ELSEWHERE = {
+    "learning_rate": "trainer.lr",
+    "weight_decay": "trainer.wd",
+    "num_simulations": "mcts_sims",
+    "simulations": "mcts_sims",
+    "games": "num_selfplay",
+    "steps": "trainer_iters",
+    "buffer_size": "replay_capacity",
+    "filters": "model.channels",
+    "layers": "model.blocks",
+}
+"""What other programs call a setting; not accepted, but named as nearest."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,7 @@ def _nearest(key: str) -> str:
     """The valid key most like `key`: the same name in another section, else the likest of its own section, else of all."""
     section, _, last = key.rpartition(".")
     known = [*SETTINGS, *_ALIASES, *_SECTIONS]
-    names = {other.rpartition(".")[2]: other for other in reversed(known)}
+    names = {**_ELSEWHERE, **{other.rpartition(".")[2]: other for other in reversed(known)}}
     if last not in names and section in _SECTIONS:
         names = {name: other for name, other in names.items() if other.rpartition(".")[0] == section}
     return names[difflib.get_close_matches(last.lower(), list(names), n=1, cutoff=0.0)[0]]
@@ -202,3 +214,23 @@ def read_shape(values: Any, place: str) -> ModelConfig:
     except UsageError as error:
         raise UsageError(f"{place}: {error}") from None
     return shape
+
+
+def by_dotted_key(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]:
+    """Nested values by dotted key."""
+    found: Dict[str, Any] = {}
+    for name, value in values.items():
+        found.update(by_dotted_key(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value})
+    return found
+
+
+def merged(values: Mapping[str, Any], others: Mapping[str, Any], used: Tuple[str, ...], prefix: str = "") -> Dict[str, Any]:
+    """Nested `values` where their dotted key begins as one of `used`, elsewhere those of `others`, where it has them."""
+    found: Dict[str, Any] = {}
+    for name, value in values.items():
+        key, other = prefix + name, others.get(name, value)
+        if isinstance(value, dict):
+            found[name] = merged(value, other if isinstance(other, dict) else {}, used, f"{key}.")
+        else:
+            found[name] = value if key.startswith(used) else other
+    return found

@@ -308,7 +308,7 @@ def test_games_are_written_as_pgn(tmp_path):
     assert (first["White"], first["Black"], first["Result"], first["Round"]) == ("M", "N", "1-0", "1.1")
     assert (first["Termination"], first["Ending"], first["BlackNet"]) == ("normal", "checkmate", "a.pt (step 3)")
     assert (second["White"], second["WhiteSimulations"], second["Round"]) == ("N", "2", "1.2")
-    assert (third["FEN"], third["Opening"]) == ("4k3/8/8/8/8/8/8/4K2R w K - 0 1", "2 (0 plies given)")
+    assert (third["FEN"], third["GivenPlies"]) == ("4k3/8/8/8/8/8/8/4K2R w K - 0 1", "0")
     assert third["Termination"] == "adjudication"
 
 

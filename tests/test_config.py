@@ -98,6 +98,8 @@ def test_iters_is_trainer_iters(write: Any) -> None:
         ({"model": {"chanels": 64}}, "model.chanels", "model.channels"),
         ({"trainer": {"lrr": 64}}, "trainer.lrr", "trainer.lr"),
         ({"model": {"batch_size": 64}}, "model.batch_size", "batch_size"),
+        ({"trainer": {"learning_rate": 0.1}}, "trainer.learning_rate", "trainer.lr"),
+        ({"num_simulations": 64}, "num_simulations", "mcts_sims"),
     ],
 )
 def test_unknown_key_is_named_with_the_nearest(write: Any, settings: Any, key: str, nearest: str) -> None:

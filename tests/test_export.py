@@ -217,8 +217,8 @@ def test_every_ending_is_told_as_it_was(tmp_path: Path) -> None:
     assert len(found) == len(games)
     for game, (moves, start, _, result, ending, termination) in zip(found, games):
         assert [move.uci() for move in game.mainline_moves()] == moves.split()
-        told = [game.headers[name] for name in ("Result", "Ending", "Termination", "Opening")]
-        assert told == [result, ending, termination, f"{1 if start else 0} plies given"]
+        told = [game.headers[name] for name in ("Result", "Ending", "Termination", "GivenPlies")]
+        assert told == [result, ending, termination, "1" if start else "0"]
         assert game.headers.get("FEN", "") == start
 
 

@@ -55,6 +55,18 @@ def test_other_programs_read_the_same_moves(tmp_path: Path) -> None:
     assert [move.uci() for move in other.mainline_moves()] == _uci(line)
 
 
+def test_headers_stand_in_the_standard_order() -> None:
+    game = get_game("chess")
+    line = _random_line(game, 9, BLACK_MOVES)
+    written = format_game(game, {"Ending": "checkmate", "Black": "B", "White": "A"}, line, 1)
+    names = [header.split()[0].lstrip("[") for header in written.split("\n\n")[0].splitlines()]
+    assert names[:7] == ["Event", "Site", "Date", "Round", "White", "Black", "Result"]  # PGN standard, 8.1.1
+    assert sorted(names[7:]) == ["Ending", "FEN", "PlyCount", "SetUp"]
+    other = chess.pgn.read_game(io.StringIO(written))
+    assert other is not None
+    assert (other.headers["Event"], other.headers["PlyCount"]) == ("?", str(other.end().ply() - other.ply()))
+
+
 def _uci(line: Line) -> List[str]:
     return [line.game.format_action(state, action) for state, action in zip(line.states, line.actions)]
 

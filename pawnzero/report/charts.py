@@ -64,7 +64,7 @@ def ladder_figure(ladder: Mapping[str, Any]) -> Optional[Figure]:
     panels = [(key, label) for key, label in _SPENT if known[key]]
     if not panels:
         return None
-    figure, places = axes((WIDE[0], 3.8), len(panels), share_y=True)
+    figure, places = axes((WIDE[0], 4.2), len(panels), share_y=True)
     others = sorted((player for player in rated if player.get("kind") != "checkpoint"), key=lambda player: player["elo"])
     for place, (key, label) in zip(places, panels):
         for player in others:
@@ -75,7 +75,8 @@ def ladder_figure(ladder: Mapping[str, Any]) -> Optional[Figure]:
         plain_ticks(place.xaxis)
     anchor = (ladder.get("anchor") or {}).get("player")
     places[0].set_ylabel(f"Elo above {anchor}" if anchor else "Elo")
-    label_right(places[-1], [(player["elo"], player["name"]) for player in others])
+    named = [(one["elo"], number(one.get("elo_low")), number(one.get("elo_high")), one["name"]) for one in others]
+    label_right(places[-1], named)
     return figure
 
 
@@ -243,8 +244,8 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
         Picture(
             "ladder",
             "Against players that do not change",
-            "Numbered checkpoints with 95 % intervals; the level lines are other players. Healthy: rising, steeply at "
-            "first, then more slowly. A step counts where the intervals do not overlap.",
+            "Numbered checkpoints with 95 % intervals; the level lines are other players, with theirs at the right edge. "
+            "Healthy: rising, steeply at first, then more slowly. A step counts where the intervals do not overlap.",
             _ladder,
             True,
         ),

@@ -80,7 +80,7 @@ def _of_arena(agent: Agent, game: Game) -> Iterator[ShownGame]:
             title=f"{tags.get('White', '?')} against {tags.get('Black', '?')}",
             story=_story(tags["Result"], tags.get("Ending", ""), line),
             line=line,
-            given=_given(tags.get("Opening", "")),
+            given=_given(tags.get("GivenPlies", "")),
             outlook=[],
         )
 
@@ -113,7 +113,6 @@ def _story(result: str, ending: str, line: Line) -> str:
     return f"{told}: {ending}" if ending else told
 
 
-def _given(opening: str) -> int:
-    """Moves that were given, from a PGN's Opening: "3 (6 plies given)"."""
-    words = opening.replace("(", " ").split()
-    return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+def _given(written: str) -> int:
+    """Moves that were given, as a PGN says; 0 where it does not say so."""
+    return int(written) if written.isdecimal() else 0

@@ -17,7 +17,7 @@ from pawnzero.report.charts import PICTURES, Picture
 from pawnzero.report.games import ShownGame
 from pawnzero.report.headline import Headline
 from pawnzero.report.sources import Run, number
-from pawnzero.settings import SETTINGS
+from pawnzero.settings import SETTINGS, by_dotted_key
 
 _DATA = Path(__file__).parent.parent / "data"
 _BUTTONS = (
@@ -74,10 +74,10 @@ def _tiles(run: Run) -> Iterator[Tile]:
         )
     draws, length = run.series("selfplay", "draw_rate"), run.series("selfplay", "mean_plies")
     if draws and length:
-        yield "drawn in the last self-play", f"{100 * draws[-1][1]:.0f} %", f"games of {length[-1][1]:.0f} plies"
+        yield f"drawn in iteration {draws[-1][0]}", f"{100 * draws[-1][1]:.0f} %", f"games of {length[-1][1]:.0f} plies"
     speed = run.series("selfplay", "nodes_per_second")
     if speed:
-        yield "simulations a second", f"{speed[-1][1]:,.0f}", "in the last self-play"
+        yield "simulations a second", f"{speed[-1][1]:,.0f}", f"in iteration {speed[-1][0]}"
 
 
 def _opening(run: Run, told: Headline) -> Iterator[str]:
@@ -110,10 +110,10 @@ def _with_code(text: str) -> str:
 
 
 def _standing(run: Run) -> str:
-    """Which iteration is under way, and how far it is."""
+    """Which iteration is unfinished, and how far it is; whether a process is at it the files do not tell."""
     if run.under_way is None:
-        return f"No iteration is under way; the next is {run.agent.metadata['next_iteration']}."
-    told = f"Iteration {run.under_way.get('iteration')} is under way, at {run.under_way.get('name')}"
+        return f"No iteration is unfinished; the next is {run.agent.metadata['next_iteration']}."
+    told = f"Iteration {run.under_way.get('iteration')} is unfinished, at {run.under_way.get('name')}"
     if run.so_far:
         told += f": {run.so_far.get('games', 0):,} games with {run.so_far.get('positions', 0):,} positions so far"
     return told + "."
@@ -171,21 +171,13 @@ def _moves(shown: ShownGame) -> Iterator[str]:
 
 def _settings(run: Run) -> Iterator[str]:
     """What was last used: first what is not the default, the rest folded away."""
-    used = dict(_flat(run.agent.metadata.get("config") or {}, ""))
+    used = by_dotted_key(run.agent.metadata.get("config") or {})
     changed = {key: value for key, value in used.items() if key not in SETTINGS or value != SETTINGS[key].default}
     yield "<h2>Settings last used</h2>"
     yield _table(changed) if changed else "<p>All are the defaults.</p>"
     rest = {key: value for key, value in used.items() if key not in changed}
     if rest:
         yield f"<details><summary>{len(rest)} settings at their defaults</summary>{_table(rest)}</details>"
-
-
-def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[Tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 def _table(values: Dict[str, Any]) -> str:

@@ -8,10 +8,12 @@ cross they differ in dash or marker as well.
 from __future__ import annotations
 
 import io
+import math
 import re
+import textwrap
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from pawnzero.files import replacing
 
@@ -46,10 +48,11 @@ MANY = 40
 """More points, bars or intervals than this stand so close that they are drawn finer."""
 
 _PNG_DPI = 150
-_GAP = 0.055
-"""Least distance between two labels at the right edge, as a share of the axis."""
-_LABEL = 32
-"""Characters of a label at the right edge; longer ones are cut."""
+_GAP = 0.045
+"""Height of a line of a label at the right edge, as a share of the axis."""
+_LABEL = 30
+_LINES = 2
+"""Characters in a line of such a label, and its lines; what is longer is cut."""
 
 
 @contextmanager
@@ -138,7 +141,7 @@ def plain_ticks(axis: Any, whole: bool = False) -> None:
     """Tick labels as people write them (0.5, 20 k, 1.5 M); `whole`: only at whole numbers."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(nbins=6, integer=whole))
+    axis.set_major_locator(MaxNLocator(nbins=5, integer=whole))
     axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
 
 
@@ -150,20 +153,55 @@ def short_number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def label_right(place: Axes, labels: Sequence[Tuple[float, str]]) -> None:
-    """Names beside the right edge at their heights, moved apart where they would overlap; `labels` from the lowest up."""
+def label_right(place: Axes, rows: Sequence[Tuple[float, Optional[float], Optional[float], str]]) -> None:
+    """Names beside the right edge at their heights, their intervals as bars on the edge; moved apart where they would overlap,
+    with a line from each height to its name.
+
+    rows: (height, low, high, name) from the lowest up; a low or high of None has no bar
+    """
     bottom, top = place.get_ylim()
-    last = -1.0
-    for height, name in labels:
-        share = max((height - bottom) / (top - bottom), last + _GAP)
-        last = share
+    heights = [(height - bottom) / (top - bottom) for height, *_ in rows]
+    texts = [_label(name) for *_, name in rows]
+    at = _apart(heights, [_GAP * (text.count("\n") + 1) for text in texts])
+    place.set_ylim(bottom, top)  # else a bar that reaches beyond would move all heights
+    for (_, low, high, _), height, share, text in zip(rows, heights, at, texts):
+        if low is not None and high is not None:
+            across = place.get_yaxis_transform()
+            grey = COLOURS["grey"]
+            place.plot((1, 1), (low, high), "_-", transform=across, color=grey, linewidth=1.1, markersize=5, clip_on=False)
+        place.plot(
+            (1.0, 1.025), (height, share), transform=place.transAxes, color=COLOURS["grey"], linewidth=0.8, clip_on=False
+        )
         place.annotate(
-            name if len(name) <= _LABEL else name[: _LABEL - 1] + "…",
-            (1.0, share),
+            text,
+            (1.025, share),
             xycoords="axes fraction",
-            xytext=(5, 0),
+            xytext=(3, 0),
             textcoords="offset points",
             va="center",
             fontsize=8,
             color=COLOURS["quiet"],
         )
+
+
+def _label(name: str) -> str:
+    """A name in lines of at most _LABEL characters, what stands in brackets on its own; cut after _LINES."""
+    lines = [line for part in name.replace(" (", "\n(").split("\n") for line in textwrap.wrap(part, _LABEL)]
+    kept = lines[:_LINES]
+    if len(lines) > _LINES:
+        kept[-1] = f"{kept[-1][: _LABEL - 1]}…"
+    return "\n".join(kept)
+
+
+def _apart(heights: Sequence[float], sizes: Sequence[float]) -> List[float]:
+    """Places for labels of these `sizes` that should stand at `heights` (from the lowest up): none upon another, and none above
+    the top as long as there is room below it."""
+    places, floor = [], -math.inf
+    for height, size in zip(heights, sizes):
+        places.append(max(height, floor + size / 2))
+        floor = places[-1] + size / 2
+    ceiling = max(1.0 + _GAP / 2, sum(sizes) - _GAP / 2)
+    for index in reversed(range(len(places))):
+        places[index] = min(places[index], ceiling - sizes[index] / 2)
+        ceiling = places[index] - sizes[index] / 2
+    return places

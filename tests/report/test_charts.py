@@ -35,6 +35,23 @@ def test_a_ladder_is_drawn_in_order_of_what_was_spent() -> None:
         assert [note.get_text() for note in figure.axes[-1].texts] == ["random", "fairymax & co"]
 
 
+def test_names_of_a_ladders_players_lie_apart_within_the_picture() -> None:
+    """Eight engines within two hundred points of each other, the strongest at the top of the picture."""
+    players = [{"name": f"Engine {n} (Skill Level={n}, nodes=1000)", "kind": "engine", "elo": 600.0 + 25 * n} for n in range(8)]
+    intervals = [{**one, "elo_low": one["elo"] - 50, "elo_high": one["elo"] + 50} for one in players]
+    with style.style("ladder"):
+        figure = charts.ladder_figure({**LADDER, "players": [*LADDER["players"], *intervals]})
+        assert figure is not None
+        figure.draw_without_rendering()  # which settles the layout
+        boxes = [note.get_window_extent() for note in figure.axes[-1].texts]
+        width, height = figure.canvas.get_width_height()
+        assert all(below.y1 <= above.y0 + 1 for below, above in zip(boxes, boxes[1:]))
+        assert all(box.x1 <= width and box.y0 >= 0 and box.y1 <= height for box in boxes)
+        assert figure.axes[-1].texts[-1].get_text() == "Engine 7\n(Skill Level=7, nodes=1000)"
+        bars = [list(line.get_ydata()) for line in figure.axes[-1].lines]
+        assert [725.0, 825.0] in bars  # the interval of the strongest
+
+
 def _drawn(run: Run, name: str) -> Figure:
     """The chart of that name."""
     (picture,) = (picture for section in charts.PICTURES.values() for picture in section if picture.name == name)

@@ -153,7 +153,7 @@ def test_in_the_middle_of_an_iteration(tmp_path: Path, stage: str, no_charts: No
     assert found["games"] == (120 if stage == "selfplay" else 127)
     assert found["alarms"] == ([] if stage == "selfplay" else [{"iteration": 2, "text": "all drawn"}])
     _, shown = read(found["html"])
-    assert f"Iteration 2 is under way, at {stage}" in shown
+    assert f"Iteration 2 is unfinished, at {stage}" in shown
     assert ("0 games with 0 positions so far" in shown) == (stage == "selfplay")
 
 
@@ -169,7 +169,7 @@ def test_of_selfplay_under_way_the_journal_tells_how_far_it_is(tmp_path: Path, n
     with journal.open("ab") as stream:
         stream.write(again + b"\n[]\n" + again[:20])
     _, shown = read(write_report(agent)["html"])
-    assert f"Iteration 2 is under way, at selfplay: 3 games with {found['positions']} positions so far." in shown
+    assert f"Iteration 2 is unfinished, at selfplay: 3 games with {found['positions']} positions so far." in shown
     with agent.lock():
         agent.update(stage={"iteration": 2, "name": "train", "found": {"iteration": 2, "selfplay": found}})
     assert "at train." in read(write_report(agent)["html"])[1]
