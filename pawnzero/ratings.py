@@ -8,12 +8,16 @@ Draws and pairs. Scores spread less than wins and losses alone would where games
 each other. So each pairing's games are weighed by the variance that independent games without draws would have ÷ the one its
 pairs show (`stats.moments`): the quasi-likelihood of Wedderburn (Biometrika 61, 1974), with a dispersion of each pairing.
 
-Prior. Each pairing has one more game, drawn. Who won all its games is then rated as far above as the others make likely, not at
-infinity, and any chain of pairings gives finite ratings. It pulls the two ratings towards each other, by 9 Elo where 15 of 20
-points were won; who won all 20 is put 582 Elo above the other (95 %: 233 to 1425).
+Prior. That of Jeffreys, which takes the bias of small numbers out of the ratings (Firth, "Bias Reduction of Maximum Likelihood
+Estimates", Biometrika 80, 1993) and keeps them finite where somebody won all games (Heinze and Schemper, "A Solution to the
+Problem of Separation in Logistic Regression", Statistics in Medicine 21, 2002). It acts as some more drawn games of each
+pairing, as many as the pairing's leverage, which is its share in what is known of the ratings: one for two players who met
+nobody else, next to none for a pairing of very unequal ones who are rated by others. Who won all 20 games against the only
+opponent is put 582 Elo above it (95 %: 233 to 1425).
 
 Intervals. An interval holds the ratings at which the log-likelihood, maximised over all other players, is at most 1.92 (half
-the 95 % quantile of χ² with one degree of freedom) below the largest one. It is long towards the side where nobody was met.
+the 95 % quantile of χ² with one degree of freedom) below the largest one, the drawn games of the prior staying as they are. It
+is long towards the side where nobody was met.
 """
 
 from __future__ import annotations
@@ -26,12 +30,14 @@ import numpy as np
 
 from pawnzero import stats
 
-PRIOR_GAMES = 1.0
 ELO = 400.0 / math.log(10.0)
 """Elo of one natural unit (logit)."""
 _DROP = 1.920729
 _PRECISION = 1e-4
 _STEPS = 200
+_LEVERAGE_PRECISION = 1e-4
+_FARTHEST = 10.0
+"""Longest step towards a bound, in logits."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def rate(
     index = {name: place for place, name in enumerate(names)}
     likelihood = _Likelihood([one for one in results if one.first in index], index)
     free = np.arange(len(names)) != index[anchor]
-    best = likelihood.maximize(np.zeros(len(names)), free)
+    best = likelihood.settle(free)
     found = {anchor: Rating(anchor_elo, anchor_elo, anchor_elo)}
     for name in names[1:] if of is None else [name for name in names[1:] if name in of]:
         low, high = (likelihood.bound(best, free, index[name], side) for side in (-1.0, 1.0))
@@ -88,9 +94,10 @@ def _connected(results: Sequence[Result], anchor: str) -> List[str]:
 
 
 class _Likelihood:
-    """The quasi-log-likelihood of ratings r [players], in logits."""
+    """The quasi-log-likelihood of ratings r [players], in logits; the prior's drawn games are those of its last `settle`."""
 
     def __init__(self, results: Sequence[Result], index: Dict[str, int]) -> None:
+        self.players = len(index)
         self.first = np.array([index[one.first] for one in results], np.int64)
         self.second = np.array([index[one.second] for one in results], np.int64)
         games, points = np.zeros((2, len(results)))
@@ -100,7 +107,31 @@ class _Likelihood:
             score = sum(count * place for place, count in enumerate(one.pairs)) / (stats.OUTCOMES - 1) / sum(one.pairs)
             games[row] = 2 * sum(one.pairs) * weight
             points[row] = games[row] * score
-        self.games, self.points = games + PRIOR_GAMES, points + PRIOR_GAMES / 2
+        self.played, self.won = games, points
+        self.expect(np.ones(len(results)))
+
+    def expect(self, drawn: np.ndarray) -> None:
+        """Add to each pairing's games so many drawn ones [pairings]."""
+        self.games, self.points = self.played + drawn, self.won + drawn / 2
+
+    def settle(self, free: np.ndarray) -> np.ndarray:
+        """The ratings of the largest likelihood, with the drawn games that go with them; not `free` ones [players] are 0."""
+        r, drawn = np.zeros(len(free)), np.ones(len(self.first))
+        for _ in range(_STEPS):
+            self.expect(drawn)
+            r = self.maximize(r, free)
+            before, drawn = drawn, self.leverages(r, free)
+            if not len(drawn) or np.abs(drawn - before).max() < _LEVERAGE_PRECISION:
+                break
+        return r
+
+    def leverages(self, r: np.ndarray, free: np.ndarray) -> np.ndarray:
+        """Each pairing's share in what its games tell of the `free` ratings: [pairings], together as many as these."""
+        information = self._information(self._weights(self.played, r))
+        known = np.zeros_like(information)
+        known[np.ix_(free, free)] = np.linalg.inv(information[np.ix_(free, free)]) if free.any() else 0.0
+        of_gap = known[self.first, self.first] + known[self.second, self.second] - 2.0 * known[self.first, self.second]
+        return np.asarray(self._weights(self.played, r) * of_gap)
 
     def value(self, r: np.ndarray) -> float:
         gap = r[self.first] - r[self.second]
@@ -109,14 +140,27 @@ class _Likelihood:
 
     def slope(self, r: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Gradient [players] and information (the negative Hessian) [players, players]."""
-        expected = 1.0 / (1.0 + np.exp(r[self.second] - r[self.first]))
-        gradient, information = np.zeros(len(r)), np.zeros((len(r), len(r)))
-        surplus, weight = self.points - self.games * expected, self.games * expected * (1.0 - expected)
-        for one, other, sign in ((self.first, self.second, 1.0), (self.second, self.first, -1.0)):
-            np.add.at(gradient, one, sign * surplus)
-            np.add.at(information, (one, one), weight)
-            np.add.at(information, (one, other), -weight)
-        return gradient, information
+        gradient, surplus = np.zeros(len(r)), self.points - self.games * self._expected(r)
+        np.add.at(gradient, self.first, surplus)
+        np.add.at(gradient, self.second, -surplus)
+        return gradient, self._information(self._weights(self.games, r))
+
+    def _expected(self, r: np.ndarray) -> np.ndarray:
+        """What the first player of each pairing scores in a game [pairings]."""
+        return np.asarray(1.0 / (1.0 + np.exp(r[self.second] - r[self.first])))
+
+    def _weights(self, games: np.ndarray, r: np.ndarray) -> np.ndarray:
+        """What so many games of each pairing tell of the gap between its two [pairings]."""
+        expected = self._expected(r)
+        return np.asarray(games * expected * (1.0 - expected))
+
+    def _information(self, weights: np.ndarray) -> np.ndarray:
+        """What pairings that tell so much each tell of the ratings [players, players]."""
+        information = np.zeros((self.players, self.players))
+        for one, other in ((self.first, self.second), (self.second, self.first)):
+            np.add.at(information, (one, one), weights)
+            np.add.at(information, (one, other), -weights)
+        return information
 
     def maximize(self, start: np.ndarray, free: np.ndarray) -> np.ndarray:
         """The ratings of the largest likelihood, where those that are not `free` [players] bool stay as in `start`."""
@@ -141,26 +185,25 @@ class _Likelihood:
     def bound(self, best: np.ndarray, free: np.ndarray, player: int, side: float) -> float:
         """The rating of `player` below (side −1) or above (+1) its best one where the likelihood has dropped by `_DROP`.
 
-        Newton's method for that drop and for the best ratings of the others at once (Venzon and Moolgavkar, "A Method for
-        Computing Profile-Likelihood-Based Confidence Intervals", Applied Statistics 37, 1988), by steps of at most one logit.
+        Newton's method for that drop, the others at their best ratings at each step: the likelihood is concave, so from the
+        first step on that goes too far all others come back towards the bound. The slope is the player's own, since the
+        others' are 0 where they are best.
         """
         others = free.copy()
         others[player] = False
         least, r = self.value(best) - _DROP, best.copy()
-        for step in range(_STEPS):
-            gradient, information = self.slope(r)
-            sides = np.stack([gradient[others], -information[others, player]], axis=1)
-            rise, follow = np.linalg.solve(information[np.ix_(others, others)], sides).T  # if the player stays; as it moves
-            slope = gradient[player] + follow @ gradient[others]
-            if step == 0:
-                curvature = information[player, player] + follow @ information[others, player]
-                move = side * math.sqrt(2.0 * _DROP / curvature)
-            else:
-                move = (least - self.value(r) - rise @ gradient[others] / 2.0) / slope
-            moves = np.zeros(len(r))
-            moves[others], moves[player] = rise + move * follow, move
-            largest = float(np.abs(moves).max())
-            r += moves / max(1.0, largest)
-            if largest < _PRECISION / 10:
+        move = side * math.sqrt(2.0 * _DROP * self._variance(best, free, player))
+        for _ in range(_STEPS):
+            r[player] += min(max(move, -_FARTHEST), _FARTHEST)
+            r = self.maximize(r, others)
+            gradient, _ = self.slope(r)
+            move = (least - self.value(r)) / float(gradient[player])
+            if abs(move) < _PRECISION:
                 break
         return float(r[player])
+
+    def _variance(self, r: np.ndarray, free: np.ndarray, player: int) -> float:
+        """How uncertain the rating of `player` is where the likelihood is as curved as at `r`, in logits²."""
+        _, information = self.slope(r)
+        unit = (np.flatnonzero(free) == player).astype(float)
+        return float(unit @ np.linalg.solve(information[np.ix_(free, free)], unit))

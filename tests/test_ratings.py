@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from pawnzero import stats
+from pawnzero.ladder.climb import pairings
+from pawnzero.ladder.contestants import Contestant
 from pawnzero.ratings import Rating, Result, rate
 
 
@@ -21,7 +23,7 @@ def test_two_players_have_the_elo_of_their_score():
     assert found["a"].high == pytest.approx(one.elo_high, abs=0.5)
 
 
-def test_the_prior_is_one_drawn_game():
+def test_between_two_the_prior_is_one_drawn_game():
     """Pairs that vary as independent games without draws do, so that each counts as two games."""
     counts = (5, 0, 10, 0, 5)
     (found,) = (one for name, one in rate([Result("a", "b", counts)], "b", 100.0).items() if name == "a")
@@ -71,11 +73,16 @@ def test_an_interval_ends_where_the_likelihood_of_the_others_best_ratings_has_dr
             for first, second in meetings
         ]
         found = rate(results, "r")
-        top = _log_likelihood(results, {name: found[name].elo for name in "abr"})
+        elos = {name: found[name].elo for name in "abr"}
+        drawn = _leverages(results, elos)
+        assert sum(drawn) == pytest.approx(2)  # two ratings are free
+        top = _log_likelihood(results, elos, drawn)
+        for name in "ab":  # these are the ratings of the largest likelihood that has these drawn games
+            assert top > max(_log_likelihood(results, {**elos, name: elos[name] + step}, drawn) for step in (-1.0, 1.0))
         for name, other in ("ab", "ba"):
             for bound in (found[name].low, found[name].high):
                 fixed = max(
-                    _log_likelihood(results, {"r": 0.0, name: bound, other: elo})
+                    _log_likelihood(results, {"r": 0.0, name: bound, other: elo}, drawn)
                     for elo in np.arange(found[other].elo - 3000.0, found[other].elo + 3000.0, 2.0)
                 )
                 assert top - fixed == pytest.approx(1.92, abs=0.02)
@@ -86,15 +93,30 @@ def test_one_rating_alone_is_the_one_among_all():
     assert rate(results, "a", of=["c"]) == {name: one for name, one in rate(results, "a").items() if name in "ac"}
 
 
-def _log_likelihood(results, elos):
-    """As the module's docstring has it: games weighed by their variance, and one more of each pairing drawn."""
+def _games(result):
+    """A pairing's games, weighed by their variance as the module's docstring has it."""
+    mean, variance = stats.moments(result.pairs)
+    return 2 * sum(result.pairs) * mean * (1 - mean) / 2 / variance
+
+
+def _leverages(results, elos):
+    """Those of a weighted regression on who meets whom, the last player at a fixed rating: the hat matrix's diagonal."""
+    names = sorted(elos)[:-1]
+    design = np.array([[(name == one.first) - (name == one.second) for name in names] for one in results], float)
+    scores = [stats.score_from_elo(elos[one.first] - elos[one.second]) for one in results]
+    weights = np.array([_games(one) * score * (1 - score) for one, score in zip(results, scores)])
+    basis, _ = np.linalg.qr(np.sqrt(weights)[:, None] * design)
+    return (basis**2).sum(1)
+
+
+def _log_likelihood(results, elos, drawn):
+    """As the module's docstring has it: games weighed by their variance, and so many more of each pairing drawn."""
     total = 0.0
-    for one in results:
-        mean, variance = stats.moments(one.pairs)
-        games = 2 * sum(one.pairs) * mean * (1 - mean) / 2 / variance
+    for one, more in zip(results, drawn):
+        games = _games(one)
         points = games * float(np.dot(one.pairs, range(5))) / 4 / sum(one.pairs)
         gap = (elos[one.first] - elos[one.second]) * math.log(10) / 400
-        won, lost = points + 0.5, games - points + 0.5
+        won, lost = points + more / 2, games - points + more / 2
         total -= won * math.log1p(math.exp(-gap)) + lost * math.log1p(math.exp(gap))
     return total
 
@@ -136,3 +158,43 @@ def test_intervals_cover_the_truth_95_times_of_100(draws):
     )  # the four ratings of a ladder lean on each other: as if one of them counted
     assert abs(np.mean(covered) - 0.95) < tolerance / 2
     assert abs(np.mean(errors)) < 12.0
+
+
+class _Scores:
+    """Stands in for a ladder's book: who scored how much against whom."""
+
+    def __init__(self):
+        self.scores = {}
+
+    def score(self, first, second):
+        return self.scores[first, second]
+
+
+@pytest.mark.parametrize(("between", "engines"), [(100, ()), (200, ()), (100, (300, 500, 800, 1000, 1400))])
+def test_a_ladder_that_met_as_ladders_do_covers_the_truth(between, engines):
+    """Twelve nets, each stronger than the one before, all of which meet the random mover, and engines as far as they can, in
+    ten pairs: gaps of up to 2,400 Elo, most of what is known coming by way of others."""
+    random, ladders = np.random.default_rng(29), 60
+    steady = [Contestant("random", "random", "random"), *(Contestant(f"engine {elo}", "", "engine") for elo in engines)]
+    nets = [Contestant(f"step {n}", "", "checkpoint", n) for n in range(1, 13)]
+    truth = {
+        "random": 0.0,
+        **{f"engine {elo}": float(elo) for elo in engines},
+        **{f"step {n}": n * between for n in range(1, 13)},
+    }
+    newest, oldest = "step 12", "step 1"
+    covered, errors = [], []
+    for _ in range(ladders):
+        results, book = [], _Scores()
+        for first, second in pairings(steady, nets, book):
+            score = stats.score_from_elo(truth[first.name] - truth[second.name])
+            tie = 0.6 * min(score, 1 - score)
+            points = random.choice([1.0, 0.5, 0.0], 20, p=[score - tie / 2, tie, 1 - score - tie / 2])
+            book.scores[first.name, second.name] = points.mean()
+            results.append(Result(first.name, second.name, stats.pair_counts(points)))
+        for anchor in ("random", oldest):  # as the ladder has it, and as the report's first sentence does
+            found, gap = rate(results, anchor, of=[newest])[newest], truth[newest] - truth[anchor]
+            covered.append(found.low <= gap <= found.high)
+            errors.append((found.elo - gap) / gap)
+    assert np.mean(covered) > 0.95 - 4 * math.sqrt(0.95 * 0.05 / ladders)
+    assert abs(np.mean(errors)) < 0.05
