@@ -21,6 +21,9 @@ UNFINISHED = "*"
 _ROSTER = ("Event", "Site", "Date", "Round", "White", "Black")
 """The headers that every PGN begins with, the result behind them."""
 
+_WIDTH = 79
+"""Most characters of a line of moves (PGN standard, 8.2.1: fewer than 80)."""
+
 _TAG = re.compile(r'\[(\w+) "(.*)"\]')
 _MOVE_NUMBER = re.compile(r"^\d+\.+")
 
@@ -52,7 +55,7 @@ def format_game(game: Game, headers: Mapping[str, str], line: Line, result: Opti
     if start != game.format(game.initial()):
         tags.update(SetUp="1", FEN=start)
     written = "".join(f'[{name} "{_tag_value(value)}"]\n' for name, value in tags.items())
-    return written + "\n" + textwrap.fill(f"{movetext(line)} {end}".strip(), 80) + "\n\n"
+    return written + "\n" + textwrap.fill(f"{movetext(line)} {end}".strip(), _WIDTH) + "\n\n"
 
 
 def movetext(line: Line) -> str:
@@ -114,8 +117,8 @@ def append_games(path: Path, games: Iterable[str]) -> None:
 
 
 def _tag_value(value: str) -> str:
-    """On one line and without double quotes, whose escaped form not every reader undoes."""
-    return " ".join(value.split()).replace('"', "'")
+    """On one line and without double quotes and backslashes, whose escaped forms not every reader undoes."""
+    return " ".join(value.split()).replace('"', "'").replace("\\", "/")
 
 
 def _plain_moves(line: Line) -> str:

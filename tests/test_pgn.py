@@ -105,3 +105,11 @@ def test_where_there_is_no_room_nothing_is_added(tmp_path: Path, monkeypatch: py
     with pytest.raises(PawnzeroError, match=r"games\.pgn: cannot be written \(No space left on device\)"):
         append_games(path, ['[White "second"]\n\n*\n\n'])
     assert path.read_bytes() == before
+
+
+def test_lines_and_names_keep_to_the_standard() -> None:
+    """Fewer than 80 characters a line (8.2.1), and nothing in a header that a reader would have to unescape (7)."""
+    line = _random_line(get_game("chess"), 5, plies=200)
+    written = format_game(line.game, {"White": 'C:\\nets\\"a"\\'}, line, None)
+    assert max(map(len, written.splitlines())) == 79
+    assert "[White \"C:/nets/'a'/\"]" in written

@@ -23,6 +23,7 @@ from pawnzero.players import Forfeit, NetPlayer, RandomPlayer, game_of, parse_pl
 from pawnzero.search import UniformEvaluator
 from pawnzero.search.evaluator import Appetite, at_once
 from pawnzero.uci_player import DEFAULT_NODES, UciPlayer, parse_uci
+from tests.search.naive import HashEvaluator
 
 CHESS = get_game("chess")
 FOUR = get_game("connect_four")
@@ -269,3 +270,10 @@ def test_stockfish_answers_the_same_whatever_the_batch():
     with parse_player("uci:stockfish;nodes=500", game=CHESS) as player:
         together = player.choose(lines)
         assert [player.choose([line])[0] for line in reversed(lines)] == together[::-1]
+
+
+@pytest.mark.parametrize("algorithm", ["gumbel", "puct"])
+def test_what_a_net_answers_does_not_depend_on_the_games_beside_it(algorithm):
+    player = NetPlayer(FOUR, HashEvaluator(), name="N", simulations=32, search=SearchConfig(algorithm=algorithm), net="none")
+    lines = openings(FOUR, 40, seed=0)
+    assert player.choose(lines, range(40)) == [player.choose([line], [number])[0] for number, line in enumerate(lines)]

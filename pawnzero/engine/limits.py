@@ -43,11 +43,13 @@ class Limits:
     def seconds(self, player: int, overhead: int, ponders: bool) -> Optional[float]:
         """How long the move of `player` (0 is White) may take; None where no clock limits it.
 
-        overhead: ms that pass between us and the clock; ponders: whether we think on the opponent's time as well.
+        overhead: ms that pass between us and the clock; ponders: whether we think on the opponent's time as well. Where the
+        program tells the other side's clock alone, that one counts.
         """
         if self.movetime is not None:
             return max(0.0, self.movetime - overhead, _LEAST_SHARE * self.movetime) / 1000
-        left, increment = ((self.wtime, self.winc), (self.btime, self.binc))[player]
+        own, other = ((self.wtime, self.winc), (self.btime, self.binc))[:: -1 if player else 1]
+        left, increment = own if own[0] is not None else other
         if left is None:
             return None
         usable = max(0, left - overhead)
@@ -60,6 +62,7 @@ class Limits:
 
 _NUMBERS = tuple(field.name for field in dataclasses.fields(Limits) if field.default is None)
 _CLOCKS = {"wtime", "btime"}
+_OF_CLOCKS = {"winc", "binc", "movestogo"}
 _ENDS = {"nodes", "depth", "movetime", "infinite"}
 """What says by itself when a search is over; so do the clocks, when both can be read."""
 _WORDS = (*_NUMBERS, *_SWITCHES, "searchmoves")
@@ -68,7 +71,8 @@ _WORDS = (*_NUMBERS, *_SWITCHES, "searchmoves")
 def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
     """What follows ``go``, and a complaint about each word that says nothing (which is passed over).
 
-    Where a limit was meant and none could be read, the search is as short as can be: nobody might ever say `stop`.
+    Where a limit was meant and there is none that can be kept (it could not be read, or a clock's other figures came without
+    the clock), the search is as short as can be: nobody might ever say `stop`.
     """
     found: Dict[str, Any] = {}
     complaints = []
@@ -92,7 +96,7 @@ def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
         else:
             complaints.append(f"go: {word!r} is not known")
     ends = _ENDS if unread & _CLOCKS else _ENDS | _CLOCKS
-    if unread and not ends & set(found):
-        complaints.append("go: no limit could be read, so that one node has to do")
+    if (unread or _OF_CLOCKS & set(found)) and not ends & set(found):
+        complaints.append("go: no limit that can be kept, so that one node has to do")
         found["nodes"] = 1
     return Limits(searchmoves=tuple(moves), **found), complaints

@@ -52,10 +52,10 @@ def _moved(line: Line, text: str) -> Line:
 def playable(line: Line) -> Line:
     """`line`, or where a draw has come about that chess programs only count once a player claims it, a line that goes on.
 
-    The new line knows no past, and after fifty moves it counts them anew.
+    After fifty moves that is a new line, which knows no past and counts them anew.
     """
     if line.ending == REPETITION:
-        return Line(line.game, line.state)
+        line.go_on()
     if line.ending == FIFTY_MOVES:
         fields = line.game.format(line.state).split()
         return Line(line.game, line.game.parse(" ".join([*fields[:4], "0", fields[5]])))

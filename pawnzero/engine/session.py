@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from queue import Empty
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from pawnzero import __version__
 from pawnzero.config import SearchConfig
@@ -166,7 +166,7 @@ class Session:
                 self._tell(f"no memory for a Hash of {self._options['Hash']} MB; it becomes {smaller} MB")
                 self._options.set(["name", "Hash", "value", str(smaller)])
 
-    def _only(self, game: Game, line: Line, texts: Iterable[str]) -> Tuple[int, ...]:
+    def _only(self, game: Game, line: Line, texts: Sequence[str]) -> Tuple[int, ...]:
         """The actions that `searchmoves` allows; none where all are."""
         found = []
         for text in texts:
@@ -174,6 +174,8 @@ class Session:
                 found.append(game.parse_action(line.state, text))
             except UsageError as error:
                 self._tell(f"searchmoves: {error}")
+        if texts and not found:
+            self._tell("searchmoves: none of them can be played, so that all moves are searched")
         return tuple(dict.fromkeys(found))
 
     def _stop(self, _: List[str]) -> None:

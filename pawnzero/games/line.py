@@ -93,6 +93,11 @@ class Line:
             raise UsageError(f"nothing to resign: the game has ended ({self.game.endings[self.ending]})")
         self.ending = RESIGNATION
 
+    def go_on(self) -> None:
+        """Play goes on after a draw by repetition that nobody claimed; the past stays."""
+        assert self.ending == REPETITION, "no other ending has to be claimed"
+        self.ending = ONGOING
+
     def history(self, length: int) -> Tuple[np.ndarray, np.ndarray, int]:
         """The newest positions as `Game.encode` takes them: states [length, S] uint64 and repeated [length] uint8, both
         newest first and zero past the start of the game, and how many there are (1 to `length`)."""

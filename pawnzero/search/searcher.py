@@ -49,8 +49,8 @@ class Searcher:
     simulations: visits spent below each root, 1 or more
     threads:     at most so many search side by side when positions are many
 
-    A wave takes of each position what `leaves_a_tree` says. Under Gumbel that is what it says of many: what a match's player
-    finds of a position is not to depend on how many games are played.
+    A wave takes of each position what `leaves_a_tree` says of many: what a match's player finds of a position is not to depend
+    on how many others are asked about beside it.
     """
 
     def __init__(self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1) -> None:
@@ -66,7 +66,7 @@ class Searcher:
         """Search the current position of each line; none of them may be over. One call at a time."""
         assert lines
         assert not any(line.over for line in lines)
-        leaves = leaves_a_tree(self.config, None if self.config.algorithm != "puct" else len(lines))
+        leaves = leaves_a_tree(self.config, None)
         parts = max(1, min(self.threads, len(lines), len(lines) * leaves.usual // _POSITIONS_A_THREAD))
         while self.threads % parts:  # each part gets as many cores as the others, and none is left over
             parts -= 1

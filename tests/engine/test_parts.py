@@ -12,8 +12,10 @@ from pawnzero.engine.info import centipawns, per_mille
 from pawnzero.engine.limits import Limits, parse_go
 from pawnzero.engine.mind import Mind
 from pawnzero.engine.options import Options
+from pawnzero.engine.place import parse_place
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
+from pawnzero.games.base import REPETITION
 from pawnzero.games.line import Line
 from pawnzero.search import UniformEvaluator
 
@@ -47,6 +49,7 @@ def test_a_clock_is_shared_among_the_moves_to_come() -> None:
     assert Limits(movetime=40).seconds(0, 50, False) == pytest.approx(0.004)
     assert Limits(movetime=-40).seconds(0, 50, False) == 0
     assert Limits(nodes=5).seconds(0, 50, False) is None
+    assert Limits(wtime=60_000, winc=1000).seconds(1, 0, False) == clock.seconds(0, 0, False)  # the only clock there is
     assert clock.seconds(1, 0, True) > clock.seconds(1, 0, False)
 
 
@@ -112,3 +115,15 @@ def test_the_own_time_begins_with_the_ponderhit(monkeypatch: pytest.MonkeyPatch)
             one.ponder_hit()
         one.advance()
         assert one.over is over
+
+
+def test_a_repetition_that_nobody_claims_leaves_the_past_known() -> None:
+    """Another position that stands for the third time afterwards is a draw to come as well."""
+    there_and_back = "g1f3 g8f6 f3g1 f6g8"
+    line, complaint = parse_place(get_game("chess"), f"startpos moves {there_and_back} {there_and_back} g1f3 g8f6".split())
+    assert (complaint, line.over) == ("", False)
+    assert len(line.states) == 11
+    assert line.repeated[-3:] == [1, 1, 1]
+    assert len(line.past_keys()) == 10
+    line.push(line.game.parse_action(line.state, "f3g1"))
+    assert line.ending == REPETITION  # for the third time

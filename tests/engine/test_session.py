@@ -292,7 +292,8 @@ def test_options_reach_the_search() -> None:
         ("position startpos moves 0000", "move 1 cannot be played"),
         ("go nodes many movetime 1", "nodes is 'many', expected an integer"),
         ("go movetime 1 wildly", "'wildly' is not known"),
-        ("go nodes abc", "no limit could be read, so that one node has to do"),
+        ("go nodes abc", "no limit that can be kept, so that one node has to do"),
+        ("go searchmoves zzz nodes 3", "none of them can be played, so that all moves are searched"),
     ],
 )
 def test_what_is_wrong_is_told_and_survived(line: str, told: str) -> None:
@@ -304,7 +305,17 @@ def test_what_is_wrong_is_told_and_survived(line: str, told: str) -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    ["nodes abc", "nodes --5", "nodes ²", "nodes -5", "wtime abc winc 1000", "movestogo 5 movetime x", "wtime abc btime 1000"],
+    [
+        "nodes abc",
+        "nodes --5",
+        "nodes ²",
+        "nodes -5",
+        "wtime abc winc 1000",
+        "movestogo 5 movetime x",
+        "wtime abc btime 1000",
+        "movestogo 10",
+        "winc 100 binc 100",
+    ],
 )
 def test_an_unreadable_limit_is_not_taken_for_none(limits: str) -> None:
     said = talk("position startpos", f"go {limits}")

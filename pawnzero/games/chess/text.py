@@ -54,7 +54,8 @@ _CASTLED_KING = {actions.KINGSIDE_CASTLING: 6, actions.QUEENSIDE_CASTLING: 2}
 def parse_position(text: str) -> np.ndarray:
     """A FEN (its counters may be missing) or "startpos" → state [S] uint64. Raises UsageError that says what is wrong with it.
 
-    Positions that no game reaches are let through as long as both sides can go on playing from them.
+    Positions that no game reaches are let through as long as both sides can go on playing from them and a state can hold them:
+    each side has the men that its pawns could have become, castling rights their king and rook at home.
     """
     import chess
 
