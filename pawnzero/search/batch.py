@@ -8,9 +8,10 @@ from typing import Dict, NamedTuple, Optional, Tuple
 import numpy as np
 
 from pawnzero.config import SearchConfig
+from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
 from pawnzero.search.answers import Answers
-from pawnzero.search.evaluator import Collect, Evaluator, OverlappingEvaluator, UniformEvaluator, allocate_question
+from pawnzero.search.evaluator import Collect, Evaluator, OverlappingEvaluator, Question, UniformEvaluator, allocate_question
 from pawnzero.search.kernels import attach, expand, gather, select
 from pawnzero.search.parameters import parameters
 from pawnzero.search.root import choose, root_policies, root_wdl
@@ -144,7 +145,9 @@ class BatchedSearch:
         whole = self._room.part(0, need)
         if self._answers is not None:
             self._answers.keep(whole)
-        expand(self.trees, self._parameters, need, self._wave, whole.legal, whole.count, whole.logits, whole.wdl)
+        ill = expand(self.trees, self._parameters, need, self._wave, whole.legal, whole.count, whole.logits, whole.wdl)
+        if ill >= 0:
+            raise PawnzeroError(_complaint(whole.part(ill, ill + 1)))
         self._spent("backup", started)
         return need
 
@@ -176,3 +179,12 @@ class BatchedSearch:
         """[G] bool: trees that have simulations left to do."""
         result: np.ndarray = self.trees.started < self.trees.budget
         return result
+
+
+def _complaint(answered: Question) -> str:
+    """What is wrong with the answer about a position."""
+    logits = answered.logits[0, : answered.count[0]]
+    if not np.isfinite(logits).all():
+        return f"the net's answer cannot be used: a logit is {logits[~np.isfinite(logits)][0]:g}, expected finite numbers"
+    told = ", ".join(f"{share:g}" for share in answered.wdl[0].tolist())
+    return f"the net's answer cannot be used: win, draw and loss are {told}, expected probabilities that sum to 1"

@@ -25,6 +25,9 @@ from pawnzero.search.random import gamma
 from pawnzero.search.tree import NO_NODE, UNEXPANDED, UNPROVEN
 from pawnzero.search.wave import NO_LEAF
 
+ROUNDING = 0.02
+"""How far a WDL may be from one that is a distribution: what half precision leaves."""
+
 
 @inner_kernel
 def puct_edge(t, g, node, p):
@@ -262,7 +265,8 @@ def expand(t, p, need, w, legal, count, logits, wdl):
     """Give each evaluated node its edges, with softmaxed priors, and back its value up.
 
     legal, count, logits and wdl as in `Question`, of the wave's positions. A tree without room for the edges keeps the node as
-    a leaf.
+    a leaf. Returns -1, or the first position whose answer cannot be used, and stops there: logits that are not finite, or a WDL
+    that is no distribution.
     """
     room = t.action.shape[1]
     noise = np.empty(t.root_legal.shape[1], np.float64)
@@ -271,6 +275,8 @@ def expand(t, p, need, w, legal, count, logits, wdl):
         node = w.need_node[b]
         k = count[b]
         first = t.edges[g]
+        if not (abs(wdl[b, 0] + wdl[b, 1] + wdl[b, 2] - 1.0) <= ROUNDING and min(wdl[b, 0], wdl[b, 1], wdl[b, 2]) >= -ROUNDING):
+            return b
         if first + k <= room:
             t.edges[g] = first + k
             t.first_edge[g, node] = first
@@ -283,6 +289,8 @@ def expand(t, p, need, w, legal, count, logits, wdl):
                 weight = math.exp(logits[b, i] - top)
                 t.prior[g, first + i] = weight
                 total += weight
+            if not total <= k:  # of a logit that is infinite or no number neither is the sum
+                return b
             for i in range(k):
                 t.prior[g, first + i] = np.float32(t.prior[g, first + i] / total)
                 t.action[g, first + i] = legal[b, i]
@@ -298,3 +306,4 @@ def expand(t, p, need, w, legal, count, logits, wdl):
         t.leaf_value[g, node] = wdl[b, 0] - wdl[b, 2]
         t.leaf_draw[g, node] = wdl[b, 1]
         back_up(t, g, node, t.leaf_value[g, node], t.leaf_draw[g, node], 1)
+    return -1
