@@ -6,7 +6,7 @@
       checkpoints/replay.pt       replay buffer        checkpoints/ckpt_000100.pt …  numbered, the last few kept
       experiments/                measurements and logs; iterations.jsonl: what each finished iteration found
 
-Only names are known here; what the files hold is the business of the parts that write them.
+What the nets' and the buffer's files hold is the business of the parts that write them; what metadata.json holds is known here.
 """
 
 from __future__ import annotations

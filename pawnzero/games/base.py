@@ -160,7 +160,7 @@ class Game(abc.ABC):
         """Raises UsageError that says why where there is no `mirror`, so that no net can be mirrored."""
         if self.mirror is not None:
             return
-        why = f"{self.name} has no such symmetry, or mirrored actions lie in other policy planes"
+        why = f"{self.name} has no such symmetry, or an action's place in the policy is not mirrored with it (see policy_index)"
         if type(self).symmetric is not Game.symmetric:
             why = f"not every position of {self.name} can be mirrored"
         raise UsageError(f"model.mirrored: {why}, expected false")
@@ -241,7 +241,8 @@ class Game(abc.ABC):
 
     @abc.abstractmethod
     def format_action(self, state: np.ndarray, action: int) -> str:
-        """The usual notation of a legal action (UCI in chess, the column from 1 in connect four)."""
+        """The usual notation of a legal action (UCI in chess, the column from 1 in connect four): one word, neither a number
+        with a dot nor a result, so that it can stand in a game's file."""
 
     def describe_action(self, state: np.ndarray, action: int) -> str:
         """A legal action as people write games down (SAN in chess), which `parse_action` reads as well."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Callable, Dict, List, Tuple
@@ -12,12 +13,15 @@ from pawnzero.errors import UsageError
 from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
 from pawnzero.games.drawing import EMPTY, drawing
 from pawnzero.games.line import Line
+from pawnzero.games.perft import children
 from pawnzero.games.symmetry_checks import check_symmetries
 
 LONGEST_GAME = 300
 """Plies after which a random game is left."""
 TEXTS = 200
 """Positions whose text forms are tried, but no more than every fifth."""
+_MOVE = re.compile(r"(?!\d+\.|(1-0|0-1|1/2-1/2|\*)$)\S+")
+"""A word that a game's file does not have beside its moves."""
 _REPETITION_PLIES = 400
 """Plies of random play in which some position comes again where positions can."""
 
@@ -186,6 +190,11 @@ def check_text(game: Game, positions: Positions) -> None:
         names = [game.format_action(state, action) for action in actions]
         read_back = [game.parse_action(state, name) for name in names]
         assert read_back == actions, f"actions {actions} are written {names} and read as {read_back} in {text}"
+        for name in names:
+            assert _MOVE.fullmatch(name), (
+                f"an action is written {name!r}, expected one word that is neither a number with a dot nor a result: so games "
+                "can be written into files"
+            )
         described = [game.parse_action(state, game.describe_action(state, action)) for action in actions]
         assert described == actions, f"actions {actions} are described so that they are read as {described} in {text}"
     usual = game.format(game.initial())
@@ -266,19 +275,11 @@ _STANDING = {True: "as they stand: is the board seen from the side of whoever is
 def _returning(line: Line) -> np.ndarray:
     """The legal actions that bring back a position of this game, at once or with the opponent's help: [n] int16."""
     past = np.array(line.keys, np.uint64)
-    after = _expand(line.game, line.state[np.newaxis], line.legal[np.newaxis], np.array([len(line.legal)]))
-    replies = _expand(line.game, after.state, after.legal, after.count)
+    after = children(line.game, line.game.look(line.state))
+    replies = children(line.game, after)
     returns = np.isin(after.key, past)
     returns[np.repeat(np.arange(len(after)), after.count)[np.isin(replies.key, past)]] = True
     return line.legal[returns]
-
-
-def _expand(game: Game, states: np.ndarray, legal: np.ndarray, count: np.ndarray) -> Positions:
-    """What comes of every legal action of every position, one position after the other."""
-    children = game.allocate(int(count.sum()))
-    actions = legal[np.arange(legal.shape[1]) < count[:, np.newaxis]]
-    game.step(np.repeat(states, count, axis=0), actions, children)
-    return children
 
 
 def _all_positions(game: Game, lines: List[Line]) -> Positions:

@@ -83,7 +83,7 @@ class GridGame(Game):
             raise UsageError(
                 f"move {text!r} in {self.format(state)}: expected one of the {self.place_name}s {', '.join(names) or '(none)'}"
             )
-        return int(text) - 1
+        return int(positions.legal[0, names.index(text)])
 
     def format_action(self, state: np.ndarray, action: int) -> str:
         return str(int(action) + 1)

@@ -289,6 +289,26 @@ class OtherErrors(Shuttle):
         return super().parse(text) if text == "startpos" else np.array([int(word) for word in text.split(",")], np.uint64)
 
 
+class TwoWords(Shuttle):
+    """an action is written 'to [a-z]+', expected one word that is neither a number with a dot nor a result"""
+
+    def format_action(self, state, action):
+        return "to " + super().format_action(state, action)
+
+    def parse_action(self, state, text):
+        return super().parse_action(state, text.rpartition(" ")[2])
+
+
+class WrittenAsResult(Shuttle):
+    """an action is written '1-0', expected one word that is neither a number with a dot nor a result"""
+
+    def format_action(self, state, action):
+        return "1-0" if action == 0 else super().format_action(state, action)
+
+    def parse_action(self, state, text):
+        return 0 if text == "1-0" else super().parse_action(state, text)
+
+
 FAULTS = [fault for fault in Shuttle.__subclasses__() if fault.__module__ == __name__]
 
 

@@ -1,0 +1,35 @@
+"""Perft of any game: the number of sequences of legal moves of some length, to hold against published counts.
+
+A game that has ended by its rules has no more moves; repetition and a cap on a game's length, which a position does not tell,
+end none. Chess has a faster count of its own, in which draws end nothing (`games/chess/perft.py`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pawnzero.games.base import Game, Positions
+
+_AT_ONCE = 1024
+
+
+def perft(game: Game, state: np.ndarray, depth: int) -> int:
+    """Sequences of `depth` legal moves (0 or more) from `state` [S] uint64."""
+    return _count(game, game.look(state), depth)
+
+
+def children(game: Game, positions: Positions) -> Positions:
+    """What comes of every legal action of every position, one position after the other."""
+    found = game.allocate(int(positions.count.sum()))
+    actions = positions.legal[np.arange(positions.legal.shape[1]) < positions.count[:, np.newaxis]]
+    game.step(np.repeat(positions.state, positions.count, axis=0), actions, found)
+    return found
+
+
+def _count(game: Game, positions: Positions, depth: int) -> int:
+    if depth == 0:
+        return len(positions)
+    if depth == 1:
+        return int(positions.count.sum())
+    parts = (positions.part(start, min(start + _AT_ONCE, len(positions))) for start in range(0, len(positions), _AT_ONCE))
+    return sum(_count(game, children(game, part), depth - 1) for part in parts)
