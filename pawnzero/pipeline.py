@@ -113,9 +113,10 @@ def _iterate(agent: Agent, config: Config, found: Dict[str, Any], device: str, u
             found["until_step"] = _step_reached(agent) + found.pop("lacks")
             _enter(agent, found, "train")
         asked, until = f"iteration {number}", found["until_step"]
-        found["train"] = _train_until(agent, config, asked, until, device, use_amp, progress, found.get("steps"))
-        found["train"]["replay_ratio"] = _replay_ratio(config, found)
+        trained = _train_until(agent, config, asked, until, device, use_amp, progress, found.get("steps"))
+        found["train"] = {**trained, "replay_ratio": _replay_ratio(config, found), "interrupted": False}
         _enter(agent, found, "arena")
+        _heed_interruption(trained)
     found["arena"] = evaluate_and_promote(
         agent,
         games=config.eval_games,
@@ -190,7 +191,8 @@ def train_stage(
     progress = progress or Progress()
     if not team.leads:
         stage, until_step = team.tell(("", 0))
-        return _train_until(agent, agent.adopt(config, progress), stage, until_step, device, use_amp, progress, team=team)
+        config = agent.adopt(config, progress)
+        return _heed_interruption(_train_until(agent, config, stage, until_step, device, use_amp, progress, team=team))
     with agent.lock():
         config = agent.adopt(config, progress)
         precheck(agent.game, agent.experiments, progress)
@@ -200,7 +202,7 @@ def train_stage(
         agent.keep_what_training_lacks(reached)
         open_replay(agent, config, progress).close()  # of the size that is wanted, before the others open it
         stage, until_step = team.tell((f"from step {reached}", reached + steps))
-        return _train_until(agent, config, stage, until_step, device, use_amp, progress, team=team)
+        return _heed_interruption(_train_until(agent, config, stage, until_step, device, use_amp, progress, team=team))
 
 
 def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[str, Any]:
@@ -304,6 +306,7 @@ def _train_until(
     epoch_steps: Optional[int] = None,
     team: Team = ALONE,
 ) -> Dict[str, Any]:
+    """Train, or go on with it. Returns the figures; raises KeyboardInterrupt where a signal stopped it before `until_step`."""
     with open_replay(agent, config, progress) as buffer:
         report = train(
             buffer,
@@ -319,7 +322,7 @@ def _train_until(
             stage=stage,
             team=team,
         )
-    if report.interrupted:
+    if report.step < until_step:
         raise KeyboardInterrupt
     figures = report.to_json()
     log = agent.experiments / "train.json"
@@ -327,6 +330,13 @@ def _train_until(
         last = read_json(log)[-1]
         figures.update({name: last[name] for name, value in figures.items() if value is None and name in last})
     return figures
+
+
+def _heed_interruption(trained: Dict[str, Any]) -> Dict[str, Any]:
+    """The figures of training that is complete. Raises KeyboardInterrupt where a signal came as its last step was saved."""
+    if trained["interrupted"]:
+        raise KeyboardInterrupt
+    return trained
 
 
 def _step_reached(agent: Agent) -> int:

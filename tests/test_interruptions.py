@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any, List
 
@@ -108,6 +110,26 @@ def test_killed_after_the_match_it_is_not_played_again(tmp_path: Path, monkeypat
     assert figures["promoted"] is True
     assert figures["arena"]["opponent"] == "untrained net"
     assert len((agent.experiments / "arena.csv").read_text().splitlines()) == 2
+
+
+def test_a_signal_as_training_is_saved_for_the_last_time_ends_the_iteration_and_loses_nothing(tmp_path: Path) -> None:
+    class Signals(Notes):
+        def advance(self, count: int = 1, **figures: object) -> None:
+            super().advance(count, **figures)
+            if self._at == ("train", CONFIG.trainer_iters):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    signals = Signals()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=signals)
+    assert any("this training is complete" in text for text in signals.texts)
+    agent = Agent.open(tmp_path / "A")
+    assert (agent.metadata["stage"]["name"], agent.best.exists()) == ("arena", False)
+    kept = agent.metadata["stage"]["found"]["train"]
+    found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    assert found["train"] == kept
+    assert (kept["steps_done"], kept["interrupted"]) == (CONFIG.trainer_iters, False)
+    assert kept["checkpoint"].endswith("ckpt_000005.pt")
 
 
 def test_training_meanwhile_leaves_an_interrupted_iteration_its_own(tmp_path: Path) -> None:

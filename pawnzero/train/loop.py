@@ -72,7 +72,8 @@ def train(
     stage:       what this training belongs to, by any name.
     team:        the processes that share each step's samples; all call this alike, and the one that leads writes and speaks.
 
-    SIGINT and SIGTERM (on the main thread) finish the step in hand, save, and set `interrupted` in the report.
+    SIGINT and SIGTERM (on the main thread) finish the step in hand, save, and set `interrupted` in the report; `step` is
+    `until_step` where that was the last step, or its save.
 
     Raises UsageError for a setting below 1 or a device that is not there, PawnzeroError when the buffer is empty, `latest.pt`
     is damaged or of another game or shape, the directory cannot be written, one sample does not fit in memory, the loss is not
@@ -171,6 +172,10 @@ class _Run:
         try:
             with StopRequest() as stop:
                 self._loop(steps, positions, log, checkpoints, save_every, stop)
+            # The last save may take long, and nobody in the loop heard who asked meanwhile.
+            self._interrupted = self._interrupted or self._team.totals(float(stop.asked))[0] > 0.0
+            if self._interrupted and self._state.step == steps.stop:
+                self._progress.note(f"interrupted at step {steps.stop}, the last one, which is saved: this training is complete")
         except KeyboardInterrupt:
             if self._stepper.updating:
                 raise  # the state in memory is half a step; the one on disk is whole

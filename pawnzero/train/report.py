@@ -27,7 +27,7 @@ class TrainReport:
     samples_per_second: from the first step to the last, everything included
     overflows:          steps that half precision overflowed in, which moved nothing
     micro_batch:        samples of one pass, in the end
-    interrupted:        a signal stopped it before `until_step`
+    interrupted:        a signal came while it trained; it stopped there, whether or not `until_step` was reached
     alarms:             what is ill about the training, see `pawnzero.alarms`
     checkpoint:         the last numbered checkpoint written, a path
     """

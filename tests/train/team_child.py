@@ -12,7 +12,7 @@ from typing import Any, Dict
 
 import torch
 from random_games import CONFIG
-from test_loop import Heard
+from test_loop import Heard, asked_at_the_last_save
 
 from pawnzero import remembered
 from pawnzero.config import Config
@@ -72,6 +72,9 @@ def everything(folder: Path, team: Team) -> Dict[str, Any]:
     found["stopped"] = go(folder, "parts", CONFIG_OF_TEAM, team, net=net)
     handle.remove()
     found["went_on"] = go(folder, "parts", CONFIG_OF_TEAM, team)
+    heard = Heard()
+    of_leader = {"net": asked_at_the_last_save(heard, 6), "progress": heard} if team.leads else {}
+    found["at_the_end"] = go(folder, "at_the_end", CONFIG_OF_TEAM, team, **of_leader)
     own: Dict[str, Any] = {} if team.leads else {"net": small(2)}
     found["tight"] = go(folder, "tight", CONFIG_OF_TEAM, team, **own)
     found["whole"] = go(folder, "whole", replace(CONFIG_OF_TEAM, batch_size=9, grad_accum_steps=1), team)

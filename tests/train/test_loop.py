@@ -182,6 +182,30 @@ def test_stopping_and_going_on_changes_nothing(tmp_path: Path, buffer: ReplayBuf
     assert sorted(losses(parts)) == [10, 14, 20, 30]
 
 
+def asked_at_the_last_save(heard: Heard, until_step: int) -> torch.nn.Module:
+    """A net that lets a signal in while it is measured after the last step, which comes before that step is counted."""
+    net = make_model("cpu", 8, 1, 4, "tic_tac_toe", CONFIG.seed)
+
+    def ask(module: torch.nn.Module, inputs: tuple) -> None:
+        if not torch.is_grad_enabled() and heard.steps == until_step - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            heard.steps = until_step  # a second one would end the process
+
+    net.register_forward_pre_hook(ask)
+    return net
+
+
+def test_a_signal_during_the_last_save_is_heard(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    folder, heard = tmp_path / "c", Heard()
+    net = asked_at_the_last_save(heard, 12)
+    report = train(buffer, CONFIG, checkpoints=folder, until_step=12, device="cpu", progress=heard, net=net, save_every=4)
+    assert (report.interrupted, report.step) == (True, 12)
+    assert "interrupted at step 12, the last one, which is saved: this training is complete" in heard.notes
+    assert load_checkpoint(folder / "latest.pt").step == 12
+    again = train(buffer, CONFIG, checkpoints=folder, until_step=12, device="cpu")
+    assert (again.interrupted, again.steps_done) == (False, 0)
+
+
 def test_a_keyboard_interrupt_between_steps_saves(tmp_path: Path, buffer: ReplayBuffer) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt

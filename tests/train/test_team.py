@@ -125,6 +125,12 @@ def test_asked_one_stops_all_and_going_on_changes_nothing(both: Path) -> None:
     assert_same_state(both / "plain", both / "parts")
 
 
+def test_asked_while_the_leader_saves_the_last_time_all_know(both: Path) -> None:
+    reports = [found(both, rank)["at_the_end"] for rank in (0, 1)]
+    assert [(report["interrupted"], report["step"]) for report in reports] == [(True, 6)] * 2
+    assert_same_state(both / "plain", both / "at_the_end")
+
+
 def test_memory_that_runs_out_later_ends_all_with_a_reason(tmp_path: Path) -> None:
     fill(tmp_path / "replay.pt").close()
     leader, other = run_two("late", tmp_path)
