@@ -114,7 +114,7 @@ def _iterate(agent: Agent, config: Config, found: Dict[str, Any], device: str, u
             _enter(agent, found, "train")
         asked, until = f"iteration {number}", found["until_step"]
         trained = _train_until(agent, config, asked, until, device, use_amp, progress, found.get("steps"))
-        found["train"] = {**trained, "replay_ratio": _replay_ratio(config, found), "interrupted": False}
+        found["train"] = _of_all_parts(trained, found, config)
         _enter(agent, found, "arena")
         _heed_interruption(trained)
     found["arena"] = evaluate_and_promote(
@@ -284,10 +284,18 @@ def _training_plan(agent: Agent, config: Config, positions: int) -> Dict[str, An
     return {**plan, "until_step": _step_reached(agent) + plan["steps"]}
 
 
-def _replay_ratio(config: Config, found: Dict[str, Any]) -> Optional[float]:
-    """Samples that the iteration trained for each position it played; None where that cannot be said."""
-    positions = found["selfplay"]["positions"]
-    return round(found["steps"] * _effective(config) / positions, 4) if positions and "steps" in found else None
+def _of_all_parts(trained: Dict[str, Any], found: Dict[str, Any], config: Config) -> Dict[str, Any]:
+    """The figures of an iteration's training, which is complete, with the steps and samples of all its parts.
+
+    replay_ratio: samples for each position that the iteration played; None where it played none. Steps that latest.pt does not
+    know of, since other training came between, are taken to have been of as many samples as one is now.
+    """
+    figures = {name: value for name, value in trained.items() if name not in ("stage_steps", "stage_samples")}
+    known, positions = trained["stage_steps"], found["selfplay"]["positions"]
+    steps = max(known, found.get("steps", known))
+    samples = trained["stage_samples"] + (steps - known) * _effective(config)
+    ratio = round(samples / positions, 4) if positions else None
+    return {**figures, "steps_done": steps, "samples": samples, "replay_ratio": ratio, "interrupted": False}
 
 
 def _effective(config: Config) -> int:

@@ -122,7 +122,7 @@ def test_a_signal_as_training_is_saved_for_the_last_time_ends_the_iteration_and_
     signals = Signals()
     with pytest.raises(KeyboardInterrupt):
         pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=signals)
-    assert any("this training is complete" in text for text in signals.texts)
+    assert any("training is complete" in text for text in signals.texts)
     agent = Agent.open(tmp_path / "A")
     assert (agent.metadata["stage"]["name"], agent.best.exists()) == ("arena", False)
     kept = agent.metadata["stage"]["found"]["train"]
@@ -139,7 +139,16 @@ def test_training_meanwhile_leaves_an_interrupted_iteration_its_own(tmp_path: Pa
     pipeline.train_stage(agent, CONFIG, device="cpu")
     reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
     assert reached["step"] == 10
-    assert reached["steps_done"] > 0
+    assert (reached["steps_done"], reached["samples"]) == (CONFIG.trainer_iters, CONFIG.trainer_iters * CONFIG.batch_size)
+
+
+def test_the_record_of_training_is_of_all_its_parts(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("train", 3))
+    smaller = dataclasses.replace(CONFIG, batch_size=8)
+    found = pipeline.run_iteration(tmp_path / "A", smaller, device="cpu")
+    assert (found["train"]["steps_done"], found["train"]["samples"]) == (5, 3 * 16 + 2 * 8)
+    assert found["train"]["replay_ratio"] == pytest.approx(64 / found["selfplay"]["positions"], abs=1e-4)
 
 
 def test_training_from_python_meanwhile_leaves_it_its_own_too(tmp_path: Path) -> None:
@@ -150,7 +159,7 @@ def test_training_from_python_meanwhile_leaves_it_its_own_too(tmp_path: Path) ->
     train_loop(PolicyValueNet(agent.model, CONFIG.game), ReplayBuffer(agent.replay), cfg)
     reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
     assert reached["step"] == CONFIG.trainer_iters + 30
-    assert 0 < reached["steps_done"] < CONFIG.trainer_iters
+    assert reached["steps_done"] == CONFIG.trainer_iters
 
 
 def test_training_that_is_interrupted_meanwhile_adds_nothing_to_it(tmp_path: Path) -> None:

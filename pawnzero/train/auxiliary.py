@@ -22,6 +22,8 @@ AUXILIARY_FIGURES = (
     "plies_left_error",  # mean distance to the truth, plies
 )
 """Names of the figures `auxiliary_losses` gives, in order; 0 where the head is not asked."""
+OF_REPLY = ("reply_loss", "reply_accuracy")
+"""Those of them that are means over the samples with a reply; 0 where a batch has none."""
 
 
 @dataclass(frozen=True)

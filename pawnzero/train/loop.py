@@ -30,15 +30,18 @@ from pawnzero.train.samples import Samples, make_samples
 from pawnzero.train.signals import StopRequest
 from pawnzero.train.stage import Positions, begin_stage, open_state
 from pawnzero.train.state import Stage, TrainState
-from pawnzero.train.step import Stepper, name_figures
+from pawnzero.train.step import Stepper, figure_weights, name_figures, of_nothing
 from pawnzero.train.team import ALONE, Team
 
 LOG_EVERY = 10
 """Steps a record of `train.json` is the mean of."""
 SAVE_EVERY = 100
 """Steps between checkpoints."""
+SAVE_SECONDS = 600.0
+"""Where steps take long `latest.pt` is written between checkpoints too: as a record is logged, so long after the last save."""
 
 _ROWS_NAMED = 16
+_WRITING = "writing a checkpoint; the same command goes on from the last one"
 
 
 def train(
@@ -68,7 +71,8 @@ def train(
     use_amp:     half precision where the device, of a team the leader's, gains by it; `progress` is told which.
     log:         `train.json`, where a record a few steps is added; TensorBoard's files go beside it where that is installed.
     epoch_steps: steps counted as one epoch, by default `trainer_iters`.
-    save_every:  steps between checkpoints; there is always one at the end.
+    save_every:  steps between numbered checkpoints; there is always one at the end. `latest.pt` is written with each, and where
+                 they are more than SAVE_SECONDS apart in between.
     stage:       what this training belongs to, by any name.
     team:        the processes that share each step's samples; all call this alike, and the one that leads writes and speaks.
 
@@ -105,7 +109,7 @@ def train(
         if buffer.damaged:
             progress.note(f"{buffer.path}: rows whose checksum does not fit were met {buffer.damaged} times and left out")
     team.tell(None)  # what the leader has written is there when any of them returns
-    return run.report()
+    return run.report(stage, until_step)
 
 
 def _positive(value: int, name: str) -> int:
@@ -169,13 +173,14 @@ class _Run:
         steps = range(self._state.step, self._state.stage.until_step)
         self._progress.start("train", len(steps), "steps")
         began = self._clock = time.perf_counter()
+        self._saved_at = time.monotonic()
         try:
             with StopRequest() as stop:
                 self._loop(steps, positions, log, checkpoints, save_every, stop)
             # The last save may take long, and nobody in the loop heard who asked meanwhile.
             self._interrupted = self._interrupted or self._team.totals(float(stop.asked))[0] > 0.0
             if self._interrupted and self._state.step == steps.stop:
-                self._progress.note(f"interrupted at step {steps.stop}, the last one, which is saved: this training is complete")
+                self._progress.note(f"interrupted at step {steps.stop}, the last one, which is saved: training is complete")
         except KeyboardInterrupt:
             if self._stepper.updating:
                 raise  # the state in memory is half a step; the one on disk is whole
@@ -196,13 +201,15 @@ class _Run:
         with closing(ahead(draw, steps)) as batches:
             for own in batches:
                 samples, asked = self._of_all(own, stop.asked)
-                self._tally.add(self._stepper.step(samples), samples.age)
+                self._tally.add(self._stepper.step(samples), figure_weights(samples), samples.age)
                 step = self._state.step
                 self._interrupted = stop.asked if self._team.size == 1 else asked
                 if self._interrupted or step == steps.stop or step % save_every == 0:
                     self._save(positions, log, checkpoints)
                 elif step % LOG_EVERY == 0:
                     log.add(self._read(positions))
+                    if time.monotonic() - self._saved_at >= SAVE_SECONDS:
+                        self._save_between(log, checkpoints)
                 shown = {"loss": f"{self._last['loss']:.3f}"} if self._last else {}
                 self._progress.advance(1, **shown)
                 if self._interrupted:
@@ -218,11 +225,15 @@ class _Run:
             self._look_for_alarms(log)
             self._look_for_crowding()
         if self._team.leads:
-            self._checkpoint = patiently(
-                lambda: self._stepper.save(checkpoints, self._config.keep_checkpoints),
-                "writing a checkpoint; the same command goes on from the last one",
-            )
-        self._clock = time.perf_counter()
+            self._checkpoint = patiently(lambda: self._stepper.save(checkpoints, self._config.keep_checkpoints), _WRITING)
+        self._clock, self._saved_at = time.perf_counter(), time.monotonic()
+
+    def _save_between(self, log: TrainLog, checkpoints: Path) -> None:
+        """Write latest.pt, when all has just been read. What depends on the time leaves no other trace."""
+        log.write()
+        if self._team.leads:
+            patiently(lambda: self._stepper.save_latest(checkpoints), _WRITING)
+        self._clock, self._saved_at = time.perf_counter(), time.monotonic()
 
     def _read(self, positions: Positions) -> Record:
         """The means of the steps since the last reading, as a record. Raises PawnzeroError where one of them was ill."""
@@ -246,12 +257,13 @@ class _Run:
         return {"step": self._state.step, "epoch": self._state.epoch, "time": round(time.time(), 1), **rounded(figures)}
 
     def _measure(self, positions: Positions) -> Dict[str, float]:
-        """The figures on held-out positions, where there are any."""
+        """The figures on held-out positions, where there are any; without those that none of the positions drawn has."""
         if positions.held_out is None or not self._team.leads:
             return {}
         samples = self._draw(positions.held_out, self._state.step, 0, self._effective)
         figures = name_figures(self._stepper.measure(samples).tolist(), self._config.trainer)
-        return rounded({f"held_out_{name}": value for name, value in figures.items()})
+        missing = of_nothing(samples, self._config.trainer)
+        return rounded({f"held_out_{name}": value for name, value in figures.items() if name not in missing})
 
     def _look_for_alarms(self, log: TrainLog) -> None:
         """Say what has become ill, each illness once a run."""
@@ -291,9 +303,11 @@ class _Run:
             "the checkpoints written before it stand; a lower learning rate (trainer.lr) may help"
         )
 
-    def report(self) -> TrainReport:
-        """What the run came to."""
+    def report(self, name: str, until_step: int) -> TrainReport:
+        """What the run came to, as a part of the stage that is known by this name and end."""
         done = self._state.step - self._began_at
+        stage = self._state.stage
+        own = stage if stage is not None and (stage.name, stage.until_step) == (name, until_step) else None
         return TrainReport(
             step=self._state.step,
             steps_done=done,
@@ -309,6 +323,8 @@ class _Run:
             held_out_policy_loss=self._held_out.get("held_out_policy_loss"),
             held_out_value_loss=self._held_out.get("held_out_value_loss"),
             samples_per_second=done * self._effective / self._seconds if done else None,
+            stage_steps=0 if own is None else own.steps,
+            stage_samples=0 if own is None else own.samples,
             overflows=self._tally.overflows,
             micro_batch=self._micro.samples,
             interrupted=self._interrupted,

@@ -33,6 +33,8 @@ FIGURES = (
     *(f"calibration_{i}" for i in range(_CALIBRATION)),  # see `_calibration`
 )
 """Names of the figures `losses` gives, in order."""
+OF_POLICY = ("policy_loss", "target_entropy", "policy_entropy", "policy_accuracy")
+"""Those of them that are means over the samples with a policy weight; 0 where a batch has none."""
 
 
 @dataclass(frozen=True)

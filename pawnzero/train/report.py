@@ -10,7 +10,7 @@ import torch
 
 from pawnzero.alarms import Alarm
 from pawnzero.config import TrainConfig
-from pawnzero.train.step import STEP_FIGURES, name_figures
+from pawnzero.train.step import LOSS_FIGURES, STEP_FIGURES, name_figures
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class TrainReport:
 
     step, epoch:        steps made and epochs completed by all calls
     steps_done, samples: in this call
-    loss, policy_loss, value_loss: means over this call's steps
+    stage_steps, stage_samples: in all calls of this stage, one that was interrupted before among them
+    loss, policy_loss, value_loss: means over this call's samples
     last_loss:          mean over the last logged steps
     policy_kl:          policy_loss less the target's entropy, which is what can still be learned; over the last logged steps
     policy_accuracy, value_accuracy: over the last logged steps
@@ -46,6 +47,8 @@ class TrainReport:
     held_out_policy_loss: Optional[float]
     held_out_value_loss: Optional[float]
     samples_per_second: Optional[float]
+    stage_steps: int
+    stage_samples: int
     overflows: int
     micro_batch: int
     interrupted: bool
@@ -60,22 +63,29 @@ class TrainReport:
 
 
 class Tally:
-    """Figures of the steps since the last reading, and means over all. They stay on the device until they are read."""
+    """Figures of the steps since the last reading, and means over all. They stay on the device until they are read.
+
+    A mean is one over samples: a step counts by as many of its samples as a figure is of, which for those of the policy may be
+    few or none (`figure_weights`). Where none of the steps has any, the figure stays as it was read last, 0 at first.
+    """
 
     def __init__(self, config: TrainConfig) -> None:
         self.overflows = 0
         self._config = config
         self._waiting: List[torch.Tensor] = []
+        self._weights: List[List[float]] = []
         self._ages: List[float] = []
-        self._sums = dict.fromkeys(("loss", "policy_loss", "value_loss"), 0.0)
-        self._steps = 0
+        self._means = torch.zeros(len(LOSS_FIGURES), dtype=torch.float64)
+        self._sums = torch.zeros(len(LOSS_FIGURES), dtype=torch.float64)
+        self._totals = torch.zeros(len(LOSS_FIGURES), dtype=torch.float64)
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, figures: torch.Tensor, replay_age: float) -> None:
-        """One step's STEP_FIGURES, and its samples' mean age in rows."""
+    def add(self, figures: torch.Tensor, weights: List[float], replay_age: float) -> None:
+        """One step's STEP_FIGURES, what each of LOSS_FIGURES weighs, and its samples' mean age in rows."""
         self._waiting.append(figures)
+        self._weights.append(weights)
         self._ages.append(replay_age)
 
     def read(self, scaled: bool) -> Reading:
@@ -84,26 +94,34 @@ class Tally:
         scaled: an infinite gradient is a step that was skipped, nothing worse.
         """
         rows = torch.stack(self._waiting).double().cpu()
-        ages, self._waiting, self._ages = self._ages, [], []
+        weights, ages = torch.tensor(self._weights, dtype=torch.float64), self._ages
+        self._waiting, self._weights, self._ages = [], [], []
         norms = rows[:, -1]
         fine = torch.isfinite(norms)
         finite = torch.isfinite(rows[:, :-1]).all(1) & (fine | scaled)
         if not bool(finite.all()):
             return Reading({}, first_ill=int((~finite).nonzero()[0]))
         overflows = int((~fine).sum())
-        figures = name_figures(rows[:, :-1].mean(0).tolist(), self._config)
+        sums, totals = (rows[:, :-1] * weights).sum(0), weights.sum(0)
+        self._means = _ratio(sums, totals, self._means)
+        self._sums, self._totals = self._sums + sums, self._totals + totals
+        figures = name_figures(self._means.tolist(), self._config)
         figures["grad_norm"] = float(norms[fine].mean()) if overflows < len(rows) else 0.0
         figures["replay_age"] = sum(ages) / len(ages)
         figures["overflows"] = overflows
         self.overflows += overflows
-        self._steps += len(rows)
-        for name in self._sums:
-            self._sums[name] += figures[name] * len(rows)
         return Reading(figures, first_ill=None)
 
     def mean(self, name: str) -> Optional[float]:
         """Mean of a loss over all steps read; None before the first."""
-        return self._sums[name] / self._steps if self._steps else None
+        if not bool(self._totals.any()):
+            return None
+        return name_figures(_ratio(self._sums, self._totals, self._means).tolist(), self._config)[name]
+
+
+def _ratio(sums: torch.Tensor, totals: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
+    """sums ÷ totals, and `otherwise` where a total is 0. All [K] float64."""
+    return torch.where(totals > 0.0, sums / totals.clamp(min=1e-12), otherwise)
 
 
 @dataclass(frozen=True)

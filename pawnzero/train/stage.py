@@ -10,7 +10,7 @@ import torch
 
 from pawnzero.config import Config, TrainConfig
 from pawnzero.errors import PawnzeroError
-from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.nets.kept import load_latest
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.numbered import check_latest
 from pawnzero.progress import Progress
@@ -36,9 +36,8 @@ def open_state(checkpoints: Path, config: Config, game: str, net: Optional[Polic
     if net is not None and net.game_name != game:
         raise PawnzeroError(f"the replay buffer holds games of {game}, the net plays {net.game_name}")
     check_latest(checkpoints)
-    latest = checkpoints / "latest.pt"
     shape = config.model if net is None else net.shape
-    checkpoint = load_checkpoint(latest, game=game, model=shape) if latest.exists() else None
+    checkpoint = load_latest(checkpoints, game, shape)
     if net is None:
         net = PolicyValueNet(shape, game, config.seed)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # 1.1 to 1.2 times as fast, CPU or GPU

@@ -15,7 +15,8 @@ import torch
 from pawnzero.config import ModelConfig, TrainConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.nets.auxiliary import WithHeads
-from pawnzero.nets.checkpoint import Checkpoint, Weights, load_checkpoint, save_checkpoint
+from pawnzero.nets.checkpoint import Checkpoint, Weights, save_checkpoint
+from pawnzero.nets.kept import load_latest
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.numbered import numbered_checkpoints, numbered_path
 from pawnzero.train.schedule import NET, average, averaging_decay, make_optimizer
@@ -28,6 +29,7 @@ class Stage:
     window:      (first, last) sequence numbers of the rows that are sampled
     micro_batch: samples of one pass, fewer than `batch_size` where memory has run out
     fitted_for:  what `micro_batch` was found to fit on (`pawnzero.nets.fitted.Fitted.key`); "" before the first step
+    steps, samples: what it has trained so far, in all its calls
     """
 
     start_step: int
@@ -40,6 +42,8 @@ class Stage:
     micro_batch: int
     fitted_for: str = ""
     name: str = ""
+    steps: int = 0
+    samples: int = 0
 
     def epoch(self, step: int) -> int:
         """Epochs completed, by all stages, when `step` steps are done."""
@@ -104,11 +108,12 @@ class TrainState:
         state = {place: saved["state"][saved_place] for place, saved_place in pairs if saved_place in saved["state"]}
         self.optimizer.load_state_dict({"state": state, "param_groups": own})
 
-    def advance(self, config: TrainConfig) -> None:
-        """Count one finished step; its weights join the average."""
+    def advance(self, config: TrainConfig, samples: int) -> None:
+        """Count one finished step of so many samples; its weights join the average."""
         self.step += 1
         average(list(self.averaged.values()), self._weights, averaging_decay(self.step, config))
         assert self.stage is not None
+        self.stage = replace(self.stage, steps=self.stage.steps + 1, samples=self.stage.samples + samples)
         self.epoch = self.stage.epoch(self.step)
 
     def adapt(self, micro_batch: int, fitted_for: str) -> None:
@@ -130,9 +135,21 @@ class TrainState:
 
         Returns the numbered one's path. Raises PawnzeroError when the directory cannot be written.
         """
+        checkpoint, numbered = self._checkpoint(), numbered_path(folder, self.step)
+        save_checkpoint(numbered, checkpoint)
+        save_checkpoint(folder / "latest.pt", checkpoint)
+        _prune(folder, self.step, keep)
+        return numbered
+
+    def save_latest(self, folder: Path) -> None:
+        """Write `latest.pt` alone. Raises PawnzeroError when the directory cannot be written."""
+        save_checkpoint(folder / "latest.pt", self._checkpoint())
+
+    def _checkpoint(self) -> Checkpoint:
+        """All of it as a file holds it."""
         weights = {name: tensor.detach() for name, tensor in self.net.state_dict().items()}
         assert self.stage is not None
-        checkpoint = Checkpoint(
+        return Checkpoint(
             game=self.net.game_name,
             model=self.net.shape,
             step=self.step,
@@ -146,11 +163,6 @@ class TrainState:
                 "heads": {name: head.state_dict() for name, head in self.module.heads.items()},
             },
         )
-        numbered = numbered_path(folder, self.step)
-        save_checkpoint(numbered, checkpoint)
-        save_checkpoint(folder / "latest.pt", checkpoint)
-        _prune(folder, numbered, keep)
-        return numbered
 
 
 def _by_part(groups: List[Dict[str, Any]]) -> Dict[str, List[int]]:
@@ -166,12 +178,17 @@ def saved_step(folder: Path, game: str, model: ModelConfig) -> int:
 
     Raises PawnzeroError where it is damaged or of another game or shape.
     """
-    latest = folder / "latest.pt"
-    return load_checkpoint(latest, game=game, model=model).step if latest.exists() else 0
+    latest = load_latest(folder, game, model)
+    return 0 if latest is None else latest.step
 
 
-def _prune(folder: Path, written: Path, keep: int) -> None:
-    """Remove the oldest numbered checkpoints. The one just written stays, even where a run began anew below older numbers."""
-    others = [path for _, path in numbered_checkpoints(folder) if path != written]
-    for path in others[: max(0, len(others) - (keep - 1))]:
+def _prune(folder: Path, written: int, keep: int) -> None:
+    """Of the numbered checkpoints leave `keep`, that of step `written` among them.
+
+    Those of later steps are of a run that was given up when `latest.pt` was replaced by an older one. They go first, the
+    farthest last; then the oldest.
+    """
+    others = [(step, path) for step, path in numbered_checkpoints(folder) if step != written]
+    in_turn = sorted(others, key=lambda other: (other[0] < written, other[0]))
+    for _, path in in_turn[: max(0, len(others) - (keep - 1))]:
         path.unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Set, Tuple
 
 import torch
 
@@ -13,8 +13,8 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.nets.auxiliary import Outputs
 from pawnzero.nets.device import is_out_of_memory
-from pawnzero.train.auxiliary import AUXILIARY_FIGURES, auxiliary_losses, named_auxiliary
-from pawnzero.train.losses import FIGURES, losses, named
+from pawnzero.train.auxiliary import AUXILIARY_FIGURES, OF_REPLY, auxiliary_losses, named_auxiliary
+from pawnzero.train.losses import FIGURES, OF_POLICY, losses, named
 from pawnzero.train.memory import SMALLER_NET, MicroBatch, allocate_moments, patiently, versions
 from pawnzero.train.precision import TrainPrecision
 from pawnzero.train.samples import Samples
@@ -33,6 +33,23 @@ def name_figures(values: Sequence[float], config: TrainConfig) -> Dict[str, floa
     figures = named(values[: len(FIGURES)], config)
     of_heads = named_auxiliary(values[len(FIGURES) :], config)
     return {**figures, **of_heads, "loss": figures["loss"] + of_heads["loss"]}
+
+
+def figure_weights(samples: Samples) -> List[float]:
+    """How much each of LOSS_FIGURES counts in a mean over several batches: the samples that it is a mean over.
+
+    Where a policy's or a reply's weight is 0 in all samples, so is that of their figures, which say nothing then.
+    """
+    special = {**dict.fromkeys(OF_POLICY, samples.policy_total), **dict.fromkeys(OF_REPLY, samples.reply_total)}
+    return [special.get(name, float(samples.samples_total)) for name in LOSS_FIGURES]
+
+
+def of_nothing(samples: Samples, config: TrainConfig) -> Set[str]:
+    """Names in `name_figures` that say nothing, since no sample has what they are means over; the loss with them."""
+    missing = set(OF_POLICY) | {"policy_kl"} if not samples.policy_total else set()
+    if config.reply_weight > 0.0 and not samples.reply_total:
+        missing |= set(OF_REPLY)
+    return missing | {"loss"} if missing else missing
 
 
 class Stepper:
@@ -101,9 +118,17 @@ class Stepper:
 
     def save(self, folder: Path, keep: int) -> Path:
         """`TrainState.save` of the state as it stands."""
+        self._keep_scaler()
+        return self.state.save(folder, keep)
+
+    def save_latest(self, folder: Path) -> None:
+        """`TrainState.save_latest` of the state as it stands."""
+        self._keep_scaler()
+        self.state.save_latest(folder)
+
+    def _keep_scaler(self) -> None:
         if self._scaler is not None:
             self.state.scaler = self._scaler.state_dict()  # not in every step, since it waits for the device
-        return self.state.save(folder, keep)
 
     def _train_on(self, samples: Samples, size: int) -> torch.Tensor:
         """One whole step with passes of `size` samples. Where memory runs out nothing has changed, and it can be repeated.
@@ -114,7 +139,7 @@ class Stepper:
         before = versions(self.state.optimizer)
         try:
             with self._update():
-                norm = self._apply()
+                norm = self._apply(samples.samples_total)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -170,8 +195,8 @@ class Stepper:
         )
         return loss + extra, torch.cat([figures, figures_of_heads])
 
-    def _apply(self) -> torch.Tensor:
-        """Move the weights along the gradient; returns its norm, before it is clipped to `grad_clip`."""
+    def _apply(self, samples: int) -> torch.Tensor:
+        """Move the weights along the gradient of so many samples; returns its norm, before it is clipped to `grad_clip`."""
         if self._scaler is not None:
             self._scaler.unscale_(self.state.optimizer)
         self.state.net.tie_gradients()
@@ -182,7 +207,7 @@ class Stepper:
         else:
             self._scaler.step(self.state.optimizer)
             self._scaler.update()
-        self.state.advance(self._config)
+        self.state.advance(self._config, samples)
         return norm
 
     @contextmanager

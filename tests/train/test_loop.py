@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.progress import Figure, Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.ring import HEADER_BYTES
-from pawnzero.train import train
+from pawnzero.train import loop, train
 from pawnzero.train.stage import begin_stage, open_state
 
 
@@ -122,7 +123,7 @@ def test_it_learns_and_leaves_what_it_promises(tmp_path: Path, buffer: ReplayBuf
         "latest.pt",
     ]
     assert (report.step, report.steps_done, report.epoch, report.samples) == (60, 60, 6, 960)
-    assert report.loss == pytest.approx(sum(record["loss"] for record in records) / 6, rel=1e-5)
+    assert report.value_loss == pytest.approx(sum(record["value_loss"] for record in records) / 6, rel=1e-5)
     assert report.last_loss == pytest.approx(records[-1]["loss"], rel=1e-5)
     assert report.checkpoint == str(tmp_path / "new" / "ckpt_000060.pt")
     assert report.held_out_value_loss is not None
@@ -136,7 +137,8 @@ def test_the_report_s_losses_are_means_over_all_steps(tmp_path: Path, buffer: Re
     log = tmp_path / "train.json"
     report = train(buffer, CONFIG, checkpoints=tmp_path / "new", until_step=13, device="cpu", log=log)
     early, late = json.loads(log.read_text())
-    assert report.loss == pytest.approx((10 * early["loss"] + 3 * late["loss"]) / 13, rel=1e-5)
+    assert report.value_loss == pytest.approx((10 * early["value_loss"] + 3 * late["value_loss"]) / 13, rel=1e-5)
+    assert min(early["loss"], late["loss"]) < report.loss < max(early["loss"], late["loss"])
     assert report.last_loss == pytest.approx(late["loss"], rel=1e-5)
 
 
@@ -146,7 +148,49 @@ def test_numbered_checkpoints_are_pruned_but_never_the_newest_written(tmp_path: 
     for step in (900, 800, 700):
         (folder / f"ckpt_{step:06d}.pt").write_bytes(b"of an earlier run")
     train(buffer, CONFIG, checkpoints=folder, until_step=4, device="cpu", save_every=1)
-    assert sorted(path.name for path in folder.glob("ckpt_*")) == ["ckpt_000004.pt", "ckpt_000800.pt", "ckpt_000900.pt"]
+    assert sorted(path.name for path in folder.glob("ckpt_*")) == ["ckpt_000002.pt", "ckpt_000003.pt", "ckpt_000004.pt"]
+
+
+def test_of_a_run_that_was_given_up_checkpoints_go_as_the_new_one_needs_their_places(
+    tmp_path: Path, buffer: ReplayBuffer
+) -> None:
+    folder = tmp_path / "c"
+    train(buffer, CONFIG, checkpoints=folder, until_step=4, device="cpu", save_every=2)
+    shutil.copy(folder / "ckpt_000002.pt", folder / "latest.pt")
+    for step in (800, 900):
+        (folder / f"ckpt_{step:06d}.pt").write_bytes(b"of the run that was given up")
+    (folder / "ckpt_000004.pt").unlink()
+    left = []
+    for step in (3, 5, 6, 7):
+        train(buffer, CONFIG, checkpoints=folder, until_step=step, device="cpu")
+        left.append([int(path.stem[5:]) for path in sorted(folder.glob("ckpt_*"))])
+    assert left == [[2, 3, 900], [2, 3, 5], [3, 5, 6], [5, 6, 7]]
+
+
+def test_where_steps_take_long_latest_is_saved_between_and_nothing_else_changes(
+    tmp_path: Path, buffer: ReplayBuffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(folder: Path, **options: Any) -> None:
+        train(buffer, CONFIG, checkpoints=folder, until_step=45, device="cpu", log=folder / "train.json", **options)
+
+    def records(folder: Path) -> List[Dict[str, Any]]:
+        timeless = json.loads((folder / "train.json").read_text())
+        return [{k: v for k, v in record.items() if k not in ("time", "samples_per_second")} for record in timeless]
+
+    def fail() -> None:
+        raise MemoryError
+
+    seldom, often = tmp_path / "seldom", tmp_path / "often"
+    run(seldom)
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    with pytest.raises(MemoryError):
+        run(often, progress=Heard(after=27, action=fail))
+    assert load_checkpoint(often / "latest.pt").step == 20
+    assert not list(often.glob("ckpt_*"))
+    run(often)
+    assert_same_state(seldom, often)
+    assert [path.name for path in often.glob("ckpt_*")] == ["ckpt_000045.pt"]
+    assert records(often) == records(seldom)
 
 
 @pytest.mark.parametrize(("batch_size", "accumulate"), [(4, 4), (16, 1), (5, 2)])
@@ -176,6 +220,7 @@ def test_stopping_and_going_on_changes_nothing(tmp_path: Path, buffer: ReplayBuf
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     second = train(buffer, config, checkpoints=parts, until_step=30, device="cpu", log=parts / "train.json")
     assert (second.step, second.steps_done, second.interrupted) == (30, 16, False)
+    assert [(part.stage_steps, part.stage_samples) for part in (first, second)] == [(14, 14 * 16), (30, 30 * 16)]
     assert load_checkpoint(parts / "latest.pt").model == shape
     assert_same_state(whole, parts)
     assert losses(whole)[30] == losses(parts)[30]
@@ -200,7 +245,7 @@ def test_a_signal_during_the_last_save_is_heard(tmp_path: Path, buffer: ReplayBu
     net = asked_at_the_last_save(heard, 12)
     report = train(buffer, CONFIG, checkpoints=folder, until_step=12, device="cpu", progress=heard, net=net, save_every=4)
     assert (report.interrupted, report.step) == (True, 12)
-    assert "interrupted at step 12, the last one, which is saved: this training is complete" in heard.notes
+    assert "interrupted at step 12, the last one, which is saved: training is complete" in heard.notes
     assert load_checkpoint(folder / "latest.pt").step == 12
     again = train(buffer, CONFIG, checkpoints=folder, until_step=12, device="cpu")
     assert (again.interrupted, again.steps_done) == (False, 0)

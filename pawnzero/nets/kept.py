@@ -1,0 +1,63 @@
+"""The nets that a folder of checkpoints keeps, latest.pt and best.pt, and what helps where one of them cannot be read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional
+
+from pawnzero.config import ModelConfig
+from pawnzero.errors import PawnzeroError
+from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
+from pawnzero.numbered import numbered_checkpoints
+
+
+def load_latest(folder: Path, game: str, model: ModelConfig) -> Optional[Checkpoint]:
+    """What latest.pt holds; None where there is none.
+
+    Raises PawnzeroError where it is damaged (then it says what helps) or of another game or shape.
+    """
+    path = folder / "latest.pt"
+    try:
+        return load_checkpoint(path, game=game, model=model) if path.exists() else None
+    except PawnzeroError as error:
+        raise PawnzeroError(f"{error}; {_instead_of_latest(folder)}" if _is_damaged(path) else str(error)) from None
+
+
+def load_best(folder: Path, game: str, model: ModelConfig) -> Optional[Checkpoint]:
+    """The same of best.pt."""
+    path = folder / "best.pt"
+    try:
+        return load_checkpoint(path, game=game, model=model) if path.exists() else None
+    except PawnzeroError as error:
+        raise PawnzeroError(f"{error}; {_instead_of_best(folder)}" if _is_damaged(path) else str(error)) from None
+
+
+def _instead_of_latest(folder: Path) -> str:
+    numbered = _newest_whole(folder)
+    if numbered is not None:
+        return f"copy {numbered.name} over it to go on from step {load_checkpoint(numbered).step}"
+    best = folder / "best.pt"
+    if best.exists() and not _is_damaged(best):
+        return "copy best.pt over it to go on from the promoted net"
+    return "no other net is there to go on from"
+
+
+def _instead_of_best(folder: Path) -> str:
+    numbered = _newest_whole(folder)
+    copied = "" if numbered is None else f", or copy a numbered checkpoint, as {numbered.name}, over it"
+    return f"remove it, and the latest net is the first best one after its next match{copied}"
+
+
+def _newest_whole(folder: Path) -> Optional[Path]:
+    """The numbered checkpoint of the latest step that can be read."""
+    return next((path for _, path in reversed(numbered_checkpoints(folder)) if not _is_damaged(path)), None)
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether it can be read from the disk, but not as a checkpoint of any net."""
+    try:
+        load_checkpoint(path)
+    except PawnzeroError:
+        return os.access(str(path), os.R_OK)
+    return False
