@@ -22,7 +22,7 @@ from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
-from pawnzero.promote import evaluate_and_promote
+from pawnzero.promote import best_net, evaluate_and_promote
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.selfplay_stage import begin_games, iteration_games, open_replay, untrained_net
 from pawnzero.train import train
@@ -89,6 +89,8 @@ def _writing(agent_dir: Path, config: Config, progress: Progress) -> Iterator[Ag
 
 def _next_iteration(agent: Agent, config: Config, device: str, use_amp: bool, progress: Progress) -> Dict[str, Any]:
     config = agent.adopt(config, progress)
+    _step_reached(agent)  # a net that cannot be read is told now, not when all has been played and trained
+    best_net(agent)
     precheck(agent.game, agent.experiments, progress)
     found = _begin(agent, agent.metadata["next_iteration"], config, progress)
     with _timed(agent, found):

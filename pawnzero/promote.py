@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import io
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
@@ -23,8 +24,9 @@ from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json, replacing, text_bytes, write_json
 from pawnzero.games import get_game
-from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
+from pawnzero.nets.checkpoint import Checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.kept import load_best, load_latest
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.openings import openings
 from pawnzero.players import NetPlayer
@@ -107,47 +109,88 @@ def evaluate_and_promote(
     progress = progress or Progress()
     with agent.lock():
         config = agent.adopt(config, progress)
-        if not agent.latest.exists():
+        latest = load_latest(agent.checkpoints, agent.game, agent.model)
+        if latest is None:
             raise PawnzeroError(
                 f"{agent.directory}: no latest net to evaluate; `pawnzero train {in_shell(agent.directory)}` makes one"
             )
-        latest = load_checkpoint(agent.latest, game=agent.game, model=agent.model)
+        best = best_net(agent)
         known = _already_played(agent, iteration, latest.step, progress)
         if known is not None:
             _record(agent, known, progress, again=True)
             return known
-        first_best = not agent.best.exists()
-        if not first_best and agent.best.read_bytes() == agent.latest.read_bytes():
+        if best is not None and agent.best.read_bytes() == agent.latest.read_bytes():
             progress.note(f"{agent.name}'s latest net (step {latest.step}) is its best one already: it plays against itself")
         limit = config.eval_threshold if threshold is None else threshold
         by_test = config.eval_promotion == "sprt"
         sims = config.mcts_sims if simulations is None else simulations
-        match = _play(
-            agent,
-            config,
-            latest,
-            games=config.eval_games if games is None else games,
-            simulations=sims,
-            device=device,
-            seed=config.seed if seed is None else seed,
-            openings_file=openings_file,
-            hypotheses=Hypotheses(config.eval_elo0, config.eval_elo1) if by_test else None,
-            progress=progress,
-        )
-        won = match.sprt["decision"] == ACCEPT_H1 if match.sprt else match.score > limit
-        report = {
-            **match.to_json(),
-            "promoted": first_best or won,
-            "promotion": config.eval_promotion,
-            "threshold": None if by_test else limit,
-            "simulations": sims,
-            "step": latest.step,
-            "opponent": match.second,
-            "iteration": iteration,
-            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        }
+        with _games_beside(agent) as games_file:
+            match = _play(
+                agent,
+                config,
+                latest,
+                best,
+                games=config.eval_games if games is None else games,
+                simulations=sims,
+                device=device,
+                seed=config.seed if seed is None else seed,
+                openings_file=openings_file,
+                hypotheses=Hypotheses(config.eval_elo0, config.eval_elo1) if by_test else None,
+                progress=progress,
+                pgn=games_file,
+            )
+            won = match.sprt["decision"] == ACCEPT_H1 if match.sprt else match.score > limit
+            report = {
+                **match.to_json(),
+                "promoted": best is None or won,
+                "promotion": config.eval_promotion,
+                "threshold": None if by_test else limit,
+                "simulations": sims,
+                "step": latest.step,
+                "opponent": match.second,
+                "iteration": iteration,
+                "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            }
+            write_json(agent.experiments / "last_arena.json", report)
+            os.replace(str(games_file), str(agent.experiments / "last_arena.pgn"))
         _record(agent, report, progress)
         return report
+
+
+def best_net(agent: Agent) -> Optional[Checkpoint]:
+    """The best net, None where there is none yet. What metadata.json says of it is made true, which it is not after a kill
+    within `_record` or where somebody put another file there.
+
+    Only the holder of the agent's lock may call it. Raises PawnzeroError that says what helps where the file is damaged.
+    """
+    net = load_best(agent.checkpoints, agent.game, agent.model)
+    told = agent.metadata.get("best")
+    if net is None:
+        if told is not None:
+            agent.update(best=None)
+        return None
+    digest = _digest(agent.best.read_bytes())
+    if not (isinstance(told, dict) and told.get("step") == net.step and told.get("sha256", digest) == digest):
+        agent.update(best={"step": net.step, "sha256": digest})
+    return net
+
+
+def _digest(net: bytes) -> str:
+    return hashlib.sha256(net).hexdigest()
+
+
+@contextmanager
+def _games_beside(agent: Agent) -> Iterator[Path]:
+    """Where a match's games lie until its report is written. What a match that is broken off leaves there is removed, so that
+    last_arena.pgn and last_arena.json are of one match."""
+    beside = agent.experiments / ".last_arena.pgn.new"
+    try:
+        if beside.exists():
+            beside.unlink()
+        yield beside
+    finally:
+        if beside.exists():
+            beside.unlink()
 
 
 def _already_played(agent: Agent, iteration: Optional[int], step: int, progress: Progress) -> Optional[Dict[str, Any]]:
@@ -187,6 +230,7 @@ def _play(
     agent: Agent,
     config: Config,
     latest: Checkpoint,
+    best: Optional[Checkpoint],
     *,
     games: int,
     simulations: int,
@@ -195,6 +239,7 @@ def _play(
     openings_file: Optional[Path],
     hypotheses: Optional[Hypotheses],
     progress: Progress,
+    pgn: Path,
 ) -> MatchResult:
     """The match of the latest net against the best or the untrained one."""
     game = get_game(agent.game)
@@ -206,14 +251,10 @@ def _play(
         return NetPlayer(game, evaluator, name=name, simulations=simulations, search=config.search, net=path)
 
     challenger = player(latest.make_net(averaged=True), f"{agent.name} latest (step {latest.step})", str(agent.latest))
-    if agent.best.exists():
-        best = load_checkpoint(agent.best, game=agent.game, model=agent.model)
+    if best is not None:
         opponent = player(best.make_net(averaged=True), f"{agent.name} best (step {best.step})", str(agent.best))
     else:
         opponent = player(PolicyValueNet(agent.model, agent.game, agent.metadata["seed"]), UNTRAINED, UNTRAINED)
-    games_file = agent.experiments / "last_arena.pgn"
-    if games_file.exists():
-        games_file.unlink()
     with challenger, opponent:
         return play_match(
             challenger,
@@ -224,23 +265,29 @@ def _play(
             max_plies=longest,
             seed=seed,
             progress=progress,
-            pgn=games_file,
+            pgn=pgn,
             hypotheses=hypotheses,
         )
 
 
 def _record(agent: Agent, report: Mapping[str, Any], progress: Progress, *, again: bool = False) -> None:
-    """Write what was found, and replace the best net where the report says so; `again`: what an interruption left undone."""
+    """Add a report to the table, and replace the best net where it says so; `again`: what an interruption left undone."""
     table = agent.experiments / "arena.csv"
-    if not again:
-        write_json(agent.experiments / "last_arena.json", report)
-    if not (again and table.exists() and f"{report['time']},{report['iteration']},".encode() in table.read_bytes()):
+    if not (again and _has_row(table, report)):
         append_row(table, {**report, **_more_cells(report)}, progress)
     if report["promoted"]:
+        net = agent.latest.read_bytes()
         best = {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")}
-        agent.update(best=best)  # before the net: a match that is played again after a kill in between finds the old one
+        # Before the net: a match that is played again after a kill in between finds the old one. The digest tells which it is.
+        agent.update(best={**best, "sha256": _digest(net)})
         with replacing(agent.best) as handle:
-            handle.write(agent.latest.read_bytes())
+            handle.write(net)
+
+
+def _has_row(table: Path, report: Mapping[str, Any]) -> bool:
+    """Whether a match is in the table. A last line without its end, which `append_row` will remove, is none."""
+    rows = table.read_bytes() if table.exists() else b""
+    return f"{report['time']},{report['iteration']},".encode() in rows[: rows.rfind(b"\n") + 1]
 
 
 def _more_cells(report: Mapping[str, Any]) -> Dict[str, Any]:

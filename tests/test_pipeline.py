@@ -267,6 +267,36 @@ def test_a_net_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
     assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]["step"] > step
 
 
+def test_a_damaged_net_is_told_before_anything_is_played_with_what_helps(tmp_path: Path) -> None:
+    for _ in range(2):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    agent = Agent.open(tmp_path / "A")
+    (_, older), (_, newer) = agent.numbered()
+    sound = agent.best.read_bytes()
+
+    def refused(path: Path, told: str) -> None:
+        path.write_bytes(path.read_bytes()[:1000])
+        before = files_of(agent)
+        with pytest.raises(PawnzeroError, match=rf"{path.name}: truncated or damaged checkpoint; {told}"):
+            pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+        assert {**files_of(agent), **before} == before
+
+    refused(agent.best, rf"remove it, and the latest net is the first best one .*, or copy .* as {newer.name}, over it")
+    agent.best.unlink()
+    assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["promoted"] is True
+    (_, older), (_, newer) = agent.numbered()
+    newer.write_bytes(b"PK")
+    refused(agent.latest, f"copy {older.name} over it to go on from step 10")
+    older.unlink()
+    refused(agent.latest, "copy best.pt over it to go on from the promoted net")
+    agent.best.unlink()
+    refused(agent.latest, "no other net is there to go on from")
+    with pytest.raises(PawnzeroError, match="no other net is there to go on from"):
+        pipeline.train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")
+    agent.latest.write_bytes(sound)
+    assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["iteration"] == 3
+
+
 def test_folders_that_are_gone_are_made_again(tmp_path: Path) -> None:
     pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     shutil.rmtree(tmp_path / "A" / "experiments")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import json
 
 import pytest
 
+from pawnzero import promote as promotion
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError
@@ -181,6 +183,67 @@ def test_a_report_with_a_damaged_entry_is_passed_over(agent, change):
     assert any("is damaged; its match is played again" in line for line in notes.lines)
     assert set(json.loads(path.read_text())) == set(found)
     assert json.loads(path.read_text())["by_colour"]
+
+
+@pytest.mark.parametrize("torn", [0, 1])
+def test_a_match_whose_row_was_torn_is_in_the_table_in_the_end(agent, torn):
+    found, table = promote(agent, iteration=0), agent.experiments / "arena.csv"
+    table.write_bytes(table.read_bytes()[:-torn] if torn else table.read_bytes())
+    promote(agent, iteration=0)
+    (row,) = rows(agent)
+    assert (row["iteration"], row["endings"]) == ("0", "; ".join(f"{k}: {v}" for k, v in found["endings"].items()))
+    assert table.read_bytes().endswith(b"\n")
+
+
+class _Broken(Progress):
+    """Breaks off when the second match's first game has ended."""
+
+    def advance(self, count=1, **figures):
+        raise KeyboardInterrupt
+
+
+def test_a_match_that_is_broken_off_leaves_the_games_of_the_one_before(agent):
+    promote(agent, games=4)
+    before = {path.name: path.read_bytes() for path in agent.experiments.iterdir()}
+    assert before["last_arena.pgn"].count(b"[Result ") == 4
+    with pytest.raises(KeyboardInterrupt):
+        promote(agent, games=2, progress=_Broken())
+    assert {path.name: path.read_bytes() for path in agent.experiments.iterdir()} == before
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_metadata_says_which_net_is_the_best_though_a_promotion_was_killed(agent, monkeypatch, first):
+    if not first:
+        promote(agent)
+    save_checkpoint(agent.latest, checkpoint(200, seed=11))
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(promotion, "replacing", killed)
+    with pytest.raises(KeyboardInterrupt):
+        promote(agent, threshold=0.0)
+    monkeypatch.undo()
+    told = Agent.open(agent.directory).metadata["best"]
+    assert told["step"] == 200
+    if not first:
+        assert told["sha256"] != hashlib.sha256(agent.best.read_bytes()).hexdigest()  # so that it is seen not to be true
+    with agent.lock():
+        best = promotion.best_net(agent)
+    told = Agent.open(agent.directory).metadata["best"]
+    if first:
+        assert best is told is None
+    else:
+        assert best.step == told["step"] == 100
+        assert told["sha256"] == hashlib.sha256(agent.best.read_bytes()).hexdigest()
+
+
+def test_what_metadata_says_of_the_best_net_is_kept_where_it_is_true(agent):
+    promote(agent)
+    before = Agent.open(agent.directory).metadata["best"]
+    assert {"step", "iteration", "score", "opponent", "time", "sha256"} == set(before)
+    promote(agent, threshold=1.0)
+    assert Agent.open(agent.directory).metadata["best"] == before
 
 
 def test_the_same_seed_plays_the_same_match(agent):

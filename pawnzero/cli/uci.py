@@ -85,11 +85,12 @@ def _name(net: str) -> str:
             raise UsageError(f"{net}: plays {agent.game}, expected a player of chess (UCI knows no other game)")
         file = agent.best_or_latest()
         best = agent.metadata.get("best") if file == agent.best else None
-        step = f", step {best['step']}" if best else ""
     else:
-        file, step = path, ""
+        file, best = path, None
     try:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:_DIGITS]
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
         raise PawnzeroError(f"{file}: cannot be read ({error.strerror})") from None
-    return f"{path.resolve().stem}{step}, {digest}"
+    # What metadata.json says may be of another file: for a moment before a promotion, or where somebody copied one there.
+    step = f", step {best['step']}" if best and best.get("sha256", digest) == digest else ""
+    return f"{path.resolve().stem}{step}, {digest[:_DIGITS]}"

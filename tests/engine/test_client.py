@@ -139,6 +139,8 @@ def test_the_name_says_which_net_it_is(agent_dir: Path, net: Path) -> None:
     step = Agent.open(agent_dir).metadata["best"]["step"]
     assert re.fullmatch(rf"{agent_dir.name}, step {step}, [0-9a-f]{{8}}", name(agent_dir))
     assert name(best)[-8:] == name(agent_dir)[-8:] != name(net)[-8:]
+    best.write_bytes(best.read_bytes() + b"another")  # than metadata.json tells of
+    assert re.fullmatch(rf"{agent_dir.name}, [0-9a-f]{{8}}", name(agent_dir))
     best.unlink()
     assert re.fullmatch(rf"{agent_dir.name}, [0-9a-f]{{8}}", name(agent_dir))
 
