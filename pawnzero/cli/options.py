@@ -22,6 +22,9 @@ _OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
     "eval_threshold": ("--threshold",),
 }
 
+_RULES: Mapping[str, str] = {"eval_threshold": "threshold", "eval_elo0": "sprt", "eval_elo1": "sprt"}
+"""Settings that count under one rule of promotion alone."""
+
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json and --quiet."""
@@ -116,11 +119,13 @@ def read_settings(args: argparse.Namespace) -> Config:
     """The settings of this run: flags beat the file, the file beats the defaults. Says which file it is.
 
     Of an agent that is there, game, net shape and size of the replay buffer are its own where neither file nor flag names them.
+    Raises UsageError for settings that are none, and for a flag that the rule of promotion leaves without effect.
     """
     path = args.config or getattr(args, "stock_config", None) or (_DEFAULT_FILE if _DEFAULT_FILE.is_file() else None)
     given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
     config = load_config(path, given)
     flags = {key for key, value in given.items() if value is not None}
+    _check_promotion(args, config, path)
     directory = getattr(args, "agent_dir", None)
     kept = None
     if directory is not None:
@@ -129,6 +134,19 @@ def read_settings(args: argparse.Namespace) -> Config:
         kept = None if "replay_capacity" in asked else _kept_capacity(directory, config)
     print(f"settings: {path or 'defaults (no file)'}" + (f"; the replay buffer keeps its {kept:,} positions" if kept else ""))
     return replace(config, replay_capacity=kept) if kept else config
+
+
+def _check_promotion(args: argparse.Namespace, config: Config, path: Optional[Path]) -> None:
+    """Raises UsageError for a flag that says how to promote by the other rule than the one that counts."""
+    for key, rule in _RULES.items():
+        names = vars(args).get("settings by name", {}).get(_PREFIX + key, {})
+        if names and config.eval_promotion != rule:
+            given = vars(args).get(_PREFIX + "eval_promotion") is not None
+            where = "" if given or path is None else f" with {path}"
+            raise UsageError(
+                f"{next(iter(names))} belongs to --eval-promotion {rule}, but eval_promotion is {config.eval_promotion}"
+                f"{where}; expected --eval-promotion {rule} beside it, or flags of {config.eval_promotion} alone"
+            )
 
 
 def _with_own_net(directory: Path, config: Config, named: Set[str]) -> Config:

@@ -182,6 +182,14 @@ def test_promotion_by_a_sequential_test_is_told(cli: Any, agent_dir: Path, tiny_
     assert "yes: SPRT of Elo -800 against -300: H1 accepted" in shown
 
 
+def test_a_flag_turns_the_rule_of_a_file_round(cli: Any, agent_dir: Path, tiny_config: Path, tmp_path: Path) -> None:
+    by_test = tmp_path / "by_test.json"
+    by_test.write_text(json.dumps({**json.loads(tiny_config.read_text()), "eval_promotion": "sprt"}))
+    argv = ("promote", agent_dir, "--config", by_test, "--promotion", "threshold", "--threshold", "1", "--json")
+    found = cli(*argv).json()
+    assert (found["promotion"], found["threshold"], found["promoted"]) == ("threshold", 1.0, False)
+
+
 def test_openings_of_a_file_are_played(cli: Any, agent_dir: Path, tiny_config: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.epd").write_text("a2a4 h7h5\n")
     argv = ["--games", "2", "--openings", tmp_path / "mine.epd", "--config", tiny_config]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,24 @@ def test_two_names_of_one_setting_do_not_contradict_each_other(
         assert f"{contradiction[-4]} and {contradiction[-2]} are the same setting" in outcome.error()
     for agreed in ((first, "1", second, "1"), (first, other, first, "1")):
         assert "no agent here" in cli(command, tmp_path / "A", *agreed).error()
+
+
+@pytest.mark.parametrize("command", ["promote", "iterate"])
+def test_a_flag_of_the_other_rule_of_promotion(
+    cli: Any, agent_dir: Path, tiny_config: Path, tmp_path: Path, command: str
+) -> None:
+    by_test = tmp_path / "by_test.json"
+    by_test.write_text(json.dumps({**json.loads(tiny_config.read_text()), "eval_promotion": "sprt"}))
+    before = contents(agent_dir)
+    for argv, told in (
+        (("--config", by_test, "--threshold", "0.6"), f"--threshold belongs to .*but eval_promotion is sprt with {by_test};"),
+        (("--config", tiny_config, "--eval-elo1", "20"), "--eval-elo1 belongs to --eval-promotion sprt, but .* is threshold"),
+        (("--config", by_test, "--eval-promotion", "threshold", "--eval-elo0", "0"), "--eval-elo0 .* is threshold; expected"),
+    ):
+        outcome = cli(command, agent_dir, *argv)
+        assert outcome.code == 2
+        assert re.search(told, outcome.error())
+    assert contents(agent_dir) == before
 
 
 def test_a_configuration_that_is_not_there(cli: Any, tmp_path: Path) -> None:
