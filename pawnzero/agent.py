@@ -16,12 +16,13 @@ import os
 import sys
 import time
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import in_shell, read_json, write_json
+from pawnzero.files import in_shell, linked_to, read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.journal import Journal
 from pawnzero.locks import locked
@@ -94,8 +95,8 @@ class Agent:
         twin = agent._twin()
         if twin and progress is not None:
             progress.note(
-                f"{agent.name} begins with the same net as {twin}, from seed {config.seed}: with the same settings both play "
-                "and learn the same; another --seed makes another agent"
+                f"{agent.name} begins with the same net as {twin}, from seed {config.seed}: with the same settings both begin "
+                "with the same games and learn nearly the same; another --seed makes another agent"
             )
         return agent
 
@@ -271,10 +272,12 @@ class Agent:
         return numbered_checkpoints(self.checkpoints) if self.checkpoints.is_dir() else []
 
     def _clear(self) -> None:
-        """Remove what killed writes have left. Ladders and reports write into `experiments` without the lock, so what was
-        written to there a moment ago is left to its writer."""
+        """Remove what killed writes have left. Ladders and reports write into `experiments` without the lock, and a linked
+        file lies in a folder of others, so what was written to there a moment ago is left to its writer."""
         left = [*self.directory.glob(_BESIDE), *self.checkpoints.glob(_BESIDE)]
-        for path in [*left, *self.experiments.rglob(_BESIDE)]:
+        targets = [linked_to(path) for path in self.checkpoints.glob("*") if path.is_symlink()]
+        elsewhere = [path for target in targets for path in target.parent.glob(f".{escape(target.name)}.*.new")]
+        for path in [*left, *elsewhere, *self.experiments.rglob(_BESIDE)]:
             with suppress(OSError):  # it has just got its name, or its writer has it open on Windows
                 if path in left or time.time() - path.stat().st_mtime > _ABANDONED:
                     path.unlink()

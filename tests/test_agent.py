@@ -184,8 +184,8 @@ def test_a_new_agent_that_is_another_one_again_is_told(tmp_path: Path, changes: 
     for _ in range(2):
         Agent.open_or_create(tmp_path / "B", dataclasses.replace(SMALL, **changes), notes)
     assert notes.lines == told * [
-        "B begins with the same net as A, from seed 5: with the same settings both play and learn the same; "
-        "another --seed makes another agent"
+        "B begins with the same net as A, from seed 5: with the same settings both begin with the same games and learn "
+        "nearly the same; another --seed makes another agent"
     ]
 
 

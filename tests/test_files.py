@@ -1,0 +1,70 @@
+"""Files that are replaced: what becomes of links, in checkpoints and in the replay file too."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from pawnzero.agent import Agent
+from pawnzero.files import replacing, write_json
+from pawnzero.replay import ReplayBuffer
+from tests.iterations import CONFIG
+from tests.test_selfplay import play
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links take a privilege there")
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    big = tmp_path / "big disk"
+    big.mkdir()
+    link, through = tmp_path / "x.json", tmp_path / "y.json"
+    link.symlink_to(Path("big disk") / "x.json")  # nothing is there yet
+    through.symlink_to(link)
+    for value, path in enumerate((link, link, through)):
+        write_json(path, value)
+        assert link.is_symlink()
+        assert through.is_symlink()
+        assert (big / "x.json").read_text() == f"{value}\n"
+    with replacing(link):
+        assert [path.name for path in big.iterdir() if path.name != "x.json"] == [f".x.json.{os.getpid()}.new"]
+    assert [path.name for path in big.iterdir()] == ["x.json"]
+
+
+def test_a_neighbour_that_a_link_leads_to_keeps_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "ckpt_000100.pt").write_text("of step 100")
+    latest = tmp_path / "latest.pt"
+    latest.symlink_to("ckpt_000100.pt")
+    with replacing(latest) as stream:
+        stream.write(b"of step 200")
+    assert not latest.is_symlink()
+    assert (latest.read_text(), (tmp_path / "ckpt_000100.pt").read_text()) == ("of step 200", "of step 100")
+
+
+def test_a_replay_file_stays_on_the_disk_that_it_was_linked_to(tmp_path: Path) -> None:
+    (tmp_path / "big disk").mkdir()
+    link, file = tmp_path / "replay.pt", tmp_path / "big disk" / "replay.pt"
+    link.symlink_to(file)
+    record = play("tic_tac_toe", [0])[0]
+    for capacity in (100, 50):
+        buffer = ReplayBuffer(link, 100, "tic_tac_toe")
+        if capacity == 100:
+            buffer.append(record)  # makes the file
+        buffer.resize(capacity)
+        assert link.is_symlink()
+        assert (ReplayBuffer(file).capacity, len(ReplayBuffer(file))) == (capacity, len(record))
+
+
+def test_what_a_killed_write_left_beside_a_linked_file_is_cleared(tmp_path: Path) -> None:
+    agent, big = Agent.create(tmp_path / "A", CONFIG), tmp_path / "big disk"
+    big.mkdir()
+    (agent.checkpoints / "replay.pt").symlink_to(big / "A.pt")
+    left, just_now, others = big / ".A.pt.99999.new", big / ".A.pt.88888.new", big / ".B.pt.99999.new"
+    for path in (left, just_now, others):
+        path.touch()
+        if path != just_now:
+            os.utime(str(path), (0, 0))
+    with agent.lock():
+        assert [path.exists() for path in (left, just_now, others)] == [False, True, True]
