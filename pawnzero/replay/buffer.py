@@ -20,7 +20,10 @@ from pawnzero.replay.stored import StoredGame, newest_games
 
 
 class ReplayBuffer:
-    """The positions of the newest games, in one file. One process at a time may append; any number may read meanwhile."""
+    """The positions of the newest games, in one file. One process at a time may append; any number may read meanwhile.
+
+    What reads it sees what others have appended or resized by then; the figures are of the last reading or writing.
+    """
 
     def __init__(self, path: Union[str, os.PathLike[str]], capacity: Optional[int] = None, game: Optional[str] = None) -> None:
         """Open `path`; where there is no file, it is created by the first `append`.
@@ -37,8 +40,13 @@ class ReplayBuffer:
         self._look()
 
     def _look(self) -> None:
-        """Open the file once there is one."""
-        if self._ring is None and self.path.exists():
+        """Stand where the file does now; open it once there is one.
+
+        Raises PawnzeroError where it is gone, or is no file to go on with any more.
+        """
+        if self._ring is not None:
+            self._ring.catch_up()
+        elif self.path.exists():
             self._ring = Ring(self.path, self._expected_game)
 
     @property
@@ -67,6 +75,7 @@ class ReplayBuffer:
     @property
     def games_stored(self) -> int:
         """Games of which the buffer holds at least one row. Walks over all of them."""
+        self._look()
         return len(self.last_game_ids(self.capacity))
 
     def append(self, record: GameRecord) -> None:
@@ -77,8 +86,6 @@ class ReplayBuffer:
         Raises PawnzeroError when the record is not of this game or the file cannot be written; the buffer is then as before.
         """
         self._look()
-        if self._ring is not None:
-            self._ring.catch_up()
         rows = rows_of(record, self.game)
         if len(rows) == 0:
             return
@@ -88,6 +95,7 @@ class ReplayBuffer:
 
     def last_game_ids(self, limit: int) -> List[int]:
         """Ids of the newest games, newest first, at most `limit`."""
+        self._look()
         return [int(game_id) for game_id in self._ring.game_ids(min(limit, len(self)))] if self._ring else []
 
     def newest_games(self, limit: int) -> List[StoredGame]:
@@ -114,8 +122,6 @@ class ReplayBuffer:
         Raises PawnzeroError when there is nothing to train on, or the window is not in the file.
         """
         self._look()
-        if self._ring is not None:
-            self._ring.refresh()
         if self._ring is None or len(self) == 0:
             agent = self.path.parent.parent if self.path.parent.name == "checkpoints" else "AGENT_DIR"
             raise PawnzeroError(
@@ -141,10 +147,8 @@ class ReplayBuffer:
         """
         self._capacity = _checked(capacity)
         self._look()
-        if self._ring is not None:
-            self._ring.catch_up()
-            if capacity != self._ring.capacity:
-                self._ring.resize(capacity)
+        if self._ring is not None and capacity != self._ring.capacity:
+            self._ring.resize(capacity)
 
     def flush(self) -> None:
         """Wait until what was appended is on the disk."""

@@ -211,14 +211,14 @@ class Ring:
             self.newest = int(find_newest(self.words, self.base))
 
     def catch_up(self) -> None:
-        """Before writing: stand where the file does now. Others may have appended, or put another in its place (see `resize`).
+        """Stand where the file does now. Others may have appended, or put another in its place (see `resize`).
 
         Raises PawnzeroError where the file is gone, or is what `Ring` would not open.
         """
         try:
             same = os.path.samestat(self._file, os.stat(self.path))
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise PawnzeroError(f"{self.path}: cannot be opened ({error.strerror})") from None
         if same and len(self.words) > 0:
             self.refresh()
         else:
@@ -265,7 +265,7 @@ class Ring:
 
         Raises PawnzeroError when it cannot be written; the file is then as it was.
         """
-        base = max(self.oldest, self.newest - capacity + 1)
+        base = max(self._oldest_there(), self.newest - capacity + 1)
         try:
             with replacing(self.path) as stream:
                 stream.write(_header(self.game, capacity, base))
@@ -276,6 +276,17 @@ class Ring:
             raise _unwritable(self.path, error) from None
         finally:
             self._map()
+
+    def _oldest_there(self) -> int:
+        """The oldest row that a write which was cut off has not overwritten either: the new file tells of no older one, as it
+        would hold a game for torn that lacks its first rows."""
+        sequence = self.oldest
+        while sequence <= self.newest:
+            row = self.words[(sequence - self.base) % self.capacity]
+            if int(row[SEQUENCE_WORD]) == sequence and intact(row):
+                break
+            sequence += 1
+        return sequence
 
     def _copy(self, first: int, stream: IO[bytes]) -> None:
         """Write the rows from `first` to the newest; what is no row of that number becomes empty."""

@@ -92,6 +92,25 @@ def test_nobody_overwrites_what_another_has_appended_or_resized(tmp_path: Path) 
             oracle.resize(40)
 
 
+def test_a_reader_follows_a_file_that_another_has_resized(tmp_path: Path) -> None:
+    path = tmp_path / "replay.pt"
+    writer = ReplayBuffer(path, 100, "walk")
+    writer.append(make_record(1, 20))
+    sampler, ids, count = readers = [ReplayBuffer(path) for _ in range(3)]
+    writer.resize(60)
+    writer.append(make_record(2, 20))
+    assert sampler.sampler(0).window == (1, 40)
+    assert ids.last_game_ids(5) == [2, 1]
+    assert count.games_stored == 2
+    assert {reader.capacity for reader in readers} == {60}
+
+
+def test_a_reader_opened_before_the_file_sees_its_games(tmp_path: Path) -> None:
+    early = ReplayBuffer(tmp_path / "replay.pt", 100, "walk")
+    ReplayBuffer(tmp_path / "replay.pt", 100, "walk").append(make_record(1, 20))
+    assert early.games_stored == 1
+
+
 def test_a_closed_buffer_appends_after_what_it_has(tmp_path: Path) -> None:
     buffer, oracle = ReplayBuffer(tmp_path / "replay.pt", 100, "walk"), Oracle(100)
     for number in (1, 2):
@@ -105,8 +124,9 @@ def test_a_file_that_has_gone_is_said_so(tmp_path: Path) -> None:
     buffer = ReplayBuffer(tmp_path / "replay.pt", 100, "walk")
     buffer.append(make_record(1, 9))
     buffer.path.unlink()
-    with pytest.raises(PawnzeroError, match=r"replay.pt: cannot be written \(No such file or directory\)"):
-        buffer.append(make_record(2, 9))
+    for use in (lambda: buffer.append(make_record(2, 9)), lambda: buffer.sampler(0), lambda: buffer.newest_games(1)):
+        with pytest.raises(PawnzeroError, match=r"replay.pt: cannot be opened \(No such file or directory\)"):
+            use()
 
 
 def test_a_file_of_another_game_in_its_place_is_left_alone(tmp_path: Path) -> None:

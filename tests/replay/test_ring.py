@@ -189,6 +189,29 @@ def test_a_failing_resize_leaves_the_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert [p.name for p in tmp_path.iterdir()] == ["replay.pt"]
 
 
+def test_a_resize_keeps_a_game_whose_first_rows_a_torn_write_took(tmp_path: Path) -> None:
+    """Opening keeps what is left of the newest game, so the new file does too."""
+    path = tmp_path / "replay.pt"
+    old = filled(path, 12, [10])
+    before = path.read_bytes()
+    filled(path, 12, [10, 8])
+    after = path.read_bytes()
+    cut = HEADER_BYTES + 3 * ROW + 5  # of the new game two rows fit before the seam, three and a torn one overwrite
+    torn = after[:cut] + before[cut : HEADER_BYTES + 10 * ROW] + after[HEADER_BYTES + 10 * ROW :]
+    for capacity in (30, 12, 11, 7, 4):
+        path.write_bytes(torn)
+        buffer = ReplayBuffer(path)
+        assert buffer.total == old.total
+        buffer.resize(11)
+        buffer.resize(capacity)
+        names = {row.name for row in old.rows[4:][-capacity:]}
+        for reader in (buffer, ReplayBuffer(path)):
+            assert (reader.total, reader.last_game_ids(2)) == (old.total, [1])
+            assert {int(name) for name in reader.sampler(0).batch(0, 200).bits[:, 0]} == names
+        buffer.append(make_record(2, 3))
+        assert ReplayBuffer(path).last_game_ids(2) == ([2, 1] if capacity > 3 else [2])
+
+
 def test_rows_lost_to_a_torn_write_do_not_mislead_a_resize(tmp_path: Path) -> None:
     """Rows of a game that was cut off stand where old rows were; a smaller file must not take them for its newest lap."""
     path = tmp_path / "replay.pt"

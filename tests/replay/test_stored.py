@@ -47,6 +47,20 @@ def filled(path: Path, records: List[GameRecord], capacity: int = 5000) -> Repla
     return buffer
 
 
+def test_what_another_has_resized_and_added_to_is_looked_at(tmp_path: Path) -> None:
+    records = play("connect_four", 4)
+    writer = filled(tmp_path / "replay.pt", records[:2])
+    games, archive = ReplayBuffer(writer.path), ReplayBuffer(writer.path)
+    writer.resize(4000)
+    before = writer.total
+    for record in records[2:]:
+        writer.append(record)
+    assert [game.game_id for game in games.newest_games(9)] == [record.game_id for record in reversed(records)]
+    restart = archive.archive((before + 1, writer.total))
+    assert restart is not None
+    assert restart(5) is not None
+
+
 @pytest.mark.parametrize(("name", "resign_below"), [("chess", 0.0), ("connect_four", 0.0), ("connect_four", 0.45)])
 def test_games_come_back_newest_first(name: str, resign_below: float, tmp_path: Path) -> None:
     records = play(name, 16, resign_below)
