@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -18,6 +18,26 @@ _STEP = 1e-5
 """Scores are kept to five places."""
 _Z = 1.645
 """One-sided 95 %."""
+_UNKNOWN = -1
+"""The game of an outlook that was kept without its game's id."""
+
+
+def outlooks_of(record: GameRecord, game: Game) -> List[Tuple[float, bool]]:
+    """(lowest expected score, lost) of each player of a finished game; nothing of one in which somebody could resign.
+
+    Only searches count after which a player may resign: the first search of a game is none of them (see `Table`).
+    """
+    if not record.played_on:
+        return []
+    first = record.context + 1
+    score = record.root_wdl[first:, 0] + record.root_wdl[first:, 1] / 2
+    found = []
+    for offset, own in ((0, score[0::2]), (1, score[1::2])):
+        if len(own):
+            mover = (game.player(record.states[first]) + offset) % 2
+            result = record.result if mover == 0 else -record.result
+            found.append((round(float(own.min()), 5), result < 0))
+    return found
 
 
 class Outlooks:
@@ -28,27 +48,23 @@ class Outlooks:
     """
 
     def __init__(self, state: Any = ()) -> None:
-        """state: what `state` gave. Raises PawnzeroError for anything else."""
+        """state: what `state` gave, or gave before games had their ids there. Raises PawnzeroError for anything else."""
         if not isinstance(state, (list, tuple)) or not all(map(_is_outlook, state)):
-            raise PawnzeroError("expected pairs of an expected score and whether the game was lost")
-        self._outlooks: List[Tuple[float, bool]] = [(float(worst), lost) for worst, lost in state[-_MOST_OUTLOOKS:]]
+            raise PawnzeroError("expected pairs of an expected score and whether the game was lost, and the game's id")
+        newest = state[-_MOST_OUTLOOKS:]
+        self._outlooks: List[Tuple[float, bool, int]] = [
+            (float(worst), lost, game_id[0] if game_id else _UNKNOWN) for worst, lost, *game_id in newest
+        ]
 
-    def state(self) -> List[Tuple[float, bool]]:
-        """Everything known, as plain values: (lowest expected score, lost), oldest first."""
+    def state(self) -> List[Tuple[float, bool, int]]:
+        """Everything known, as plain values: (lowest expected score, lost, the game's id), oldest first."""
         return self._outlooks
 
-    def add(self, record: GameRecord, game: Game) -> None:
-        """Take in a finished game; one in which somebody could resign says nothing."""
-        if not record.played_on:
-            return
-        score = record.root_wdl[record.context :, 0] + record.root_wdl[record.context :, 1] / 2
-        first = game.player(record.states[record.context])
-        for offset in (0, 1):
-            own = score[offset::2]
-            if len(own):
-                result = record.result if (first + offset) % 2 == 0 else -record.result
-                self._outlooks.append((round(float(own.min()), 5), result < 0))
-        del self._outlooks[:-_MOST_OUTLOOKS]
+    def add(self, game_id: int, outlooks: Sequence[Tuple[float, bool]]) -> None:
+        """Take in what `outlooks_of` gave of a game, in place of what is known of it already."""
+        if outlooks:
+            others = [known for known in self._outlooks if known[2] != game_id]
+            self._outlooks = (others + [(worst, lost, game_id) for worst, lost in outlooks])[-_MOST_OUTLOOKS:]
 
     def threshold(self, false_positives: float) -> float:
         """The expected score below which to resign; 0 (never) while too few hopeless players are known.
@@ -58,8 +74,8 @@ class Outlooks:
         taken, so that the bound holds a little less often than that.
         """
         ordered = sorted(self._outlooks)
-        scores = np.array([worst for worst, _ in ordered])
-        held = np.concatenate([[0], np.cumsum([not lost for _, lost in ordered])])
+        scores = np.array([worst for worst, *_ in ordered])
+        held = np.concatenate([[0], np.cumsum([not lost for _, lost, _ in ordered])])
         seen = np.unique(scores[scores < _MOST_HOPELESS])
         below = np.searchsorted(scores, seen, side="right")  # how many have no more than each of the scores
         safe = np.flatnonzero(_upper_bound(held[below], below) <= false_positives)
@@ -67,7 +83,7 @@ class Outlooks:
 
     def to_json(self, threshold: float) -> Dict[str, Any]:
         """What resigning below `threshold` would have done to the played-on games."""
-        below = [lost for worst, lost in self._outlooks if worst < threshold]
+        below = [lost for worst, lost, _ in self._outlooks if worst < threshold]
         return {
             "threshold": threshold,
             "games_played_on": len(self._outlooks) // 2,
@@ -85,9 +101,11 @@ def _upper_bound(count: np.ndarray, of: np.ndarray) -> np.ndarray:
 
 
 def _is_outlook(value: Any) -> bool:
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
+    if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
         return False
-    worst, lost = value
+    worst, lost, game_id = (*value, _UNKNOWN)[:3]
     if not isinstance(lost, bool) or isinstance(worst, bool) or not isinstance(worst, (int, float)):
+        return False
+    if isinstance(game_id, bool) or not isinstance(game_id, int):
         return False
     return 0.0 <= round(worst, 2) <= 1.0  # a WDL may sum to a little more than 1

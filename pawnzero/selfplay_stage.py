@@ -2,7 +2,7 @@
 
 Games are known by their ids, so those that the buffer holds are not played again. What is to be said of them all is kept in a
 journal beside it; a game's line is written there before the game goes into the buffer, so that a game that is in the buffer has
-its line.
+its line. It is emptied only when nobody goes on with its games any more; what a kill has left in it is of other ids.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from pawnzero.agent import Agent
 from pawnzero.alarms import selfplay_alarms
@@ -27,7 +27,7 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.replay import ReplayBuffer
-from pawnzero.resign import Outlooks
+from pawnzero.resign import Outlooks, outlooks_of
 from pawnzero.search.evaluator import Question, allocate_question
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.summary import GamesSummary, figures_of
@@ -53,15 +53,21 @@ def selfplay_stage(
         journal = Journal(agent.experiments / "selfplay_alone.jsonl")
         stage = agent.metadata.get("selfplay_alone")
         if stage is None or stage["games"] != games:
+            if stage is not None:  # nobody goes on with it; its games were played all the same
+                _remember(agent, _read_journal(journal, _alone(stage)), progress)
             first = int(agent.metadata.get("games_outside_iterations", 0))
             stage = {"first": first, "games": games, "frozen": _freeze(agent, config, games, progress)}
-            journal.remove()
             agent.update(games_outside_iterations=first + games, selfplay_alone=stage)
+            journal.remove()
         agent.keep_settings(config, progress, _OF_SELFPLAY)
-        ids = [OUTSIDE_ITERATIONS + n for n in range(stage["first"], stage["first"] + games)]
-        figures = _play(agent, config, ids, journal, stage["frozen"], device, progress)
+        figures = _play(agent, config, _alone(stage), games, journal, stage["frozen"], device, progress)
         agent.update(selfplay_alone=None)
         return figures
+
+
+def _alone(stage: Dict[str, Any]) -> range:
+    """The ids of the games of a stage outside iterations."""
+    return range(OUTSIDE_ITERATIONS + stage["first"], OUTSIDE_ITERATIONS + stage["first"] + stage["games"])
 
 
 def begin_games(agent: Agent, config: Config, progress: Progress) -> Dict[str, Any]:
@@ -73,9 +79,12 @@ def begin_games(agent: Agent, config: Config, progress: Progress) -> Dict[str, A
 def iteration_games(
     agent: Agent, config: Config, number: int, frozen: Dict[str, Any], device: str, progress: Progress
 ) -> Dict[str, Any]:
-    """Self-play of iteration `number`, or the rest of it. Returns the figures of all its games."""
-    ids = [(number << 32) + n for n in range(config.num_selfplay)]
-    return _play(agent, config, ids, _journal(agent), frozen, device, progress)
+    """Self-play of iteration `number`, or the rest of it.
+
+    Returns the figures of all its games, also of those that were stored when it was to play more.
+    """
+    ids = range(number << 32, (number + 1) << 32)
+    return _play(agent, config, ids, config.num_selfplay, _journal(agent), frozen, device, progress)
 
 
 def _journal(agent: Agent) -> Journal:
@@ -131,24 +140,25 @@ def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Prog
 def _play(
     agent: Agent,
     config: Config,
-    ids: List[int],
+    ids: range,
+    games: int,
     journal: Journal,
     frozen: Dict[str, Any],
     device: str,
     progress: Progress,
 ) -> Dict[str, Any]:
-    """Play those of the games `ids` that did not go into the replay buffer yet; returns the figures of all of them."""
+    """Play until the replay buffer has received `games` of the games `ids`; returns the figures of all that it has received."""
+    noted = _read_journal(journal, ids)
     # Of games without a line the buffer may hold some with these ids too: another run's.
-    written = {line["game_id"]: line.get("last", 0) for line in journal.lines() if isinstance(line.get("game_id"), int)}
     stored: Set[int] = set()
-    if written:
+    if noted.games:
         with open_replay(agent, config, progress) as buffer:
             there, oldest = set(buffer.last_game_ids(len(buffer))), buffer.total - len(buffer) + 1
-        stored = {game_id for game_id, last in written.items() if game_id in there or 0 < last < oldest}
-    left = [game_id for game_id in ids if game_id not in stored]
-    if len(left) < len(ids):
-        progress.note(f"{len(ids) - len(left)} of {len(ids)} games were played before the interruption")
-    summary, outlooks = _so_far(journal, stored.intersection(ids)), _read_outlooks(agent, progress)
+        stored = {game_id for game_id, line in noted.games.items() if game_id in there or 0 < line.get("last", 0) < oldest}
+    left = [game_id for game_id in ids[:games] if game_id not in stored][: max(0, games - len(stored))]
+    if stored:
+        progress.note(f"{len(stored)} of {len(stored) + len(left)} games were played before the interruption")
+    summary, outlooks = _so_far(noted, stored), _remember(agent, noted, progress)
     precision = None
     if left:
         on_cpu = resolve_device(device).type == "cpu"
@@ -157,7 +167,7 @@ def _play(
         precision = evaluator.precision
         progress.note(f"self-play with {evaluator.description}")
         progress.start("self-play", len(left), "games")
-        _play_with(evaluator, agent, config, left, len(ids), summary, outlooks, journal, frozen, progress)
+        _play_with(evaluator, agent, config, left, ids[:games], summary, outlooks, journal, frozen, progress)
         progress.finish()
     found = summary.to_json()
     earlier = [iteration["selfplay"] for iteration in agent.iterations]
@@ -173,20 +183,44 @@ def _play(
     }
 
 
-def _so_far(journal: Journal, stored: Set[int]) -> GamesSummary:
-    """The figures of the games played before an interruption, and of what they cost."""
-    games, costs = {}, {}
+class _Noted(NamedTuple):
+    """What a journal says of some games: the newest line of each by its id, and of each process the newest of what it cost."""
+
+    games: Dict[int, Dict[str, Any]]
+    costs: Dict[float, Dict[str, Any]]
+
+
+def _read_journal(journal: Journal, ids: range) -> _Noted:
+    """What `journal` says of the games `ids`; a kill may have left lines of others in it."""
+    noted = _Noted({}, {})
     for line in journal.lines():
-        if line.get("game_id") in stored:
-            games[line["game_id"]] = line
-        elif "session" in line:
-            costs[line["session"]] = line
+        if isinstance(line.get("game_id"), int):
+            if line["game_id"] in ids:
+                noted.games[line["game_id"]] = line
+        elif "session" in line and line.get("first", ids.start) == ids.start:  # a journal of before does not say
+            noted.costs[line["session"]] = line
+    return noted
+
+
+def _so_far(noted: _Noted, stored: Set[int]) -> GamesSummary:
+    """The figures of the games stored before an interruption, and of what they cost."""
     summary = GamesSummary()
-    for figures in games.values():
-        summary.add(figures)
-    for cost in costs.values():
+    for game_id, figures in noted.games.items():
+        if game_id in stored:
+            summary.add(figures)
+    for cost in noted.costs.values():
         summary.spent(cost)
     return summary
+
+
+def _remember(agent: Agent, noted: _Noted, progress: Progress) -> Outlooks:
+    """All that is known of resigning, with what the journal says: a kill may have come before that was written."""
+    outlooks = _read_outlooks(agent, progress)
+    for game_id, line in noted.games.items():
+        outlooks.add(game_id, line.get("outlooks", ()))
+    if noted.games:
+        write_json(_outlooks_file(agent), outlooks.state())
+    return outlooks
 
 
 def _play_with(
@@ -194,7 +228,7 @@ def _play_with(
     agent: Agent,
     config: Config,
     numbers: List[int],
-    among: int,
+    asked: range,
     summary: GamesSummary,
     outlooks: Outlooks,
     journal: Journal,
@@ -207,7 +241,7 @@ def _play_with(
     before = summary.positions
 
     def cost() -> Dict[str, Any]:
-        return {"session": session, "seconds": time.monotonic() - started, **workload.cost()}
+        return {"first": asked.start, "session": session, "seconds": time.monotonic() - started, **workload.cost()}
 
     def tick(finished: int = 0) -> None:
         nonlocal noted
@@ -227,17 +261,18 @@ def _play_with(
                 search=config.search,
                 settings=config.selfplay,
                 seed=frozen["seed"],
-                among=among,
+                among=len(asked),
                 archive=buffer.archive(frozen["archive"]) if frozen["archive"] else None,
                 resign_below=frozen["resign_below"],
                 workload=workload,
                 tick=tick,
             ):
-                figures = figures_of(record, game)
-                journal.add({**figures, "last": buffer.total + len(record)})  # the sequence number of its last row
+                figures, measured = figures_of(record, game), outlooks_of(record, game)
+                last = buffer.total + len(record)  # the sequence number of its last row
+                journal.add({**figures, "last": last, "outlooks": measured})
                 buffer.append(record)
                 summary.add(figures)
-                outlooks.add(record, game)
+                outlooks.add(record.game_id, measured)
                 tick(1)
             buffer.flush()  # before anything on the disk says that these games are played
         finally:

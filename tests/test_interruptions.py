@@ -97,6 +97,91 @@ def test_a_game_is_counted_though_the_process_died_as_it_was_stored(tmp_path: Pa
     assert later["games"] == 6
 
 
+@pytest.mark.parametrize("instant", ["before the stage", "before the journal is emptied", "after it was"])
+def test_no_instant_has_games_outside_iterations_played_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instant: str
+) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    update, remove = Agent.update, Journal.remove
+
+    def dies_at_the_end(agent: Agent, **changes: Any) -> None:
+        if changes == {"selfplay_alone": None}:
+            raise KeyboardInterrupt
+        update(agent, **changes)
+
+    def dies_before_the_stage(agent: Agent, **changes: Any) -> None:
+        if "selfplay_alone" in changes:
+            raise KeyboardInterrupt
+        update(agent, **changes)
+
+    def dies_at_the_journal(journal: Journal) -> None:
+        if instant == "after it was":
+            remove(journal)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Agent, "update", dies_at_the_end)
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(agent, CONFIG, games=12, device="cpu")
+    monkeypatch.undo()
+    if instant == "before the stage":
+        monkeypatch.setattr(Agent, "update", dies_before_the_stage)
+    else:
+        monkeypatch.setattr(Journal, "remove", dies_at_the_journal)
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(agent, CONFIG, games=5, device="cpu")
+    monkeypatch.undo()
+    other = Agent.open(tmp_path / "A")
+    for games in (12, 5) if instant == "before the stage" else (5, 12):
+        figures = selfplay_stage(other, CONFIG, games=games, device="cpu")
+        assert figures["games"] == games
+        assert figures["simulations"] == pytest.approx(figures["simulations_per_move"] * figures["positions"], abs=1)
+    games_of = [game.game_id for game in ReplayBuffer(agent.replay).newest_games(100)]
+    assert len(games_of) == len(set(games_of)) == (17 if instant == "before the stage" else 29)
+
+
+def test_all_games_count_though_fewer_are_asked_for_by_then(tmp_path: Path) -> None:
+    many, few = (dataclasses.replace(CONFIG, num_selfplay=games) for games in (12, 2))
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", many, device="cpu", progress=Notes("self-play", 7))
+    buffer = ReplayBuffer(Agent.open(tmp_path / "A").replay)
+    stored, notes = buffer.games_stored, Notes()
+    assert stored >= 7
+    figures = pipeline.run_iteration(tmp_path / "A", few, device="cpu", progress=notes)["selfplay"]
+    assert f"{stored} of {stored} games were played before the interruption" in notes.texts
+    assert (figures["games"], figures["positions"]) == (stored, len(buffer))
+    assert buffer.games_stored == stored
+
+
+def outlooks(agent: Agent) -> Any:
+    """What is known of resigning; games end in any order."""
+    return sorted(json.loads((agent.experiments / "resignation.json").read_text()))
+
+
+def test_what_games_say_of_resigning_outlives_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, killed = (Agent.create(tmp_path / name, CONFIG) for name in ("A", "B"))
+    selfplay_stage(whole, CONFIG, games=8, device="cpu")
+    monkeypatch.setattr("pawnzero.selfplay_stage.write_json", lambda *_: None)  # what a kill skips
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(killed, CONFIG, games=8, device="cpu", progress=Notes("self-play", 6))
+    monkeypatch.undo()
+    for _ in range(2):  # the second time, it is written as well
+        with pytest.raises(KeyboardInterrupt):
+            selfplay_stage(killed, CONFIG, games=8, device="cpu", progress=Notes("self-play", 1))
+    selfplay_stage(killed, CONFIG, games=8, device="cpu")
+    assert outlooks(killed) == outlooks(whole)
+    assert len({game_id for _, _, game_id in outlooks(killed)}) == 8
+
+
+def test_nobody_goes_on_with_some_games_and_they_say_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    monkeypatch.setattr("pawnzero.selfplay_stage.write_json", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(agent, CONFIG, games=8, device="cpu", progress=Notes("self-play", 6))
+    monkeypatch.undo()
+    selfplay_stage(agent, CONFIG, games=3, device="cpu")
+    assert len({game_id for _, _, game_id in outlooks(agent)}) == ReplayBuffer(agent.replay).games_stored >= 9
+
+
 def test_killed_after_the_match_it_is_not_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*arguments: Any) -> None:
         raise KeyboardInterrupt

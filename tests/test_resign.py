@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.base import RESIGNATION
 from pawnzero.games.line import Line
-from pawnzero.resign import Outlooks
+from pawnzero.resign import Outlooks, outlooks_of
 from pawnzero.selfplay import Workload
 from tests.test_selfplay import SETTINGS, play
 
@@ -81,20 +82,57 @@ def test_the_true_share_stays_below_what_is_asked() -> None:
     assert np.mean(np.array(true) > 0.1) < 0.2
 
 
+def approx(score: float) -> Any:
+    return pytest.approx(score, abs=1e-5)
+
+
 def test_outlooks_are_each_players_own_worst() -> None:
     game = get_game("connect_four")
     record = play("connect_four", [0])[0]
-    outlooks = Outlooks()
-    outlooks.add(record, game)
     score = record.root_wdl[:, 0] + record.root_wdl[:, 1] / 2
-    assert [lost for _, lost in outlooks.state()] == [record.result < 0, record.result > 0]
-    assert [worst for worst, _ in outlooks.state()] == pytest.approx([score[0::2].min(), score[1::2].min()], abs=1e-5)
-    outlooks.add(dataclasses.replace(record, played_on=False), game)
-    assert len(outlooks.state()) == 2
+    second, first = outlooks_of(record, game)
+    assert first == (approx(score[2::2].min()), record.result < 0)
+    assert second == (approx(score[1::2].min()), record.result > 0)
+    assert outlooks_of(dataclasses.replace(record, played_on=False), game) == []
+
+
+def test_what_is_measured_is_what_a_player_may_do() -> None:
+    """With a threshold just above the worst score somebody resigns, and with one just below nobody does."""
+    game = get_game("connect_four")
+    settings = dataclasses.replace(SETTINGS, resign_playthrough=0.0)
+    for number in range(6):
+        record = play("connect_four", [number])[number]
+        worst = min(score for score, _ in outlooks_of(record, game))
+        for threshold, resigns in ((worst - 2e-5, False), (worst + 2e-5, True)):
+            (again,) = play("connect_four", [number], settings=settings, resign_below=threshold).values()
+            assert (again.ending == RESIGNATION) is resigns
+        hopeless = record.root_wdl.copy()
+        hopeless[0] = (0.0, 0.0, 1.0)  # at the first search nobody may resign
+        assert outlooks_of(dataclasses.replace(record, root_wdl=hopeless), game) == outlooks_of(record, game)
+
+
+def test_a_game_of_one_search_says_nothing_of_resigning() -> None:
+    record = play("connect_four", [0])[0]
+    game = get_game("connect_four")
+    for left, players in ((1, 0), (2, 1), (3, 2)):
+        assert len(outlooks_of(dataclasses.replace(record, context=len(record) - left), game)) == players
 
 
 @pytest.mark.parametrize(
-    "state", [{"a": 1}, [1, 2], "x", 7, [[0.1, True], [0.2]], [["a", True]], [[0.1, "no"]], [[True, True]], [[math.nan, True]]]
+    "state",
+    [
+        {"a": 1},
+        [1, 2],
+        "x",
+        7,
+        [[0.1, True], [0.2]],
+        [["a", True]],
+        [[0.1, "no"]],
+        [[True, True]],
+        [[math.nan, True]],
+        [[0.1, True, "7"]],
+        [[0.1, True, 7, 8]],
+    ],
 )
 def test_what_are_no_outlooks_is_refused(state: object) -> None:
     with pytest.raises(PawnzeroError, match="expected pairs"):
@@ -102,8 +140,11 @@ def test_what_are_no_outlooks_is_refused(state: object) -> None:
 
 
 def test_outlooks_come_back_from_json() -> None:
-    known = [(0.25, True), (1.0, False), (0.0, True)]
+    known = [(0.25, True, 7), (1.0, False, 7), (0.0, True, (1 << 62) + 3)]
     assert Outlooks(json.loads(json.dumps(known))).state() == known
+    before_ids = Outlooks([(0.25, True), (1.0, False)])
+    assert Outlooks(json.loads(json.dumps(before_ids.state()))).state() == before_ids.state()
+    assert [lost for _, lost, _ in before_ids.state()] == [True, False]
     assert Outlooks().state() == Outlooks([]).state() == []
 
 
@@ -121,18 +162,24 @@ def test_outlooks_of_a_drawn_game_and_of_one_that_the_second_player_began() -> N
     archived = Line.from_actions(game, [3])
     settings = dataclasses.replace(SETTINGS, restart_share=1.0)
     record = play("connect_four", [0], settings=settings, archive=lambda number: archived)[0]
-    for result, lost in ((1, [True, False]), (0, [False, False]), (-1, [False, True])):
-        outlooks = Outlooks()
-        outlooks.add(dataclasses.replace(record, result=result), game)
-        assert [hopeless for _, hopeless in outlooks.state()] == lost
-        score = record.root_wdl[1:, 0] + record.root_wdl[1:, 1] / 2
-        assert [worst for worst, _ in outlooks.state()] == pytest.approx([score[0::2].min(), score[1::2].min()], abs=1e-5)
+    score = record.root_wdl[1:, 0] + record.root_wdl[1:, 1] / 2
+    for result, first_lost, second_lost in ((1, False, True), (0, False, False), (-1, True, False)):
+        found = outlooks_of(dataclasses.replace(record, result=result), game)
+        assert found == [(approx(score[1::2].min()), first_lost), (approx(score[2::2].min()), second_lost)]
 
 
 def test_the_newest_outlooks_stay() -> None:
-    record = play("connect_four", [0])[0]
     outlooks = Outlooks([(0.5, True)] * 4000)
     assert len(outlooks.state()) == 1000
-    outlooks.add(dataclasses.replace(record, result=0), get_game("connect_four"))
+    outlooks.add(9, [(0.4, False), (0.6, False)])
     assert len(outlooks.state()) == 1000
-    assert [lost for _, lost in outlooks.state()[-3:]] == [True, False, False]
+    assert outlooks.state()[-3:] == [(0.5, True, -1), (0.4, False, 9), (0.6, False, 9)]
+
+
+def test_a_game_that_is_told_again_counts_once() -> None:
+    outlooks = Outlooks([(0.5, True)])
+    for game_id in (1, 2, 1):
+        outlooks.add(game_id, [(0.1 * game_id, True)])
+    assert outlooks.state() == [(0.5, True, -1), (0.2, True, 2), (0.1, True, 1)]
+    outlooks.add(2, [])
+    assert len(outlooks.state()) == 3
