@@ -93,31 +93,39 @@ def _next_iteration(agent: Agent, config: Config, device: str, use_amp: bool, pr
     best_net(agent)
     precheck(agent.game, agent.experiments, progress)
     found = _begin(agent, agent.metadata["next_iteration"], config, progress)
-    with _timed(agent, found):
-        _iterate(agent, config, found, device, use_amp, progress)
+    with _timed(agent, found) as enter:
+        _iterate(agent, config, found, enter, device, use_amp, progress)
     return _complete(agent, found)
 
 
-def _iterate(agent: Agent, config: Config, found: Dict[str, Any], device: str, use_amp: bool, progress: Progress) -> None:
-    """The stages that an iteration still lacks, in their order."""
+def _iterate(
+    agent: Agent,
+    config: Config,
+    found: Dict[str, Any],
+    enter: Callable[[str], None],
+    device: str,
+    use_amp: bool,
+    progress: Progress,
+) -> None:
+    """The stages that an iteration still lacks, in their order. `enter` keeps what was found before the stage of that name."""
     number = found["iteration"]
     if "selfplay" not in found:
         if "frozen" not in found:
             found["frozen"] = begin_games(agent, config, progress)
-        _enter(agent, found, "selfplay")
+        enter("selfplay")
         found["selfplay"] = iteration_games(agent, config, number, found["frozen"], device, progress)
-        _enter(agent, found, "train")
+        enter("train")
     if "train" not in found:
         if "until_step" not in found:
             found.update(_training_plan(agent, config, found["selfplay"]["positions"]))
-            _enter(agent, found, "train")
+            enter("train")
         elif "lacks" in found:
             found["until_step"] = _step_reached(agent) + found.pop("lacks")
-            _enter(agent, found, "train")
+            enter("train")
         asked, until = f"iteration {number}", found["until_step"]
         trained = _train_until(agent, config, asked, until, device, use_amp, progress, found.get("steps"))
         found["train"] = _of_all_parts(trained, found, config)
-        _enter(agent, found, "arena")
+        enter("arena")
         _heed_interruption(trained)
     found["arena"] = evaluate_and_promote(
         agent,
@@ -133,19 +141,30 @@ def _iterate(agent: Agent, config: Config, found: Dict[str, Any], device: str, u
 
 
 @contextmanager
-def _timed(agent: Agent, found: Dict[str, Any]) -> Iterator[None]:
-    """Add what the block takes to the iteration's `spent` seconds; where it is interrupted they are kept with the stage."""
+def _timed(agent: Agent, found: Dict[str, Any]) -> Iterator[Callable[[str], None]]:
+    """Add what the block takes to the iteration's `spent` seconds; where it is interrupted they are kept with the stage.
+
+    Gives what enters a stage by its name: it keeps what was found so far and the seconds so far, so that a kill loses no more of
+    them than those of the stage under way.
+    """
     began, before = time.monotonic(), found.get("spent", 0.0)
+
+    def spent() -> float:
+        return before + time.monotonic() - began
+
+    def enter(name: str) -> None:
+        found["spent"] = spent()
+        agent.update(stage={"iteration": found["iteration"], "name": name, "found": found})
+
     try:
-        yield
+        yield enter
     except BaseException:
         stage = agent.metadata["stage"]
         if stage is not None:
-            spent = before + time.monotonic() - began
             with suppress(PawnzeroError, OSError):  # what ended the block is told, not this
-                agent.update(stage={**stage, "found": {**stage["found"], "spent": spent}})
+                agent.update(stage={**stage, "found": {**stage["found"], "spent": spent()}})
         raise
-    found["spent"] = before + time.monotonic() - began
+    found["spent"] = spent()
 
 
 def run_until(
@@ -257,10 +276,6 @@ def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Dic
         return dict(stage["found"])
     agent.keep_settings(config, progress)
     return {"iteration": number}
-
-
-def _enter(agent: Agent, found: Dict[str, Any], name: str) -> None:
-    agent.update(stage={"iteration": found["iteration"], "name": name, "found": found})
 
 
 def _complete(agent: Agent, found: Dict[str, Any]) -> Dict[str, Any]:

@@ -18,7 +18,7 @@ from pawnzero.journal import Journal
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
-from pawnzero.selfplay_stage import selfplay_stage
+from pawnzero.selfplay_stage import iteration_games, selfplay_stage
 from pawnzero.train_loop import train_loop
 from tests.iterations import CONFIG, Notes, moves
 
@@ -299,6 +299,47 @@ def test_an_iterations_seconds_are_those_it_was_at_work(tmp_path: Path) -> None:
     found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     assert 7200.0 < found["seconds"] < 7800.0
     assert "spent" not in found
+
+
+@pytest.mark.parametrize(("stage", "before"), [("train", 100.0), ("arena", 200.0)])
+def test_a_kill_loses_the_seconds_of_one_stage_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, before: float
+) -> None:
+    class Clock:
+        seconds = 0.0
+
+        def monotonic(self) -> float:
+            return self.seconds
+
+    clock, take = Clock(), pipeline._train_until
+    monkeypatch.setattr(pipeline, "time", clock)
+
+    def games(*arguments: Any) -> Any:
+        clock.seconds += 100.0
+        return iteration_games(*arguments)
+
+    def steps(*arguments: Any) -> Any:
+        kept.append(json.loads((tmp_path / "A" / "metadata.json").read_text())["stage"])
+        clock.seconds += 100.0
+        return take(*arguments)
+
+    def match(*arguments: Any, **options: Any) -> Any:
+        kept.append(json.loads((tmp_path / "A" / "metadata.json").read_text())["stage"])
+        raise KeyboardInterrupt
+
+    kept: List[Any] = []
+    monkeypatch.setattr(pipeline, "iteration_games", games)
+    monkeypatch.setattr(pipeline, "_train_until", steps)
+    monkeypatch.setattr(pipeline, "evaluate_and_promote", match)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
+    (killed,) = (one for one in kept if one["name"] == stage)
+    monkeypatch.undo()
+    agent = Agent.open(tmp_path / "A")
+    with agent.lock():
+        agent.update(stage=killed)  # as a kill would leave it
+    assert killed["found"]["spent"] == before
+    assert before < pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["seconds"]
 
 
 def test_games_go_on_as_they_were_begun_though_the_seed_was_changed(tmp_path: Path) -> None:
