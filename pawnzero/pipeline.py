@@ -144,7 +144,7 @@ def _iterate(
 def _timed(agent: Agent, found: Dict[str, Any]) -> Iterator[Callable[[str], None]]:
     """Add what the block takes to the iteration's `spent` seconds; where it is interrupted they are kept with the stage.
 
-    Gives what enters a stage by its name: it keeps what was found so far and the seconds so far, so that a kill loses no more of
+    Gives what enters a stage by its name: it keeps what was found and the seconds so far, so that a kill loses no more of
     them than those of the stage under way.
     """
     began, before = time.monotonic(), found.get("spent", 0.0)

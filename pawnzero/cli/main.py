@@ -17,6 +17,7 @@ from typing import Any, Iterator, NoReturn, Optional, Sequence, TextIO
 from pawnzero import __version__
 from pawnzero.cli.manual import read_texts
 from pawnzero.errors import PawnzeroError
+from pawnzero.hangup import ASKING, HANGUP, leave_lost_terminal
 from pawnzero.launch import leave, refuse_several, this_launch
 
 COMMANDS = (
@@ -176,19 +177,32 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
 
 @contextlib.contextmanager
 def _ended_as_interrupted() -> Iterator[None]:
-    """SIGTERM, which `timeout`, systemd and others send, ends the command as Ctrl-C does, but where it is ignored."""
+    """SIGTERM, which `timeout`, systemd and others send, and SIGHUP of a lost connection end the command as Ctrl-C does.
 
-    def interrupt(number: int, frame: Optional[FrameType]) -> NoReturn:
+    Where one is ignored, as under `nohup`, it stays so. A SIGHUP that follows on another signal does not disturb the ending.
+    """
+    ending = False
+
+    def interrupt(number: int, frame: Optional[FrameType]) -> None:
+        nonlocal ending
+        if number == HANGUP:
+            leave_lost_terminal()
+            if ending:
+                return
+        ending = True
         raise KeyboardInterrupt
 
-    takes_it = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    if takes_it:
-        signal.signal(signal.SIGTERM, interrupt)
+    taken = []
+    if threading.current_thread() is threading.main_thread():
+        others = [number for number in ASKING if number != signal.SIGINT]  # which Python itself makes a KeyboardInterrupt
+        taken = [number for number in others if signal.getsignal(number) == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        if takes_it:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

@@ -76,8 +76,8 @@ def train(
     stage:       what this training belongs to, by any name.
     team:        the processes that share each step's samples; all call this alike, and the one that leads writes and speaks.
 
-    SIGINT and SIGTERM (on the main thread) finish the step in hand, save, and set `interrupted` in the report; `step` is
-    `until_step` where that was the last step, or its save.
+    SIGINT, SIGTERM and SIGHUP (on the main thread) finish the step in hand, save, and set `interrupted` in the report;
+    `step` is `until_step` where that was the last step, or its save.
 
     Raises UsageError for a setting below 1 or a device that is not there, PawnzeroError when the buffer is empty, `latest.pt`
     is damaged or of another game or shape, the directory cannot be written, one sample does not fit in memory, the loss is not

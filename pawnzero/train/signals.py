@@ -1,4 +1,4 @@
-"""How training stops when it is asked to: SIGINT and SIGTERM set a flag, and the step in hand is finished first."""
+"""How training stops when it is asked to: SIGINT, SIGTERM and SIGHUP set a flag, and the step in hand is finished first."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Dict, Iterator, Optional
 
+from pawnzero.hangup import ASKING, HANGUP, leave_lost_terminal
+
 
 class StopRequest:
-    """While entered on the main thread, the first SIGINT or SIGTERM sets `asked`; a second one acts as it always did.
+    """While entered on the main thread, the first SIGINT, SIGTERM or SIGHUP sets `asked`; a second one acts as it always did,
+    but for SIGHUP, which comes twice where a connection drops.
 
     On other threads, where Python allows no handlers, it is never asked, nor by a signal that the process ignores.
     """
@@ -21,7 +24,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in ASKING:
                 if signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._ask)
         return self
@@ -31,20 +34,26 @@ class StopRequest:
 
     def _ask(self, number: int, frame: Optional[FrameType]) -> None:
         self.asked = True
-        self._restore()
+        if number == HANGUP:
+            leave_lost_terminal()
+        self._restore(but=HANGUP)
 
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
+    def _restore(self, but: Optional[int] = None) -> None:
+        for number in [number for number in self._before if number != but]:
+            handler = self._before.pop(number)
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-        self._before = {}
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """While entered on the main thread, SIGINT and SIGTERM end the process at once, also where it waits in a library."""
+    """While entered on the main thread, SIGINT, SIGTERM and SIGHUP end the process at once, also where it waits in a library.
+
+    One that the process ignores stays ignored.
+    """
     before: Dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
+        heard = [number for number in ASKING if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, signal.SIG_DFL) for number in heard}
     try:
         yield
     finally:

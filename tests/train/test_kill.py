@@ -29,7 +29,8 @@ def go(buffer: ReplayBuffer, folder: Path) -> TrainReport:
 def run_and_stop(folder: Path, number: signal.Signals) -> int:
     """Run child.py, and send it a signal when it has taken AFTER steps. Returns the process's exit code."""
     command = [sys.executable, str(Path(__file__).with_name("child.py")), str(folder), str(UNTIL), str(AFTER)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipes: Dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         assert process.stdout.readline() == "here\n"
@@ -56,7 +57,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "saved"), [(signal.SIGKILL, -signal.SIGKILL, 14), (signal.SIGTERM, 0, 18), (signal.SIGINT, 0, 18)]
+    ("number", "code", "saved"),
+    [(signal.SIGKILL, -signal.SIGKILL, 14), (signal.SIGTERM, 0, 18), (signal.SIGINT, 0, 18), (signal.SIGHUP, 0, 18)],
 )
 def test_stopped_and_finished_is_bit_identical(
     tmp_path: Path, whole: Path, number: signal.Signals, code: int, saved: int

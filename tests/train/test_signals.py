@@ -9,7 +9,7 @@ from typing import List
 
 import pytest
 
-from pawnzero.train.signals import StopRequest
+from pawnzero.train.signals import StopRequest, ended_by_signals
 
 
 def test_the_first_asks_and_the_second_interrupts() -> None:
@@ -23,15 +23,34 @@ def test_the_first_asks_and_the_second_interrupts() -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_is_ignored_stays_so(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         with StopRequest() as stop:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             assert not stop.asked
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        with ended_by_signals():
+            assert signal.getsignal(number) == signal.SIG_IGN
+        assert signal.getsignal(number) == signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
+def test_a_connection_that_drops_asks_and_never_interrupts(first: signal.Signals) -> None:
+    def refuse(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGHUP, refuse)
+    try:
+        with StopRequest() as stop:
+            for number in (first, signal.SIGHUP, signal.SIGHUP):
+                os.kill(os.getpid(), number)
+                assert stop.asked
+        assert signal.getsignal(signal.SIGHUP) == refuse
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_on_another_thread_nothing_is_asked_and_no_handler_set() -> None:
