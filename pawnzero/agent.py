@@ -273,10 +273,10 @@ class Agent:
 
     def _clear(self) -> None:
         """Remove what killed writes have left. Ladders and reports write into `experiments` without the lock, and a linked
-        file lies in a folder of others, so what was written to there a moment ago is left to its writer."""
+        replay file lies in a folder of others, so what was written to there a moment ago is left to its writer."""
         left = [*self.directory.glob(_BESIDE), *self.checkpoints.glob(_BESIDE)]
-        targets = [linked_to(path) for path in self.checkpoints.glob("*") if path.is_symlink()]
-        elsewhere = [path for target in targets for path in target.parent.glob(f".{escape(target.name)}.*.new")]
+        replay = linked_to(self.replay)
+        elsewhere = replay.parent.glob(f".{escape(replay.name)}.*.new")
         for path in [*left, *elsewhere, *self.experiments.rglob(_BESIDE)]:
             with suppress(OSError):  # it has just got its name, or its writer has it open on Windows
                 if path in left or time.time() - path.stat().st_mtime > _ABANDONED:

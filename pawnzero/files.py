@@ -16,12 +16,11 @@ from pawnzero.errors import PawnzeroError
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write; `path` becomes it when the block ends well, and is left as it was when it does not.
 
-    A link stays one, and what it leads to is replaced (see `linked_to`).
+    A link is replaced itself; what it leads to stays as it was (but see `linked_to`).
 
     Raises PawnzeroError that names `path` when it cannot be written: no such directory, no room left and the like.
     """
-    target = linked_to(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.new")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         stream = open(beside, "wb")  # noqa: SIM115 - an error in the block is another matter
     except OSError as error:
@@ -31,7 +30,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(str(beside), str(target))
+        os.replace(str(beside), str(path))
     except OSError as error:
         if error.filename not in (None, str(beside)):  # of another file, which the block reads
             raise
@@ -42,14 +41,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def linked_to(path: Path) -> Path:
-    """Where what is written to `path` lies: where a link leads that puts the file into another folder, else `path` itself.
-
-    A link to a neighbour, as from latest.pt to a numbered checkpoint, says where to begin; the neighbour keeps what it holds.
-    """
-    if not path.is_symlink():
-        return path
-    target = Path(os.path.realpath(str(path)))
-    return path if target.parent == Path(os.path.realpath(str(path.parent))) else target
+    """The file that a link leads to, also where it is not there yet; `path` itself where it is no link."""
+    return Path(os.path.realpath(str(path))) if path.is_symlink() else path
 
 
 def in_shell(path: Union[str, Path]) -> str:

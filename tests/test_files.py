@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pawnzero.agent import Agent
-from pawnzero.files import replacing, write_json
+from pawnzero.files import replacing
 from pawnzero.replay import ReplayBuffer
 from tests.iterations import CONFIG
 from tests.test_selfplay import play
@@ -17,30 +17,18 @@ from tests.test_selfplay import play
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links take a privilege there")
 
 
-def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
-    big = tmp_path / "big disk"
-    big.mkdir()
-    link, through = tmp_path / "x.json", tmp_path / "y.json"
-    link.symlink_to(Path("big disk") / "x.json")  # nothing is there yet
-    through.symlink_to(link)
-    for value, path in enumerate((link, link, through)):
-        write_json(path, value)
-        assert link.is_symlink()
-        assert through.is_symlink()
-        assert (big / "x.json").read_text() == f"{value}\n"
-    with replacing(link):
-        assert [path.name for path in big.iterdir() if path.name != "x.json"] == [f".x.json.{os.getpid()}.new"]
-    assert [path.name for path in big.iterdir()] == ["x.json"]
-
-
-def test_a_neighbour_that_a_link_leads_to_keeps_what_it_holds(tmp_path: Path) -> None:
-    (tmp_path / "ckpt_000100.pt").write_text("of step 100")
-    latest = tmp_path / "latest.pt"
-    latest.symlink_to("ckpt_000100.pt")
+@pytest.mark.parametrize("target", ["ckpt_000100.pt", "../other/latest.pt"])
+def test_what_a_net_was_linked_to_keeps_what_it_holds(tmp_path: Path, target: str) -> None:
+    """A link says where to begin; another's net is never written."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "other").mkdir()
+    latest = tmp_path / "own" / "latest.pt"
+    latest.symlink_to(target)
+    (latest.parent / target).write_text("of step 100")
     with replacing(latest) as stream:
         stream.write(b"of step 200")
     assert not latest.is_symlink()
-    assert (latest.read_text(), (tmp_path / "ckpt_000100.pt").read_text()) == ("of step 200", "of step 100")
+    assert (latest.read_text(), (latest.parent / target).read_text()) == ("of step 200", "of step 100")
 
 
 def test_a_replay_file_stays_on_the_disk_that_it_was_linked_to(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import IO, Optional
 import numpy as np
 
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import replacing
+from pawnzero.files import linked_to, replacing
 from pawnzero.games import get_game
 from pawnzero.games.base import Game
 from pawnzero.native import inner_kernel, kernel
@@ -154,7 +154,7 @@ class Ring:
         """A new file without rows, and its folder; sparse, so it takes room on disk only as it fills."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as stream:
+            with replacing(linked_to(path)) as stream:
                 stream.write(_header(game, capacity, base=1))
                 stream.truncate(HEADER_BYTES + capacity * row_type(game).itemsize)
         except OSError as error:
@@ -267,7 +267,7 @@ class Ring:
         """
         base = max(self._oldest_there(), self.newest - capacity + 1)
         try:
-            with replacing(self.path) as stream:
+            with replacing(linked_to(self.path)) as stream:
                 stream.write(_header(self.game, capacity, base))
                 self._copy(base, stream)
                 stream.truncate(HEADER_BYTES + capacity * self.row_type.itemsize)
