@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Sequence
 
+from pawnzero.shares import wilson
+
 FEWEST_GAMES = 20
 """Fewer games than in the default match say nothing about shares of games."""
 
@@ -71,7 +73,7 @@ def _drawn(figures: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> 
         adjudicated += counted["adjudicated"]
         if games >= ENOUGH_GAMES:
             break
-    if games < FEWEST_GAMES or _at_least(drawn, games) <= MOST_DRAWN:
+    if games < FEWEST_GAMES or wilson(drawn, games)[0] <= MOST_DRAWN:
         return None
     helps = "raise selfplay.random_opening_share or selfplay.temperature_end, so that games leave the beaten track"
     if adjudicated > drawn / 2:
@@ -145,14 +147,6 @@ def _results_by_heart(records: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
         f"the value's loss is {sum(held_out) / count:.3f} on held-out games and {sum(own) / count:.3f} on those it learns "
         "from: it learns the results of single games by heart; raise trainer.value_mix or num_selfplay",
     )
-
-
-def _at_least(count: int, of: int) -> float:
-    """Lower end of the 95 % interval of a share (Wilson, 1927)."""
-    z, share = 1.96, count / of
-    middle = share + z * z / (2 * of)
-    spread = z * math.sqrt(share * (1.0 - share) / of + z * z / (4.0 * of * of))
-    return (middle - spread) / (1.0 + z * z / of)
 
 
 def _rise(values: Sequence[float]) -> float:

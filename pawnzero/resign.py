@@ -9,6 +9,7 @@ import numpy as np
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
 from pawnzero.records import GameRecord
+from pawnzero.shares import Z_95_ONE_SIDED, wilson
 
 _MOST_OUTLOOKS = 1000
 """Older ones are of other nets."""
@@ -16,8 +17,6 @@ _MOST_HOPELESS = 0.5
 """Nobody gives up who expects to score so much."""
 _STEP = 1e-5
 """Scores are kept to five places."""
-_Z = 1.645
-"""One-sided 95 %."""
 _UNKNOWN = -1
 """The game of an outlook that was kept without its game's id."""
 
@@ -78,7 +77,7 @@ class Outlooks:
         held = np.concatenate([[0], np.cumsum([not lost for _, lost, _ in ordered])])
         seen = np.unique(scores[scores < _MOST_HOPELESS])
         below = np.searchsorted(scores, seen, side="right")  # how many have no more than each of the scores
-        safe = np.flatnonzero(_upper_bound(held[below], below) <= false_positives)
+        safe = np.flatnonzero(wilson(held[below], below, Z_95_ONE_SIDED)[1] <= false_positives)
         return round(float(seen[safe[-1]]) + _STEP, 5) if len(safe) else 0.0
 
     def to_json(self, threshold: float) -> Dict[str, Any]:
@@ -90,14 +89,6 @@ class Outlooks:
             "would_resign": len(below),
             "false_positive_rate": round(below.count(False) / len(below), 4) if below else None,
         }
-
-
-def _upper_bound(count: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """The upper end of Wilson's interval for a share of which `count` of so many were seen; 1 where there are none."""
-    n, z2 = np.maximum(of, 1), _Z * _Z
-    share = count / n
-    bound = (share + z2 / (2 * n) + _Z * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return np.where(of > 0, bound, 1.0)
 
 
 def _is_outlook(value: Any) -> bool:

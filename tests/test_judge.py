@@ -18,6 +18,7 @@ from pawnzero.judge import judge, read_positions, sample_positions, solver_for
 from pawnzero.judge.solvers import NO_MOVE, BitBullySolver, EnumeratedSolver, Solver
 from pawnzero.judge.store import Store
 from pawnzero.players import Forfeit, NetPlayer, Player, RandomPlayer
+from pawnzero.shares import wilson
 from tests.games.shuttle import LEFT, MATCHES, Shuttle
 
 TTT = get_game("tic_tac_toe")
@@ -170,6 +171,23 @@ def test_a_slow_win_is_no_mistake():
 def test_value_sign_accuracy_is_as_documented(value, right):
     found = judge(Chooser(np.argmax, value), ALL, SOLVER).to_json()
     assert found["value_sign_accuracy"] == pytest.approx(sum(worth(written(line))[0] in right for line in ALL) / 4520)
+
+
+def test_rates_have_intervals_where_they_are_of_a_sample():
+    judged = judge(RandomPlayer(1), ALL[::40], SOLVER)
+    found, whole = judged.to_json(), judged.to_json(sampled=False)
+    low, high = wilson(found["mistakes"], found["positions"])
+    assert (found["mistake_rate_low"], found["mistake_rate_high"]) == (low, high)
+    low, high = wilson(found["mistakes"], found["informative"])
+    assert (found["informative_mistake_rate_low"], found["informative_mistake_rate_high"]) == (low, high)
+    assert found["fastest_win_rate_low"] < found["fastest_win_rate"] < found["fastest_win_rate_high"]
+    assert found["value_sign_accuracy_low"] is found["value_sign_accuracy_high"] is None
+    assert found["phases"]["end"]["mistake_rate_high"] > found["mistake_rate_high"] - found["mistake_rate_low"] > 0
+    assert whole["mistake_rate"] == found["mistake_rate"]
+    assert whole["mistake_rate_low"] is whole["phases"]["end"]["mistake_rate_high"] is None
+    none = judge(Chooser(np.argmax), ALL[::40], SOLVER).to_json()
+    assert none["mistake_rate"] == none["mistake_rate_low"] == 0.0
+    assert 0.01 < none["mistake_rate_high"] < 0.05
 
 
 class Truth:

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     with player, shown_progress() as progress:
         if lines is None:
             source, lines = "sample", sample_positions(solver, args.count or _COUNT, config.seed, progress)
-        found = judge(player, lines, solver, progress).to_json()
+        found = judge(player, lines, solver, progress).to_json(sampled=source != "all")
     origin = {"game": game.name, "player": player.name, **player.details, "source": source, "seed": config.seed}
     report(args, {**origin, **found}, _lines(found))
     return 0
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _lines(found: Mapping[str, Any]) -> List[str]:
     """A row for each phase and one for all."""
-    heads = ("", "positions", "mistakes", "rate", "informative", "fastest wins", "value sign")
+    heads = ("", "positions", "mistakes", "rate", "95 % interval", "informative", "fastest wins", "value sign")
     rows = [heads] + [_row(name, figures) for name, figures in (*found["phases"].items(), ("all", found))]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
@@ -85,6 +85,7 @@ def _row(name: str, figures: Mapping[str, Any]) -> Tuple[str, ...]:
         f"{figures['positions']:,}",
         f"{figures['mistakes']:,}",
         _percent(figures["mistake_rate"]),
+        _interval(figures["mistake_rate_low"], figures["mistake_rate_high"]),
         f"{figures['informative']:,}",
         _percent(figures["fastest_win_rate"]),
         _percent(figures["value_sign_accuracy"]),
@@ -93,3 +94,7 @@ def _row(name: str, figures: Mapping[str, Any]) -> Tuple[str, ...]:
 
 def _percent(share: Optional[float]) -> str:
     return "–" if share is None else f"{100 * share:.2f} %"
+
+
+def _interval(low: Optional[float], high: Optional[float]) -> str:
+    return "–" if low is None or high is None else f"{100 * low:.2f} to {100 * high:.2f} %"

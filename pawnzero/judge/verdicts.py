@@ -15,7 +15,8 @@ value_sign_accuracy  share of positions whose outcome the net's value (win - los
 
 The value is the net's own whatever the simulations.
 
-A rate is null where there is nothing to divide by.
+A rate is null where there is nothing to divide by. Beside each stand the ends of its 95 % interval (Wilson's), under its name
+with `_low` and `_high`; null where the positions are all there are, so that the rate is what it is.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from pawnzero.judge.positions import PHASES, phase_of
 from pawnzero.judge.solvers import NO_MOVE, Solver
 from pawnzero.players import Forfeit, Player
 from pawnzero.progress import Progress
+from pawnzero.shares import wilson
 
 DRAW_VALUE = 1 / 3
 """A value nearer to 0 than this says that the position is drawn."""
@@ -57,28 +59,31 @@ class Judgement:
     fastest: np.ndarray
     value: Optional[np.ndarray]
 
-    def to_json(self) -> Dict[str, Any]:
-        """The figures of all positions, and under `phases` those of each phase that there are positions of."""
-        everything = self._figures(np.ones(len(self.best), bool))
-        phases = {name: self._figures(self.phase == phase) for phase, name in enumerate(PHASES)}
+    def to_json(self, sampled: bool = True) -> Dict[str, Any]:
+        """The figures of all positions, and under `phases` those of each phase that there are positions of.
+
+        sampled: whether the positions stand for others, so that rates have intervals
+        """
+        everything = self._figures(np.ones(len(self.best), bool), sampled)
+        phases = {name: self._figures(self.phase == phase, sampled) for phase, name in enumerate(PHASES)}
         return {**everything, "phases": {name: figures for name, figures in phases.items() if figures["positions"]}}
 
-    def _figures(self, chosen: np.ndarray) -> Dict[str, Any]:
+    def _figures(self, chosen: np.ndarray, sampled: bool) -> Dict[str, Any]:
         best, played = self.best[chosen], self.played[chosen]
         mistakes, informative, won = played < best, self.informative[chosen], best > 0
         value_right = None if self.value is None else _value_right(self.value[chosen], best)
         return {
             "positions": len(best),
             "mistakes": int(mistakes.sum()),
-            "mistake_rate": _share(mistakes),
+            **_rate("mistake_rate", mistakes, sampled),
             "won_to_drawn": int((won & (played == 0)).sum()),
             "won_to_lost": int((won & (played < 0)).sum()),
             "drawn_to_lost": int(((best == 0) & (played < 0)).sum()),
             "informative": int(informative.sum()),
-            "informative_mistake_rate": _share(mistakes[informative]),
+            **_rate("informative_mistake_rate", mistakes[informative], sampled),
             "won": int(won.sum()),
-            "fastest_win_rate": _share(self.fastest[chosen][won]),
-            "value_sign_accuracy": None if value_right is None else _share(value_right),
+            **_rate("fastest_win_rate", self.fastest[chosen][won], sampled),
+            **_rate("value_sign_accuracy", best[:0] if value_right is None else value_right, sampled),
         }
 
 
@@ -134,5 +139,9 @@ def _value_right(value: np.ndarray, best: np.ndarray) -> np.ndarray:
     return np.where(best == 0, np.abs(value) < DRAW_VALUE, np.sign(value) == best)
 
 
-def _share(hits: np.ndarray) -> Optional[float]:
-    return float(hits.mean()) if len(hits) else None
+def _rate(name: str, hits: np.ndarray, sampled: bool) -> Dict[str, Optional[float]]:
+    """The share of `hits` under `name`, and its interval."""
+    if len(hits) == 0:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    low, high = map(float, wilson(int(hits.sum()), len(hits))) if sampled else (None, None)
+    return {name: float(hits.mean()), f"{name}_low": low, f"{name}_high": high}

@@ -20,6 +20,7 @@ def test_random_against_all_of_tic_tac_toe(cli: Any) -> None:
     assert (found["positions"], found["source"], found["player"]) == (4520, "all", "random")
     assert 0.3 < found["mistake_rate"] == found["mistakes"] / 4520 < 0.5
     assert found["value_sign_accuracy"] is None
+    assert found["mistake_rate_low"] is None  # all positions are no sample
     other = cli("judge", "random", "--game", "tic_tac_toe", "--json", "--seed", "5").json()
     assert other["mistakes"] != found["mistakes"]
 
@@ -42,6 +43,17 @@ def test_a_net_is_judged_raw_and_searching(cli: Any, tmp_path: Path, tiny_config
     table = [line.split() for line in shown.splitlines() if line.startswith(("opening", "middle", "end", "all"))]
     assert [row[:2] for row in table] == [["opening", "82"], ["middle", "2,148"], ["end", "2,290"], ["all", "4,520"]]
     assert table[-1][2] == f"{raw['mistakes']:,}"
+
+
+def test_the_rate_of_a_files_positions_has_an_interval(cli: Any, tmp_path: Path) -> None:
+    path = tmp_path / "positions.txt"
+    path.write_text("51\n5\n12\n")
+    argv = ["judge", "random", "--game", "tic_tac_toe", "--positions", path]
+    found = cli(*argv, "--json").json()
+    assert 0.0 <= found["mistake_rate_low"] <= found["mistake_rate"] <= found["mistake_rate_high"] <= 1.0
+    shown = cli(*argv).out
+    assert f"{100 * found['mistake_rate_low']:.2f} to {100 * found['mistake_rate_high']:.2f} %" in shown
+    assert "95 % interval" in shown
 
 
 def test_a_file_of_connect_four(cli: Any, tmp_path: Path) -> None:
