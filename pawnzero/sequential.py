@@ -6,7 +6,7 @@ than it says. So the order of the sample is fixed before the first move: pair n 
 however early it ended, and the test is asked after each. What the first n pairs say is then the same whoever ended first. A
 match that is decided after n pairs consists of those; games of later pairs, finished or not, are left out of its figures.
 
-A pair that repeats an earlier one of the match move by move is passed over: it says nothing that was not known.
+A pair that repeats an earlier one of the match, move by move or turned, is passed over: it says nothing that was not known.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Dict, Hashable, Optional, Set, Tuple
 from pawnzero import stats
 from pawnzero.config import MOST_ELO
 from pawnzero.errors import UsageError
+from pawnzero.stopped import estimate_stopped
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,11 @@ class SequentialTest:
             self.state = self._ask()
 
     def to_json(self) -> Dict[str, Any]:
-        """The hypotheses, how many pairs counted, the log-likelihood ratio, its bounds and the decision, as plain values."""
-        return {**asdict(self.hypotheses), "pairs": self.pairs, **asdict(self.state)}
+        """The hypotheses, how many pairs counted, the log-likelihood ratio, its bounds and the decision, as plain values; and
+        what `estimate_stopped` says of the difference."""
+        ask = self.hypotheses
+        found = estimate_stopped(self._counts, ask.elo0, ask.elo1, ask.alpha, ask.beta)
+        return {**asdict(ask), "pairs": self.pairs, **asdict(self.state), **asdict(found)}
 
     def _ask(self) -> stats.Sprt:
         ask = self.hypotheses

@@ -18,10 +18,13 @@ import math
 from dataclasses import dataclass
 from typing import Optional, Sequence, Tuple
 
+from pawnzero.shares import Z_95
+
 OUTCOMES = 5
 """Outcomes of a pair, by the first player's points: 0, ½, 1, 1½, 2. As a score: index / 4."""
 PRIOR_PAIRS = 2.0
-Z_95 = 1.959963984540054
+_FAR = 2.0
+"""See `tested_variance`."""
 
 CONTINUE = "continue"
 ACCEPT_H0 = "H0"
@@ -126,18 +129,29 @@ def sprt_bounds(alpha: float = 0.05, beta: float = 0.05) -> Tuple[float, float]:
 def log_likelihood_ratio(pairs: Sequence[int], elo0: float, elo1: float) -> float:
     """How much likelier the pairs are where the first player is `elo1` stronger (H1) than where it is `elo0` stronger (H0).
 
-    The generalised SPRT in its normal approximation: pairs · (s1 − s0) · (2 · score − s0 − s1) / (2 · variance), with s0 and s1
-    the scores expected at the two Elo differences and the variance estimated from the sample, prior included (Van den Bergh, "A
-    Practical Introduction to the GSPRT", 2020, after Li, Liu and Ying, "Generalized sequential probability ratio test for
-    separate families of hypotheses", Sequential Analysis 33, 2014).
+    The generalised SPRT in its normal approximation: pairs · (s1 − s0) · (score − middle) / V, with s0 and s1 the scores
+    expected at the two Elo differences, their middle, and V as `tested_variance` has it (Van den Bergh, "A Practical
+    Introduction to the GSPRT", 2020, after Li, Liu and Ying, "Generalized sequential probability ratio test for separate
+    families of hypotheses", Sequential Analysis 33, 2014).
     """
     count = sum(pairs)
     if count == 0:
         return 0.0
     score0, score1 = score_from_elo(elo0), score_from_elo(elo1)
-    score = sum(n * index / (OUTCOMES - 1) for index, n in enumerate(pairs)) / count
+    score = pair_points(pairs) / (2 * count)
+    return count * (score1 - score0) * (score - (score0 + score1) / 2) / tested_variance(pairs, score0, score1)
+
+
+def tested_variance(pairs: Sequence[int], score0: float, score1: float) -> float:
+    """The pairs' mean square distance from the middle of two scores between which they decide, the prior included.
+
+    As in a score test the variance is that about what is asked for. About the pairs' own mean it would be small where a few of
+    them happen to be alike, which is also where that mean is far off, and tests of few pairs would err more often than stated.
+    A mean that is far from both scores agrees with neither: it counts as at most _FAR of their distances from the middle.
+    """
+    score = pair_points(pairs) / (2 * sum(pairs))
     _, variance = moments(pairs)
-    return count * (score1 - score0) * (2.0 * score - score0 - score1) / (2.0 * variance)
+    return variance + min(abs(score - (score0 + score1) / 2), _FAR * (score1 - score0)) ** 2
 
 
 def sprt(pairs: Sequence[int], elo0: float, elo1: float, alpha: float = 0.05, beta: float = 0.05) -> Sprt:

@@ -46,11 +46,18 @@ def train_line(found: Figures) -> str:
 
 
 def match_line(found: Figures) -> str:
-    """The result of a match, the first player's view, with how sure it is."""
+    """The result of a match, the first player's view, with how sure it is; after a test, with that in mind."""
+    elo = elo_words(found) if _sure(found) is found else f"{elo_words(_sure(found))} by when the test ended"
     return (
         f"{found['first']} against {found['second']}: {found['wins']} won, {found['draws']} drawn, {found['losses']} lost of "
-        f"{found['games']}; score {found['score']:.3f}, {elo_words(found)}"
+        f"{found['games']}; score {found['score']:.3f}, {elo}"
     )
+
+
+def _sure(found: Figures) -> Figures:
+    """The figures that hold `elo`, its bounds and `los` as they may be believed: the test's, where the match had one."""
+    test: Figures = found.get("sprt") or {}
+    return test if "los" in test else found
 
 
 def elo_words(found: Figures) -> str:
@@ -79,7 +86,7 @@ def match_lines(found: Figures) -> List[str]:
     endings = ", ".join(f"{count} by {name}" for name, count in found["endings"].items())
     lines = [
         match_line(found),
-        f"{'; '.join(colours)}; {found['los']:.1%} likely to be the stronger one",
+        f"{'; '.join(colours)}; {_sure(found)['los']:.1%} likely to be the stronger one",
         f"{games}; endings: {endings}" + (f" ({found['adjudicated']} adjudicated a draw)" if found["adjudicated"] else ""),
     ]
     return lines + ([sprt_line(found["sprt"])] if found["sprt"] else [])
