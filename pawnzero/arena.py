@@ -4,8 +4,9 @@ All games of a match advance together: in turn, each player chooses for every ga
 game ends by its rules, at the third time of a position, at `max_plies` (adjudicated a draw, and counted), or when a player
 forfeits it. Points, wins and losses are the first player's; what an odd last game counts for, `pawnzero.stats` says.
 
-Players that do not vary play the same games from the same opening. A pair whose games repeat those of an earlier pair move by
-move counts in wins, draws, losses and score, but is no evidence: interval, likelihood of superiority and test do without it.
+Players that do not vary play the same games from the same opening, and mirrored nets play its mirror image as a mirror image. A
+pair whose games repeat those of an earlier pair move by move, as they are or turned by a symmetry of the game, counts in wins,
+draws, losses and score, but is no evidence: interval, likelihood of superiority and test do without it.
 
 With hypotheses the match ends as soon as its pairs decide between them (`pawnzero.sequential` says by which rule).
 """
@@ -16,12 +17,14 @@ import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from pawnzero import stats
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import UsageError
+from pawnzero.games.alike import game_key
 from pawnzero.games.base import COMMON_ENDINGS, MAX_PLIES, Game
 from pawnzero.games.line import Line
 from pawnzero.pgn import append_games, format_game
@@ -59,10 +62,10 @@ class PlayedGame:
     forfeit: str
     points: float
 
-    @property
+    @cached_property
     def moves(self) -> Tuple[Any, ...]:
-        """Where it began and how it was played; the same for games that repeat each other."""
-        return (self.line.states[0].tobytes(), *self.line.actions)
+        """Where it began and how it was played; the same for games that repeat each other, as they are or turned."""
+        return game_key(self.line.game, self.line.states[0], self.line.actions)
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,13 @@ class MatchResult:
     score, elo, los, …:   see `pawnzero.stats.Estimate`
     pairs:                pentanomial counts: pairs with 0, ½, 1, 1½ and 2 points, without those that repeat an earlier pair;
                           the interval and `los` rest on them
-    distinct_games:       different sequences of moves; duplicates: games that repeat an earlier one
+    distinct_games:       different sequences of moves, by the game's symmetries; duplicates: games that repeat an earlier one
     distinct_openings:    different beginnings
     endings:              games by the way they ended
     adjudicated, forfeits: games stopped at max_plies; games that a player forfeited, `forfeits_by` whom
     mean_plies:           moves of both sides a game, opening included
-    sprt:                 `SequentialTest.to_json`; None where the match had no hypotheses
+    sprt:                 `SequentialTest.to_json`; None where the match had no hypotheses. Where it had, score, elo and los are
+                          of the games as they are; those under `sprt` reckon with the test's having ended them
     left_out:             games that had ended when the test was decided without them; nothing else counts them
     played:               the games (not part of the JSON form)
     """
@@ -179,11 +183,13 @@ def play_match(
     progress: Optional[Progress] = None,
     pgn: Optional[Path] = None,
     hypotheses: Optional[Hypotheses] = None,
+    before: int = 0,
 ) -> MatchResult:
     """Play `games` games. Games 2i and 2i + 1 begin with `openings[i]`; the first player has player 0's side in the former.
 
     With `hypotheses` it may end earlier, after the pair that decides between them.
 
+    before: games that the two have played already, an even number: players that draw lots draw others than in those
     openings: at least half as many as games; they are not played on. `seed` is only recorded: openings and players have drawn
     on it already. With `pgn` the games are added to that file, also where the match is broken off; those that a test has left
     out are marked in it. Raises UsageError where an opening is as long as a whole game may be, PawnzeroError where `pgn` cannot
@@ -199,7 +205,7 @@ def play_match(
     test = None if hypotheses is None else SequentialTest(hypotheses)
     progress.start("arena", games, "games")
     try:
-        for finished in _play_on(waiting, (first, second), games if test is None else _SEQUENTIAL_GAMES):
+        for finished in _play_on(waiting, (first, second), games if test is None else _SEQUENTIAL_GAMES, before):
             played.append(finished)
             score = f"{sum(one.points for one in played) / len(played):.3f}"
             if test is None:
@@ -225,25 +231,25 @@ def _begin(game: Game, number: int, opening: Line, max_plies: int) -> _Ongoing:
     return _Ongoing(number, len(opening.actions), line)
 
 
-def _play_on(waiting: List[_Ongoing], players: Tuple[Player, Player], at_once: int) -> Iterator[PlayedGame]:
+def _play_on(waiting: List[_Ongoing], players: Tuple[Player, Player], at_once: int, before: int) -> Iterator[PlayedGame]:
     """Play all games to their ends, `at_once` at a time and begun in their order; each is given out as it finishes."""
     ongoing: List[_Ongoing] = []
     while ongoing or waiting:
         free = at_once - len(ongoing)
         ongoing, waiting = ongoing + waiting[:free], waiting[free:]
         for side, player in enumerate(players):
-            _move(player, side, [one for one in ongoing if not one.over and one.mover == side])
+            _move(player, side, [one for one in ongoing if not one.over and one.mover == side], before)
         for one in ongoing:
             if one.over:
                 yield one.finish()
         ongoing = [one for one in ongoing if not one.over]
 
 
-def _move(player: Player, side: int, turn: List[_Ongoing]) -> None:
-    """Let `player` move in the games of `turn`."""
+def _move(player: Player, side: int, turn: List[_Ongoing], before: int) -> None:
+    """Let `player` move in the games of `turn`, whose numbers follow the `before` games of earlier matches."""
     if not turn:
         return
-    moves = player.choose([one.line for one in turn], [one.number for one in turn])
+    moves = player.choose([one.line for one in turn], [before + one.number for one in turn])
     assert len(moves) == len(turn), "a player answers for each game"
     for one, move in zip(turn, moves):
         if isinstance(move, Forfeit):

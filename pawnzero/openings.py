@@ -1,8 +1,8 @@
 """Where arena games begin: distinct balanced openings, the same for everyone who gives the same seed.
 
 Chess has a list of its own (`data/openings_chess.txt`; its header says how it was made). For a game without a list the
-openings are the positions a few plies from the start, as many plies as it takes to have enough different ones. A user's file
-may hold
+openings are the positions a few plies from the start, as many plies as it takes to have enough that no symmetry of the game
+makes of each other: players to whom a mirror image is the same would play one game twice. A user's file may hold
 
 * PGN games: the moves of each main line are an opening; of other games than chess what the arena and self-play wrote, of which
   the plies that were given are,
@@ -18,14 +18,15 @@ import io
 import logging
 import re
 from functools import partial
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, TextIO, Tuple, cast
+from typing import Callable, Dict, Hashable, Iterable, Iterator, List, NamedTuple, Optional, Set, TextIO, Tuple, cast
 
 import numpy as np
 
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import UsageError
+from pawnzero.games.alike import position_keys
 from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.line import Line
 from pawnzero.pgn import games_in, in_san, moves_of
@@ -35,12 +36,8 @@ logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # else its com
 _DATA = Path(__file__).parent / "data"
 _STREAM = 0x0BE9
 """Keeps these random numbers apart from other uses of the same seed."""
-
-
 _GIVEN = re.compile(r"(\d+) plies given")
-"""What the arena's and self-play's header "Opening" says."""
-
-
+"""What the arena's and self-play's header "Opening" said before they had "GivenPlies"."""
 _COMMENT = re.compile(r'("[^"]*")|#.*')
 """A quoted text, which is kept, or a comment."""
 _OPERATION = re.compile(r'(?:"[^"]*"|[^;])+')
@@ -62,6 +59,8 @@ def openings(
 ) -> List[Line]:
     """`count` openings in an order that `seed` fixes; different ones as long as there are enough, then the same again.
 
+    Of a game without a list, those that are alike by its symmetries come after one of each kind, where there are too few kinds.
+
     max_plies: of the games that are to begin with them. Our own openings are cut where they leave no move to play
 
     Raises UsageError that names the file, and the line of an opening that cannot be read, is not legal, ends the game or
@@ -71,8 +70,7 @@ def openings(
     order = np.random.default_rng([_STREAM, seed])
     own = _DATA / f"openings_{game.name}.txt"
     if file is None and not own.exists():
-        chosen = [tuple(line) for line in _enumerate(game, count)]
-        return [Line.from_actions(game, chosen[index][: max_plies - 1]) for index in _indices(order, len(chosen), count)]
+        return [Line.from_actions(game, actions[: max_plies - 1]) for actions in _enumerated(game, order, count)]
     if file is not None:
         lines = list(_distinct(_play(game, opening, max_plies) for opening in read_openings(file, game)))
         if not lines:
@@ -136,8 +134,10 @@ def _reads(read: Callable[[], object]) -> bool:
 
 def _read_written(path: Path, text: str) -> Iterator[Opening]:
     for number, written in enumerate(games_in(text), 1):
-        start, given = written.headers.get("FEN", ""), _GIVEN.search(written.headers.get("Opening", ""))
-        moves = written.moves if given is None else written.moves[: int(given.group(1))]
+        start, headers = written.headers.get("FEN", ""), written.headers
+        before = _GIVEN.search(headers.get("Opening", ""))
+        given = headers.get("GivenPlies", before.group(1) if before else "")
+        moves = written.moves[: int(given)] if given.isdecimal() else written.moves
         if start or moves:
             yield Opening(f"{path}: game {number}", start, tuple(moves))
 
@@ -217,28 +217,56 @@ def _distinct(lines: Iterable[Line]) -> Iterator[Line]:
 
 def _indices(order: np.random.Generator, available: int, count: int) -> Iterable[int]:
     """`count` of `available` indices: all of them shuffled, and again in the same order when that is not enough."""
-    shuffled = order.permutation(available).tolist()
-    return islice((index for _ in range(count) for index in shuffled), count)
+    return islice(cycle(order.permutation(available).tolist()), count)
 
 
-def _enumerate(game: Game, count: int) -> List[Tuple[int, ...]]:
-    """At least `count` lines of the same length to positions that differ and go on, or the most there are of any length."""
-    level: Dict[int, Tuple[Tuple[int, ...], np.ndarray]] = {0: ((), game.initial())}
+def _enumerated(game: Game, order: np.random.Generator, count: int) -> List[Tuple[int, ...]]:
+    """`count` lines of one length that are not alike by the game's symmetries; where there are fewer, then such as are alike,
+    and where there are fewer still the same again."""
+    kinds, images = _enumerate(game, count)
+    shuffled = [some[index] for some in (kinds, images) for index in order.permutation(len(some)).tolist()]
+    return list(islice(cycle(shuffled), count))
+
+
+_Level = Dict[int, Tuple[Tuple[int, ...], np.ndarray]]
+"""By key, positions that have not ended, each with a line to it."""
+
+
+def _enumerate(game: Game, count: int) -> Tuple[List[Tuple[int, ...]], List[Tuple[int, ...]]]:
+    """Lines of the same length to positions that differ and go on: one of each kind, and those to turned images of these.
+
+    They are as short as it takes to have `count` kinds; where no length has as many, to have `count` positions, with the
+    images; and else as long as there are most.
+    """
+    level: _Level = {0: ((), game.initial())}
     best = level
-    while level and len(best) < count:
-        level = _next_level(game, level)
-        if len(level) > len(best):
+    while level:
+        kinds = _kinds(game, level)[0]
+        if len(kinds) >= count:
+            return kinds, []
+        if len(best) < count:
+            if len(level) < len(best):
+                break
             best = level
-        elif len(level) < len(best):
-            break
-    return [actions for actions, _ in best.values()]
+        level = _next_level(game, level)
+    return _kinds(game, best)
 
 
-def _next_level(
-    game: Game, level: Dict[int, Tuple[Tuple[int, ...], np.ndarray]]
-) -> Dict[int, Tuple[Tuple[int, ...], np.ndarray]]:
-    """By key, the positions one ply on that have not ended, each with a line to it."""
-    found: Dict[int, Tuple[Tuple[int, ...], np.ndarray]] = {}
+def _kinds(game: Game, level: _Level) -> Tuple[List[Tuple[int, ...]], List[Tuple[int, ...]]]:
+    """The lines to positions that no symmetry makes of an earlier one, and the others."""
+    seen: Set[Hashable] = set()
+    kinds: List[Tuple[int, ...]] = []
+    images: List[Tuple[int, ...]] = []
+    keys = position_keys(game, np.stack([state for _, state in level.values()]))
+    for key, (actions, _) in zip(keys, level.values()):
+        (images if key in seen else kinds).append(actions)
+        seen.add(key)
+    return kinds, images
+
+
+def _next_level(game: Game, level: _Level) -> _Level:
+    """The positions one ply on."""
+    found: _Level = {}
     for actions, state in level.values():
         here = game.look(state)
         legal = here.legal[0, : here.count[0]]

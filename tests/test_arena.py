@@ -178,6 +178,38 @@ def test_pairs_that_repeat_are_no_evidence():
     assert any(told in line for line in match_lines(often.to_json()))
 
 
+def mirrored(line):
+    """Of connect four's columns the one nearest to the middle, on the side of the first man that is not in the middle."""
+    off = next((action for action in line.actions if action != 3), 0)
+    columns = [int(action) if off < 3 else 6 - int(action) for action in line.legal]
+    column = min(columns, key=lambda action: (abs(action - 3), action))
+    return column if off < 3 else 6 - column
+
+
+@pytest.mark.parametrize("texts", [("1 2", "7 6"), ("2 3 3", "6 5 5")])
+def test_a_pair_that_mirrors_another_is_no_evidence(texts):
+    quits = Scripted("b", give_up)
+    players = (Scripted("a", mirrored), Scripted("b", lambda line: give_up(line) if len(line.actions) > 9 else mirrored(line)))
+    once, twice = (match(*players, 2 * len(some), starts=lines(FOUR, *some)) for some in (texts[:1], texts))
+    assert (once.pairs, once.los, once.duplicates) == (twice.pairs, twice.los, 0)
+    assert (twice.games, twice.distinct_games, twice.duplicates, twice.distinct_openings) == (4, 2, 2, 2)
+    assert "2 repeat an earlier one, so that the interval rests on 1 of 2 pairs" in match_lines(twice.to_json())[2]
+    tested = match(players[0], quits, 4, starts=lines(FOUR, *texts), hypotheses=Hypotheses(0.0, 40.0))
+    assert tested.sprt["pairs"] == 1
+    images = [line.actions for line in lines(FOUR, *texts)]
+    other = match(Scripted("a", first_legal), quits, 4, starts=lines(FOUR, texts[0], "1 6"))
+    assert images[0] != images[1]
+    assert (other.duplicates, sum(other.pairs)) == (0, 2)
+
+
+def test_players_that_draw_lots_draw_others_in_a_match_that_follows():
+    starts = lines(FOUR, "1", "2", "3")
+    whole = match(RandomPlayer(1), RandomPlayer(2), 12, starts=starts * 2)
+    parts = [match(RandomPlayer(1), RandomPlayer(2), 6, starts=starts, before=before) for before in (0, 6)]
+    assert [one.moves for part in parts for one in part.played] == [one.moves for one in whole.played]
+    assert whole.duplicates == 0
+
+
 def test_copies_decide_no_test():
     starts = lines(FOUR, "1", "2", "3", "4") * 50
     result = match(Scripted("a", first_legal), Scripted("b", give_up), 400, starts=starts, hypotheses=Hypotheses(0.0, 40.0))
@@ -200,6 +232,23 @@ def test_a_match_ends_when_its_pairs_decide():
     assert result.sprt["llr"] >= result.sprt["upper"] == stats.sprt_bounds()[1]
     assert [one.number for one in result.played] == list(range(result.games))
     assert max(number for batch in second.batches for number in batch) < 64
+
+
+def test_a_match_that_a_test_has_ended_tells_the_difference_with_that_in_mind():
+    first, second = Scripted("a", quits_in("2", late=False)), Scripted("b", give_up)
+    level = iter(distinct("2", 3))
+    starts = lines(FOUR, *(text for won in distinct("1", 3)[:60] for text in (next(level), next(level), next(level), won)))
+    result = match(first, second, 400, starts=starts, hypotheses=Hypotheses(0.0, 60.0))
+    told = match_lines(result.to_json())
+    assert result.sprt["decision"] == stats.ACCEPT_H1
+    assert 0 < result.sprt["elo_low"] < result.sprt["elo"] < result.elo
+    assert result.sprt["elo"] < result.sprt["elo_high"]
+    bounds = f"{result.sprt['elo']:+.0f} ({result.sprt['elo_low']:+.0f} to {result.sprt['elo_high']:+.0f})"
+    assert told[0].endswith(f"score {result.score:.3f}, Elo {bounds} by when the test ended")
+    assert f"{result.sprt['los']:.1%} likely to be the stronger one" in told[1]
+    plain = match(first, second, result.games, starts=starts)
+    assert (plain.elo, plain.los) == (result.elo, result.los)
+    assert "by when" not in match_lines(plain.to_json())[0]
 
 
 def quits_in(column, late):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 
 import chess
+import numpy as np
 import pytest
 
 from pawnzero import openings as subject
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
+from pawnzero.games.alike import position_keys
 from pawnzero.games.line import Line
 from pawnzero.games.tic_tac_toe import TicTacToe
 from pawnzero.openings import openings, read_openings
@@ -60,6 +63,41 @@ def test_other_games_get_distinct_positions_of_one_depth(name, count):
     assert len({line.keys[-1] for line in lines}) == count
     assert len({len(line.actions) for line in lines}) == 1
     assert not any(line.over for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "plies"), [("connect_four", 49, 3), ("connect_four", 500, 4), ("tic_tac_toe", 100, 4)]
+)
+def test_no_built_in_opening_is_the_mirror_image_of_another(name, count, plies):
+    game = get_game(name)
+    lines = openings(game, count, seed=0)
+    assert len(set(position_keys(game, np.stack([line.state for line in lines])))) == count
+    assert {len(line.actions) for line in lines} == {plies}
+    assert played(lines) == played(openings(game, count, seed=0)) != played(openings(game, count, seed=1))
+
+
+def test_where_there_are_too_few_kinds_images_follow_and_then_the_same_again():
+    game = get_game("tic_tac_toe")
+    lines = openings(game, 756, seed=0)  # all positions of four men; those that differ by more than a turn are 108
+    keys = position_keys(game, np.stack([line.state for line in lines]))
+    assert len(set(keys[:108])) == len(set(keys)) == 108
+    assert len({line.keys[-1] for line in lines}) == 756
+    most = played(openings(game, 3000, seed=0))
+    assert len(set(most)) == 1372
+    assert most[1372:] == most[: 3000 - 1372]
+
+
+class Lopsided(TicTacToe):
+    """A game without symmetries."""
+
+    name = "lopsided"
+    symmetries = 1
+    cell_map = TicTacToe.cell_map[:1]
+
+
+def test_a_game_without_symmetries_begins_in_as_few_plies_as_there_are_positions_for():
+    assert {len(line.actions) for line in openings(Lopsided(), 72, seed=0)} == {2}
+    assert len({line.keys[-1] for line in openings(Lopsided(), 72, seed=0)}) == 72
 
 
 def test_more_than_there_are_come_again_after_all_were_used(tmp_path):
@@ -140,6 +178,10 @@ def test_a_matchs_own_games_give_the_openings_that_it_was_given(tmp_path, cli):
     assert {line.keys[-1] for line in openings(game, 10, seed=3, file=file)} <= given
     again = cli("arena", "random", "random", "--game", game.name, "--games", "4", "--openings", file, "--json")
     assert again.json()["games"] == 4
+    before = re.sub(r'\[GivenPlies "(\d+)"\]', r'[Opening "1 (\1 plies given)"]', file.read_text())
+    assert "plies given" in before
+    file.write_text(before)
+    assert {line.keys[-1] for line in openings(game, 10, seed=3, file=file)} <= given
     file.write_text("\n\n" + file.read_text())
     assert openings(game, 1, seed=0, file=file)
 

@@ -141,6 +141,11 @@ class Game(abc.ABC):
         return np.ones(len(scalars), bool)
 
     @property
+    def always_symmetric(self) -> bool:
+        """Whether there are symmetries by which every position may be turned; a game that overrides `symmetric` has others."""
+        return self.symmetries > 1 and type(self).symmetric is Game.symmetric
+
+    @property
     def mirror(self) -> Optional[int]:
         """The symmetry that exchanges left and right, of every position and in the policy's planes; None: there is none.
 
