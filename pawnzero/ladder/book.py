@@ -24,6 +24,8 @@ from pawnzero.settings import SETTINGS
 from pawnzero.stats import OUTCOMES
 
 FORMAT = 1
+_DIGITS = 12
+"""Of a pair's digest: among 1,000 pairs of two players two share one by chance once in 500 million ladders."""
 LADDER_FILE = "ladder.json"
 BUILT_IN = "built-in"
 
@@ -118,18 +120,27 @@ class Book:
         return float(score if pairing["first"] == first else 1.0 - score)
 
     def add(self, first: str, second: str, match: MatchResult) -> None:
-        """Count the games of a match between two players of the ladder; an even number of them. Of pairs that repeat an
-        earlier one of the match the rating knows nothing."""
+        """Count the games of a match between two players of the ladder; an even number of them.
+
+        Of pairs that repeat one which the pairing has, from this match or an earlier one, the rating knows nothing. Ladders of
+        before did not keep what was played: their pairs repeat none.
+        """
         assert match.games % 2 == 0, "games of a ladder are pairs"
         pairing = self._find(first, second)
         if pairing is None:
-            pairing = {"first": first, "second": second, "games": 0, "wins": 0, "draws": 0, "losses": 0, "pairs": [0] * 5}
+            counts = {"games": 0, "wins": 0, "draws": 0, "losses": 0, "pairs": [0] * OUTCOMES, "digests": []}
+            pairing = {"first": first, "second": second, **counts}
             self._pairings.append(pairing)
         same = pairing["first"] == first
-        won, lost, pairs = (match.wins, match.losses, match.pairs) if same else (match.losses, match.wins, match.pairs[::-1])
+        won, lost = (match.wins, match.losses) if same else (match.losses, match.wins)
         more = {"games": match.games, "wins": won, "draws": match.draws, "losses": lost}
         pairing.update({name: pairing[name] + count for name, count in more.items()})
-        pairing["pairs"] = [before + count for before, count in zip(pairing["pairs"], pairs)]
+        for pair in zip(match.played[0::2], match.played[1::2]):
+            digest = _pair_digest([one.moves for one in (pair if same else pair[::-1])])
+            if digest not in pairing["digests"]:
+                pairing["digests"].append(digest)
+                outcome = round(2 * sum(one.points for one in pair))
+                pairing["pairs"][outcome if same else OUTCOMES - 1 - outcome] += 1
 
     def to_json(self) -> Dict[str, Any]:
         """The whole ladder with its ratings, strongest first; players whom no games connect with the anchor have none."""
@@ -196,13 +207,19 @@ class Book:
                 raise ValueError(f"the player {player['name']!r}")
             if player["kind"] == ENGINE and not player["digest"]:  # ladders of before knew engines by their names alone
                 player["digest"] = engine_digest(player["name"], player["spec"])
-        self._pairings = [dict(one) for one in content["pairings"]]
+        self._pairings = [{"digests": [], **one} for one in content["pairings"]]
         for one in self._pairings:
             points = [one[name] for name in ("wins", "draws", "losses")]
             if (
                 not all(isinstance(count, int) and count >= 0 for count in (*points, *one["pairs"]))
                 or not one["games"] == sum(points) >= 2 * sum(one["pairs"]) > 0
                 or len(one["pairs"]) != OUTCOMES
+                or not (isinstance(one["digests"], list) and all(isinstance(digest, str) for digest in one["digests"]))
                 or not {one["first"], one["second"]} <= self._players.keys()
             ):
                 raise ValueError(f"the pairing of {one['first']} and {one['second']}")
+
+
+def _pair_digest(moves: Sequence[Tuple[Any, ...]]) -> str:
+    """Says which two games these are, by `PlayedGame.moves`: first the one in which the pairing's first player is player 0."""
+    return hashlib.sha256(repr(moves).encode()).hexdigest()[:_DIGITS]

@@ -84,7 +84,7 @@ def play_ladder(
         for first, second in pairings(steady, nets, book):
             done = book.games(first.name, second.name) // 2
             if done < pairs:
-                _play(agent, book, (first, second), starts[done:pairs], device, progress)
+                _play(agent, book, (first, second), starts[done:pairs], 2 * done, device, progress)
         return book.write()
 
 
@@ -99,8 +99,8 @@ def pairings(steady: Sequence[Contestant], nets: Sequence[Contestant], book: Boo
                 break
 
 
-def _play(agent: Agent, book: Book, pairing: Pairing, starts: List[Line], device: str, progress: Progress) -> None:
-    """Two games from each of the openings, which are then on the ladder."""
+def _play(agent: Agent, book: Book, pairing: Pairing, starts: List[Line], before: int, device: str, progress: Progress) -> None:
+    """Two games from each of the openings, which are then on the ladder; `before`: games that the pairing has already."""
     progress.note(f"{pairing[0].name} against {pairing[1].name}")
     first, second = (_player(agent, book, one, device, progress) for one in pairing)
     with first, second:
@@ -113,6 +113,7 @@ def _play(agent: Agent, book: Book, pairing: Pairing, starts: List[Line], device
             max_plies=book.terms.max_plies,
             seed=book.terms.seed,
             progress=progress,
+            before=before,
         )
     games = (format_played(one, first, second) for one in match.played)
     append_games(agent.experiments / "ladder" / "games.pgn", games)  # not those of a match that is broken off and played again

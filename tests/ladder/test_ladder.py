@@ -52,6 +52,15 @@ def matches(monkeypatch):
     return told
 
 
+def match_of(games, wins, draws, losses, played):
+    """A match whose games are `moves.result`, the second of a pair after the first."""
+    split = [game.split(".") for game in played.split()]
+    found = [
+        SimpleNamespace(moves=(moves, place % 2), points="ldw".index(result) / 2) for place, (moves, result) in enumerate(split)
+    ]
+    return SimpleNamespace(games=games, wins=wins, draws=draws, losses=losses, played=found)
+
+
 def ladder(agent, **options):
     return play_ladder(agent, CONFIG, device="cpu", **{"games": 6, **options})
 
@@ -191,6 +200,7 @@ def test_other_terms_are_refused(agent, tmp_path):
         (lambda found: found["pairings"][0].update(wins="6"), "the pairing of a and random"),
         (lambda found: found["pairings"][0].update(pairs=[1, 2]), "the pairing of a and random"),
         (lambda found: found["pairings"][0].update(pairs=None), "no ladder of this version"),
+        (lambda found: found["pairings"][0].update(digests=[1]), "the pairing of a and random"),
         (lambda found: found["pairings"][0].update(first="nobody"), "the pairing of nobody and random"),
         (lambda found: found.update(simulations="x"), "mcts_sims is 'x', expected an integer"),
         (lambda found: found["search"].update(cpuct="x"), "search.cpuct is 'x', expected a number"),
@@ -204,7 +214,7 @@ def test_a_damaged_ladder_is_one_line(tmp_path, damage, told):
     book = Book(path, "tic_tac_toe", terms)
     for name in ("a", "random"):
         book.enter(climb.Contestant(name, name, "random"))
-    book.add("a", "random", SimpleNamespace(games=6, wins=3, draws=2, losses=1, pairs=(0, 1, 0, 1, 1)))
+    book.add("a", "random", match_of(6, 3, 2, 1, "a.l a.w b.d b.w c.w c.w"))
     found = book.write()
     assert Book.open(path, "tic_tac_toe", terms, None).games("a", "random") == 6
     damage(found)
@@ -262,26 +272,68 @@ def test_engines_that_call_themselves_alike_are_told_apart_by_their_commands(tmp
     assert after["pairings"][: len(before["pairings"])] == before["pairings"]
 
 
-def test_games_count_alike_whoever_is_named_first(tmp_path):
-    book = Book(tmp_path / "ladder.json", "tic_tac_toe", terms_of(CONFIG, None, None))
+@pytest.fixture
+def book(tmp_path):
+    found = Book(tmp_path / "ladder.json", "tic_tac_toe", terms_of(CONFIG, None, None))
     for name in ("a", "random"):
-        book.enter(climb.Contestant(name, name, "random"))
-    book.add("a", "random", SimpleNamespace(games=6, wins=3, draws=2, losses=1, pairs=(0, 1, 0, 1, 1)))
-    book.add("random", "a", SimpleNamespace(games=4, wins=0, draws=1, losses=3, pairs=(1, 1, 0, 0, 0)))
+        found.enter(climb.Contestant(name, name, "random"))
+    return found
+
+
+def test_games_count_alike_whoever_is_named_first(book):
+    book.add("a", "random", match_of(6, 3, 2, 1, "a.l a.w b.d b.w c.d c.w"))
+    book.add("random", "a", match_of(4, 0, 1, 3, "d.l d.l e.l e.d"))
     (pairing,) = book.to_json()["pairings"]
-    assert (pairing["first"], pairing["games"], pairing["pairs"]) == ("a", 10, [0, 1, 0, 2, 2])
+    assert (pairing["first"], pairing["games"], pairing["pairs"]) == ("a", 10, [0, 0, 1, 3, 1])
     assert (pairing["wins"], pairing["draws"], pairing["losses"]) == (6, 3, 1)
     assert (book.score("a", "random"), book.score("random", "a")) == (0.75, 0.25)
     assert book.games("random", "a") == 10
 
 
-def test_pairs_that_repeat_others_count_as_games_alone(tmp_path):
-    path, terms = tmp_path / "ladder.json", terms_of(CONFIG, None, None)
-    book = Book(path, "tic_tac_toe", terms)
-    for name in ("a", "random"):
-        book.enter(climb.Contestant(name, name, "random"))
-    book.add("a", "random", SimpleNamespace(games=6, wins=6, draws=0, losses=0, pairs=(0, 0, 0, 0, 1)))
+def test_pairs_that_repeat_others_count_as_games_alone(book):
+    book.add("a", "random", match_of(6, 6, 0, 0, "a.w a.w a.w a.w a.w a.w"))
     (pairing,) = book.write()["pairings"]
     assert (pairing["games"], pairing["wins"], pairing["pairs"]) == (6, 6, [0, 0, 0, 0, 1])
-    again = Book.open(path, "tic_tac_toe", terms, None)
+    again = Book.open(book.path, "tic_tac_toe", book.terms, None)
     assert (again.games("a", "random"), again.to_json()["pairings"]) == (6, [pairing])
+
+
+def test_pairs_of_earlier_runs_are_no_new_evidence(book):
+    book.add("a", "random", match_of(4, 3, 0, 1, "a.w a.w b.l b.w"))
+    before = book.write()["pairings"][0]
+    again = Book.open(book.path, "tic_tac_toe", book.terms, None)
+    again.add("a", "random", match_of(4, 2, 1, 1, "b.l b.w c.d c.w"))
+    (pairing,) = again.write()["pairings"]
+    assert (pairing["games"], pairing["wins"], pairing["draws"], pairing["pairs"]) == (8, 5, 1, [0, 0, 1, 1, 1])
+    assert pairing["digests"][:2] == before["digests"]
+    assert len(set(pairing["digests"])) == 3
+    turned = match_of(2, 1, 0, 1, "b.l b.w")  # the same two games where the other one is named first
+    turned.played.reverse()
+    again.add("random", "a", turned)
+    assert again.write()["pairings"][0]["pairs"] == [0, 0, 1, 1, 1]
+
+
+def test_ladders_of_before_did_not_keep_what_was_played(book):
+    book.add("a", "random", match_of(4, 3, 0, 1, "a.w a.w b.l b.w"))
+    found = book.write()
+    del found["pairings"][0]["digests"]
+    book.path.write_text(json.dumps(found))
+    again = Book.open(book.path, "tic_tac_toe", book.terms, None)
+    assert again.games("a", "random") == 4
+    again.add("a", "random", match_of(2, 1, 1, 0, "c.d c.w"))
+    assert again.write()["pairings"][0]["pairs"] == [0, 0, 1, 1, 1]
+
+
+def test_more_games_than_openings_add_what_was_not_played(agent, tmp_path):
+    """Nets play the same from the same opening; the random mover goes on with other lots."""
+    (tmp_path / "three.txt").write_text("1\n2\n5\n")
+    for games in (6, 12, 60):
+        found = ladder(agent, games=games, openings_file=tmp_path / "three.txt")
+        pairs = {(one["first"], one["second"]): sum(one["pairs"]) for one in found["pairings"]}
+        assert {one["games"] for one in found["pairings"]} == {games}
+        assert pairs["step 200", "step 100"] == pairs["step 300", "step 200"] == 3
+    assert pairs["step 100", "random"] > 6
+    at_once = Agent.create(tmp_path / "AgentU", CONFIG)
+    for step in (100, 200, 300):
+        put(at_once, step)
+    assert ladder(at_once, games=60, openings_file=tmp_path / "three.txt")["pairings"] == found["pairings"]
