@@ -245,7 +245,8 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
             "ladder",
             "Against players that do not change",
             "Numbered checkpoints with 95 % intervals; the level lines are other players, with theirs at the right edge. "
-            "Healthy: rising, steeply at first, then more slowly. A step counts where the intervals do not overlap.",
+            "Healthy: rising, steeply at first, then more slowly. All intervals share the anchor's, and nets whose own "
+            "overlap may differ for sure; the page's first sentence compares the newest with the oldest directly.",
             _ladder,
             True,
         ),

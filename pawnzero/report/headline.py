@@ -7,7 +7,7 @@ matches, the newest net against the best one before it; a net may beat its forer
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from pawnzero.ratings import Result, rate
 from pawnzero.report.pooled import pooled
@@ -40,7 +40,7 @@ def headline(run: Run) -> Headline:
 
 
 def _from_ladder(ladder: Optional[Mapping[str, Any]]) -> Optional[Headline]:
-    """The newest rated checkpoint against the oldest; None where there are no two that games connect.
+    """The newest rated checkpoint against the oldest; None where there are no two of different steps that games connect.
 
     Both stand where they do by the anchor, and are sure of each other rather than of it: so the ladder's games are rated once
     more with the oldest for an anchor.
@@ -52,7 +52,9 @@ def _from_ladder(ladder: Optional[Mapping[str, Any]]) -> Optional[Headline]:
     ]
     if ladder is None or len(rated) < 2:
         return None
-    first, last = (choose(rated, key=lambda player: player["step"]) for choose in (min, max))
+    first, last = min(rated, key=_age), max(rated, key=_age)
+    if first["step"] == last["step"]:
+        return None
     results = [Result(one["first"], one["second"], tuple(one["pairs"])) for one in ladder["pairings"]]
     gain = rate(results, first["name"], of=[last["name"]]).get(last["name"])
     if gain is None:
@@ -65,6 +67,12 @@ def _from_ladder(ladder: Optional[Mapping[str, Any]]) -> Optional[Headline]:
     if gain.high < 0:
         return Headline(NO, f"No: {told}")
     return Headline(UNCLEAR, f"Not shown: {told} More games would tell.")
+
+
+def _age(player: Mapping[str, Any]) -> Tuple[float, bool, str]:
+    """Sorts a ladder's nets, oldest first. Nets of one step are of different runs: the agent's best one is the newest of them,
+    and a name with a digest is that of a net which came when another of its step was there."""
+    return player["step"], bool(player.get("best")), str(player.get("name"))
 
 
 def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:

@@ -6,15 +6,18 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Dict
 
 import numpy as np
 import pytest
 
+from pawnzero.ratings import Result, rate
 from pawnzero.report import charts, style
+from pawnzero.report.headline import headline
 from pawnzero.report.sources import Run, read_run
 from pawnzero.stats import estimate
-from tests.report.invented import invent, ladder
+from tests.report.invented import invent, ladder, pairing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +62,19 @@ def _drawn(run: Run, name: str) -> Figure:
         figure = picture.draw(run)
     assert figure is not None
     return figure
+
+
+def test_the_ladders_words_send_to_the_sentence_that_compares_nets_directly() -> None:
+    """Two nets whose intervals overlap, both unsure of the random mover, may be sure of each other."""
+    played = {**LADDER, "pairings": [pairing(name, "random", [0, 0, 0, 0, 10]) for name in ("step 20", "step 200")]}
+    played["pairings"].append(pairing("step 200", "step 20", [10, 12, 30, 25, 23]))
+    found = rate([Result(one["first"], one["second"], tuple(one["pairs"])) for one in played["pairings"]], "random", 0.0)
+    assert found["step 20"].high > found["step 200"].low
+    run: Any = SimpleNamespace(ladder=played, matches=[])
+    assert headline(run).answer == "yes"
+    (picture,) = (one for one in charts.PICTURES["Strength"] if one.name == "ladder")
+    assert "first sentence compares the newest with the oldest" in picture.healthy
+    assert "do not overlap" not in picture.healthy
 
 
 def test_many_matches_are_taken_together_with_the_interval_of_all_their_games(tmp_path: Path) -> None:

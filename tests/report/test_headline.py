@@ -124,7 +124,29 @@ def test_the_games_between_two_nets_tell_them_apart_however_unsure_their_distanc
     played["pairings"] = [pairing(name, "random", [0, 0, 0, 0, 10]) for name in ("step 20", "step 200")] + [pairing(*names)]
     told = headline(_run([], played))
     assert told.answer == "yes"
-    assert "stands 68 Elo above that of step 20 (95 % interval: +25 to +112)" in told.sentence
+    assert "stands 68 Elo above that of step 20 (95 % interval: +25 to +113)" in told.sentence
+
+
+@pytest.mark.parametrize("best", ["step 200", "step 200 (ab)", ""])
+@pytest.mark.parametrize("stronger", [0, 1])
+def test_of_two_nets_of_one_step_the_best_one_is_the_newest_and_else_the_later_one(best: str, stronger: int) -> None:
+    played = ladder()
+    (net,) = (player for player in played["players"] if player["name"] == "step 200")
+    twins = [{**net, "name": name, "best": name == best} for name in ("step 200", "step 200 (ab)")]
+    others = [player for player in played["players"] if player["name"] not in ("step 200", "step 500")]
+    played["players"] = [twins[stronger], twins[1 - stronger], *others]
+    played["pairings"] = [
+        pairing("step 200", "step 20", [1, 2, 20, 9, 8]),
+        pairing("step 200 (ab)", "step 20", [9, 8, 20, 2, 1]),
+    ]
+    newest = best or "step 200 (ab)"
+    assert headline(_run([], played)).answer == ("yes" if newest == "step 200" else "no")
+
+
+def test_nets_of_a_single_step_leave_the_word_to_the_matches() -> None:
+    played = ladder()
+    played["players"] = [{**player, "step": player["step"] and 20} for player in played["players"]]
+    assert "match" in headline(_run([_match([0, 0, 0, 0, 40])] * 2, played)).sentence
 
 
 def test_checkpoints_that_no_games_connect_leave_the_word_to_the_matches() -> None:
