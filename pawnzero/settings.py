@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,14 +57,14 @@ class Setting:
         if self.kind is float and type(value) is int:
             value = float(value) if abs(value) < 1 << 63 else math.inf
         if self.kind is int and type(value) is int and abs(value) >= 1 << 63:
-            raise UsageError(f"{value!r}, expected {self.expectation}, below 2^63")
+            raise UsageError(f"{_written(value)}, expected {self.expectation}, below 2^63")
         fits = type(value) is self.kind
         if fits and self.kind is float:
             fits = math.isfinite(value)
         if self.choices:
             fits = fits and value in self.choices
         if not fits or (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
-            raise UsageError(f"{value!r}, expected {self.expectation}")
+            raise UsageError(f"{_written(value)}, expected {self.expectation}")
         return value
 
     def parse(self, text: str) -> Any:
@@ -73,6 +74,11 @@ class Setting:
         except (KeyError, ValueError):
             raise UsageError(f"{text!r}, expected {self.expectation}") from None
         return self.check(value)
+
+
+def _written(value: Any) -> str:
+    """A value as a file of settings has it: true, not True."""
+    return json.dumps(value) if value is None or isinstance(value, (bool, list, dict)) else repr(value)
 
 
 def _walk(section: Any, prefix: str) -> Iterator[Setting]:
@@ -94,14 +100,24 @@ SETTINGS: Mapping[str, Setting] = {setting.key: setting for setting in _walk(Con
 _SECTIONS = tuple(item.name for item in dataclasses.fields(Config) if item.name not in SETTINGS)
 
 
-def _nearest(key: str) -> str:
-    """The valid key most like `key`: the same name in another section, else the likest of its own section, else of all."""
+def _nearest(key: str) -> Optional[str]:
+    """The valid key most like `key`: the same name in another section, else the likest of its own section, else of all; None
+    where none is like it."""
     section, _, last = key.rpartition(".")
     known = [*SETTINGS, *_ALIASES, *_SECTIONS]
     names = {**_ELSEWHERE, **{other.rpartition(".")[2]: other for other in reversed(known)}}
     if last not in names and section in _SECTIONS:
         names = {name: other for name, other in names.items() if other.rpartition(".")[0] == section}
-    return names[difflib.get_close_matches(last.lower(), list(names), n=1, cutoff=0.0)[0]]
+    near = difflib.get_close_matches(last.lower(), list(names), n=1)
+    return names[near[0]] if near else None
+
+
+def _unknown(key: str) -> str:
+    """What is said of a key that is none."""
+    nearest = _nearest(key)
+    if nearest is None:
+        return f"unknown key {key!r}; no valid one is like it, README.md (Settings) and pawnzero/config.py name them"
+    return f"unknown key {key!r}; the nearest valid one is {nearest!r}"
 
 
 def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tuple[str, Any]]:
@@ -109,10 +125,11 @@ def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tup
     for name, value in values.items():
         if not prefix and name in _SECTIONS:
             if not isinstance(value, dict):
-                raise UsageError(f"{place}: {name} is {value!r}, expected a section in braces")
+                raise UsageError(f"{place}: {name} is {_written(value)}, expected a section in braces")
             yield from _flatten(value, f"{name}.", place)
         elif "." in name:
-            raise UsageError(f"{place}: unknown key {name!r}; sections are nested, as in {_nested(_nearest(name))}")
+            nearest = _nearest(name) or "trainer.lr"
+            raise UsageError(f"{place}: unknown key {name!r}; sections are nested, as in {_nested(nearest)}")
         else:
             yield prefix + name, value
 
@@ -128,14 +145,15 @@ def _collect(pairs: Iterator[Tuple[str, Any]], place: str) -> Dict[str, Any]:
     for key, value in pairs:
         target = _ALIASES.get(key, key)
         if target not in SETTINGS:
-            raise UsageError(f"{place}: unknown key {key!r}; the nearest valid one is {_nearest(key)!r}")
+            raise UsageError(f"{place}: {_unknown(key)}")
         try:
             checked = SETTINGS[target].check(value)
         except UsageError as error:
             raise UsageError(f"{place}: {key} is {error}") from None
         if target in found and found[target] != checked:
             raise UsageError(
-                f"{place}: {named[target]} is {found[target]} and {key} is {checked}, but they are the same setting"
+                f"{place}: {named[target]} is {_written(found[target])} and {key} is {_written(checked)}, "
+                "but they are the same setting"
             )
         found[target], named[target] = checked, key
     return found
@@ -159,7 +177,7 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
     `overrides` go by dotted key ("trainer.lr"); a value of None counts as not given.
 
     Raises UsageError for a file that cannot be read or is not JSON, an unknown key (with the nearest valid one), a value of the
-    wrong type or out of range, each with its place, and an SPRT for promotion that is none.
+    wrong type or out of range, and settings that do not fit together, each with its place.
     """
     found: Dict[str, Any] = {}
     if path is not None:
@@ -170,8 +188,28 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
         if not isinstance(values, dict):
             raise UsageError(f'{path}: expected settings in braces, as in {{"batch_size": 64}}')
         found = _collect(_flatten(values, "", str(path)), str(path))
+    of_file = dict(found)
     given = ((key, value) for key, value in (overrides or {}).items() if value is not None)
     found.update(_collect(given, "given settings"))
+    try:
+        return _whole(found)
+    except UsageError as error:
+        if path is not None and str(error) == _fault(of_file):
+            raise UsageError(f"{path}: {error}") from None
+        raise
+
+
+def _fault(found: Mapping[str, Any]) -> str:
+    """Why these settings do not fit together; "" where they do."""
+    try:
+        _whole(found)
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def _whole(found: Mapping[str, Any]) -> Config:
+    """The settings with defaults where they are not `found`. Raises UsageError for some that do not fit together."""
     config: Config = _build(Config, "", found)
     if config.eval_promotion == "sprt" and not config.eval_elo0 < config.eval_elo1:
         raise UsageError(f"eval_elo1 is {config.eval_elo1:g}, expected more than eval_elo0, which is {config.eval_elo0:g}")
@@ -187,7 +225,7 @@ def parse_setting(key: str, text: str) -> Any:
     """The value that `text` stands for. Raises UsageError that names the key, and the nearest valid one where there is none."""
     target = _ALIASES.get(key, key)
     if target not in SETTINGS:
-        raise UsageError(f"unknown key {key!r}; the nearest valid one is {_nearest(key)!r}")
+        raise UsageError(_unknown(key))
     try:
         return SETTINGS[target].parse(text)
     except UsageError as error:
@@ -200,7 +238,7 @@ def read_shape(values: Any, place: str) -> ModelConfig:
     Raises UsageError, with `place`, for what is no shape.
     """
     if not isinstance(values, dict):
-        raise UsageError(f"{place}: model is {values!r}, expected a section in braces")
+        raise UsageError(f"{place}: model is {_written(values)}, expected a section in braces")
     known = [item.name for item in dataclasses.fields(ModelConfig)]
     for name in values:
         if name not in known:

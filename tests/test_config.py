@@ -108,6 +108,23 @@ def test_unknown_key_is_named_with_the_nearest(write: Any, settings: Any, key: s
     assert f"settings.json: unknown key {key!r}; the nearest valid one is {nearest!r}" in str(caught.value)
 
 
+@pytest.mark.parametrize("settings", [{"// comment": 1}, {"optimizer": "sgd"}, {"trainer": {"// comment": 1}}])
+def test_where_no_key_is_near_none_is_guessed(write: Any, settings: Any) -> None:
+    with pytest.raises(UsageError, match=r"settings\.json: unknown key '.*'; no valid one is like it, README\.md \(Settings\)"):
+        load_config(write(settings))
+
+
+def test_settings_of_a_file_that_do_not_fit_together_are_told_with_the_file(write: Any) -> None:
+    path = write({"trainer": {"schedule": "drop"}})
+    with pytest.raises(UsageError, match=r"settings\.json: trainer\.schedule is 'drop', expected trainer\.schedule_steps"):
+        load_config(path)
+    assert load_config(path, {"trainer.schedule_steps": 9}).trainer.schedule_steps == 9
+    with pytest.raises(UsageError, match=r"^trainer\.schedule is 'drop'"):  # a flag's, not the file's
+        load_config(write({"seed": 1}), {"trainer.schedule": "drop"})
+    with pytest.raises(UsageError, match=r"settings\.json: eval_elo1 is -5, expected more than eval_elo0"):
+        load_config(write({"eval_promotion": "sprt", "eval_elo1": -5}))
+
+
 def test_the_largest_whole_number_is_told(write: Any) -> None:
     with pytest.raises(UsageError, match=r"seed is 9223372036854775808, expected an integer of at least 0, below 2\^63"):
         load_config(write({"seed": 1 << 63}))
@@ -122,16 +139,16 @@ def test_the_nearest_key_is_looked_for_in_the_same_section_first(write: Any) -> 
     ("settings", "told"),
     [
         ({"batch_size": 0}, "batch_size is 0, expected an integer of at least 1"),
-        ({"batch_size": True}, "batch_size is True, expected an integer of at least 1"),
+        ({"batch_size": True}, "batch_size is true, expected an integer of at least 1"),
         ({"batch_size": 64.0}, "batch_size is 64.0, expected an integer"),
         ({"batch_size": "64"}, "batch_size is '64', expected an integer"),
-        ({"batch_size": None}, "batch_size is None, expected an integer"),
+        ({"batch_size": None}, "batch_size is null, expected an integer"),
         ({"seed": 1 << 70}, f"seed is {1 << 70}, expected an integer"),
         ({"eval_elo1": 1e6}, "eval_elo1 is 1000000.0, expected a number from -4000 to 4000"),
         ({"eval_threshold": 1.5}, "eval_threshold is 1.5, expected a number from 0 to 1"),
         ({"selfplay": {"full_search_share": 0}}, "selfplay.full_search_share is 0.0, expected a number from 0.01 to 1"),
         ({"trainer": {"lr": "fast"}}, "trainer.lr is 'fast', expected a number of at least 0"),
-        ({"trainer": {"lr": False}}, "trainer.lr is False, expected a number"),
+        ({"trainer": {"lr": False}}, "trainer.lr is false, expected a number"),
         ({"trainer": {"lr": float("nan")}}, "trainer.lr is nan, expected a number"),
         ({"trainer": {"lr": float("inf")}}, "trainer.lr is inf, expected a number"),
         ({"game": 1}, "game is 1, expected a text"),
