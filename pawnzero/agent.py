@@ -30,14 +30,12 @@ from pawnzero.metadata import FORMAT, WITH_ITERATIONS, new_metadata, read_iterat
 from pawnzero.numbered import check_latest, numbered_checkpoints
 from pawnzero.progress import Progress
 from pawnzero.records import OUTSIDE_ITERATIONS
-from pawnzero.settings import by_dotted_key, merged, read_shape
+from pawnzero.settings import SETTINGS, by_dotted_key, merged, read_shape
 
 _BESIDE = ".*.new"
 """Files that `pawnzero.files.replacing` has not finished."""
 _ABANDONED = 60.0
 """Seconds after which nobody goes on with one of them."""
-_CHANGES_NAMED = 6
-"""Settings that one line names."""
 
 
 class Agent:
@@ -210,10 +208,12 @@ class Agent:
         """
         kept = merged(to_json(config), self.metadata.get("config", {}), tuple(used))
         before, after = by_dotted_key(self.metadata.get("config", {})), by_dotted_key(kept)
-        changes = [f"{key} {before[key]} → {after[key]}" for key in after if key in before and before[key] != after[key]]
-        if changes:
-            more = f" and {len(changes) - _CHANGES_NAMED} more" if len(changes) > _CHANGES_NAMED else ""
-            progress.note(f"settings that {self.name} was not used with before: {', '.join(changes[:_CHANGES_NAMED])}{more}")
+        changed = [key for key in after if key in before and before[key] != after[key]]
+        if changed:
+            told = ", ".join(f"{key} {before[key]} → {after[key]}" for key in changed)
+            back = sum(key in SETTINGS and after[key] == SETTINGS[key].default for key in changed)
+            left_out = f"; {back} of them as by default: was a --config FILE, or a flag, left out this time?" if back else ""
+            progress.note(f"settings that {self.name} was not used with before: {told}{left_out}")
         self.update(config=kept)
 
     def update(self, **changes: Any) -> None:

@@ -364,3 +364,18 @@ def test_only_what_is_used_is_recorded_and_told(tmp_path: Path) -> None:
     assert kept.keys() == to_json(SMALL).keys()
     (line,) = notes.lines
     assert line.endswith(f"batch_size {SMALL.batch_size} → {changed.batch_size}, trainer.lr {SMALL.trainer.lr} → 0.5")
+
+
+def test_every_setting_that_changes_is_told_and_which_are_as_by_default_again(tmp_path: Path) -> None:
+    agent, notes = Agent.create(tmp_path / "A", SMALL), _Notes()
+    changed = Config(num_selfplay=7, eval_games=8, batch_size=9, trainer_iters=10, keep_checkpoints=11, seed=12, eval_elo1=13.0)
+    own = dataclasses.replace(changed, game=SMALL.game, model=SMALL.model)
+    with agent.lock():
+        agent.keep_settings(own, notes)
+        agent.keep_settings(dataclasses.replace(own, eval_games=Config().eval_games, seed=14), notes)
+    many, back = notes.lines
+    for name in ("num_selfplay", "eval_games", "batch_size", "trainer_iters", "keep_checkpoints", "seed", "eval_elo1"):
+        assert f"{name} " in many
+    assert back.endswith(
+        "eval_games 8 → 20, seed 12 → 14; 1 of them as by default: was a --config FILE, or a flag, left out this time?"
+    )
