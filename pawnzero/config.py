@@ -159,7 +159,10 @@ class TrainConfig:
     )
     replay_ratio: float = field(
         default=0.0,
-        metadata={"help": "samples an iteration trains for each new position; 0: trainer_iters steps instead", "min": 0.0},
+        metadata={
+            "help": "samples an iteration trains for each new position, whatever trainer_iters says; 0: trainer_iters steps",
+            "min": 0.0,
+        },
     )
     window_start: int = field(
         default=0,
@@ -189,7 +192,10 @@ class Config:
     num_selfplay: int = field(default=10, metadata={"help": "self-play games an iteration", "min": 1})
     batch_size: int = field(default=64, metadata={"help": "samples a forward pass in training", "min": 1})
     grad_accum_steps: int = field(default=1, metadata={"help": "forward passes a training step", "min": 1})
-    trainer_iters: int = field(default=100, metadata={"help": "training steps an iteration (an epoch of train.py)", "min": 1})
+    trainer_iters: int = field(
+        default=100,
+        metadata={"help": "training steps an iteration where replay_ratio is 0, and an epoch of train.py", "min": 1},
+    )
     replay_capacity: int = field(
         default=100_000, metadata={"help": "positions the replay buffer holds", "min": 1, "max": _MOST_ROWS}
     )

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
 
 from pawnzero.cli.output import duration, figure
 from pawnzero.progress import Figure, Progress
+from pawnzero.words import counted
 
 _LOG_SECONDS = 5.0
 """A log gets a line of a running stage no more often than this."""
@@ -56,7 +57,7 @@ class Stage:
 
     def summary(self) -> str:
         """The line that stays when the stage has ended."""
-        parts = [f"{self.name}: {self.done} {self.unit} in {duration(self.seconds)}", self.figure_text()]
+        parts = [f"{self.name}: {counted(self.done, self.unit)} in {duration(self.seconds)}", self.figure_text()]
         return ", ".join(part for part in parts if part)
 
 
@@ -93,7 +94,7 @@ class PlainProgress(ShownProgress):
 
     def start(self, stage: str, total: int, unit: str) -> None:
         super().start(stage, total, unit)
-        self.note(f"{stage}: {total} {unit} …" if total > 0 else f"{stage} …")
+        self.note(f"{stage}: {counted(total, unit)} …" if total > 0 else f"{stage} …")
         self._next = time.monotonic() + _LOG_SECONDS
 
     def advance(self, count: int = 1, **figures: Figure) -> None:
@@ -102,7 +103,7 @@ class PlainProgress(ShownProgress):
             self._next = time.monotonic() + _LOG_SECONDS
             stage = self._stage
             parts = [
-                f"{stage.name}: {stage.done}/{stage.total} {stage.unit}",
+                f"{stage.name}: {stage.done:,}/{stage.total:,} {stage.unit}",
                 stage.rate(),
                 stage.remaining(),
                 stage.figure_text(),

@@ -20,6 +20,7 @@ from typing import Any, List, Mapping
 
 from pawnzero.cli.options import add_device, add_json, natural, read_device
 from pawnzero.cli.output import report
+from pawnzero.words import counted
 
 _FORMATS = ("onnx", "lc0", "checkpoint", "pgn")
 _GAMES = 100
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(figures: Mapping[str, Any]) -> List[str]:
-    what = f"{figures['games']} games" if "games" in figures else f"the net of step {figures['step']}"
+    what = counted(figures["games"], "games") if "games" in figures else f"the net of step {figures['step']:,}"
     lines = [f"{figures['path']}: {what}, {figures['game']}, as {figures['format']}, {figures['bytes']:,} bytes"]
     if figures.get("positions_compared"):
         lines.append(

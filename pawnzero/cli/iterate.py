@@ -16,10 +16,10 @@ from pawnzero.cli.options import (
     add_device,
     add_iteration_settings,
     add_json,
-    config_to_name,
     natural,
     read_device,
     read_settings,
+    settings_again,
 )
 from pawnzero.cli.output import report
 from pawnzero.cli.stories import closing_lines, iteration_lines
@@ -38,11 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
     device = read_device(args)
+    from pawnzero.agent import Agent
     from pawnzero.pipeline import run_iteration
 
     with shown_progress() as progress:
         figures = run_iteration(
             args.agent_dir, config, iteration=args.iteration, device=device, use_amp=args.use_amp, progress=progress
         )
-    report(args, figures, [*iteration_lines(figures), *closing_lines(args.agent_dir, config_to_name(args))])
+    lines = closing_lines(args.agent_dir, Agent.open(args.agent_dir).game, settings_again(args))
+    report(args, figures, [*iteration_lines(figures), *lines])
     return 0

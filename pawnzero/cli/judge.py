@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
 from pawnzero.cli.display import shown_progress
-from pawnzero.cli.options import add_device, add_json, add_settings, natural, read_device, read_settings
+from pawnzero.cli.options import SIMS_DEFAULT, add_device, add_json, add_settings, natural, read_device, read_settings
 from pawnzero.cli.output import report
+from pawnzero.words import counted
 
 _COUNT = 600
 """Positions sampled where nothing else is said."""
@@ -36,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"connect_four: positions to sample, a third from each phase (default: {_COUNT})",
     )
-    parser.add_argument("--sims", type=natural(0), metavar="N", help="simulations a move of a net; 0: the raw policy")
+    parser.add_argument(
+        "--sims", type=natural(0), metavar="N", help=f"simulations a move of a net; 0: the raw policy (default: {SIMS_DEFAULT})"
+    )
     add_settings(parser, "seed")
     add_device(parser)
     add_json(parser)
@@ -67,8 +70,19 @@ def run(args: argparse.Namespace) -> int:
             source, lines = "sample", sample_positions(solver, args.count or _COUNT, config.seed, progress)
         found = judge(player, lines, solver, progress).to_json(sampled=source != "all")
     origin = {"game": game.name, "player": player.name, **player.details, "source": source, "seed": config.seed}
-    report(args, {**origin, **found}, _lines(found))
+    report(args, {**origin, **found}, [_judged(origin), *_lines(found)])
     return 0
+
+
+def _judged(origin: Mapping[str, Any]) -> str:
+    """Who was judged, on what."""
+    who = origin["player"]
+    if "Net" in origin:
+        sims = int(origin["Simulations"])
+        how = f"with {counted(sims, 'simulations')} a move" if sims else "by its raw policy (0 simulations)"
+        who = f"{origin['Net']}, {how}"
+    which = {"all": "all positions", "file": "a file's positions", "sample": f"a sample by seed {origin['seed']}"}
+    return f"{who}: {origin['game']}, {which[origin['source']]}"
 
 
 def _lines(found: Mapping[str, Any]) -> List[str]:

@@ -10,6 +10,7 @@ from pawnzero.cli.output import duration, figure
 from pawnzero.cli.stories import elo_words
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import read_json
+from pawnzero.words import counted
 
 Figures = Mapping[str, Any]
 Row = Tuple[str, str]
@@ -55,12 +56,12 @@ class LoopStory:
         done = len(self._lengths)
         if self._hours is not None:
             left = max(3600 * self._hours - gone, 0.0)
-            worth = "" if each is None else f"; about {left / each:.0f} more iterations of {duration(each)}"
+            worth = "" if each is None else f"; about {counted(round(left / each), 'more iterations')} of {duration(each)}"
             return f"{duration(gone)} of {duration(3600 * self._hours)} gone, {duration(left)} left{worth}"
         assert self._iterations is not None
         still = (self._iterations - done) * (each or 0.0) - (now - self._lately)
         worth = f", about {duration(still)} left" if done < self._iterations and still > 0 else ""
-        return f"{done} of {self._iterations} iterations in {duration(gone)}{worth}"
+        return f"{done:,} of {counted(self._iterations, 'iterations')} in {duration(gone)}{worth}"
 
     def share(self) -> float:
         """The part of the budget that is gone, from 0 to 1."""
@@ -91,7 +92,7 @@ class LoopStory:
         games, positions = (sum(stage[name] for stage in played) for name in ("games", "positions"))
         last = played[-1]
         return (
-            f"{figure(games)} games, {figure(positions)} positions so far; "
+            f"{counted(games, 'games')}, {counted(positions, 'positions')} so far; "
             f"last {last['draws'] / max(last['games'], 1):.0%} drawn, {figure(last['nodes_per_second'])} simulations/s"
         )
 

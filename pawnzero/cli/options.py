@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Set, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Set, Tuple
 
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
@@ -15,6 +16,10 @@ from pawnzero.settings import SETTINGS, Setting, keys_in, load_config
 
 _DEFAULT_FILE = Path("training") / "config_rx580.json"
 _PREFIX = "setting:"
+_BY_NAME = "settings by name"
+
+SIMS_DEFAULT = f"mcts_sims of the file of settings, else {SETTINGS['mcts_sims'].default}"
+"""What --sims is by default where it is no setting's flag."""
 
 _OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
     "mcts_sims": ("--sims",),
@@ -105,7 +110,7 @@ class _OneName(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Optional[str] = None
     ) -> None:
-        given = vars(namespace).setdefault("settings by name", {}).setdefault(self.dest, {})
+        given = vars(namespace).setdefault(_BY_NAME, {}).setdefault(self.dest, {})
         given[option_string] = values
         for name, value in given.items():
             if value != values:
@@ -119,20 +124,27 @@ def read_settings(args: argparse.Namespace) -> Config:
     """The settings of this run: flags beat the file, the file beats the defaults. Says which file it is.
 
     Of an agent that is there, game, net shape and size of the replay buffer are its own where neither file nor flag names them.
-    Raises UsageError for settings that are none, and for a flag that the rule of promotion leaves without effect.
+    Raises UsageError for settings that are none, a flag that the rule of promotion leaves without effect, and one that names another
+    game than the agent's; a file may.
     """
     path = args.config or getattr(args, "stock_config", None) or (_DEFAULT_FILE if _DEFAULT_FILE.is_file() else None)
     given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
     config = load_config(path, given)
     flags = {key for key, value in given.items() if value is not None}
+    _check_game(config.game, None if "game" in flags else path)
     _check_promotion(args, config, path)
     directory = getattr(args, "agent_dir", None)
     kept = None
     if directory is not None:
-        config = _with_own_net(directory, config, flags | (keys_in(path) if path else set()))
+        config = _with_own_net(directory, config, flags, keys_in(path) if path else set())
         asked = flags | (keys_in(args.config) if args.config else set())
         kept = None if "replay_capacity" in asked else _kept_capacity(directory, config)
     print(f"settings: {path or 'defaults (no file)'}" + (f"; the replay buffer keeps its {kept:,} positions" if kept else ""))
+    if "trainer.replay_ratio" in given and "trainer_iters" in flags and config.trainer.replay_ratio > 0.0:
+        print(
+            f"trainer_iters {config.trainer_iters} is not used: trainer.replay_ratio {config.trainer.replay_ratio:g} decides "
+            "the steps; --replay-ratio 0 uses it"
+        )
     return replace(config, replay_capacity=kept) if kept else config
 
 
@@ -149,21 +161,40 @@ def _check_promotion(args: argparse.Namespace, config: Config, path: Optional[Pa
             )
 
 
-def _with_own_net(directory: Path, config: Config, named: Set[str]) -> Config:
-    """`config` with what an agent in `directory` has of game and net shape, where it is not `named`."""
+def _check_game(game: str, path: Optional[Path]) -> None:
+    """Raises UsageError for a game that is none, with the file that names it."""
+    if game == Config().game:
+        return
+    from pawnzero.games import GAME_NAMES  # here, since games take a while to load
+
+    if game not in GAME_NAMES:
+        place = "argument --game: " if path is None else f"{path}: game is "
+        raise UsageError(f"{place}{game!r}, expected one of {', '.join(GAME_NAMES)}")
+
+
+def _with_own_net(directory: Path, config: Config, flags: Set[str], in_file: Set[str]) -> Config:
+    """`config` with what an agent in `directory` has of game and net shape, where neither flag nor file names it."""
     if not (directory / "metadata.json").exists():
         return config
     from pawnzero.agent import Agent
 
-    agent = Agent.open(directory)
+    agent, named = Agent.open(directory), flags | in_file
+    if "game" in flags and config.game != agent.game:
+        raise UsageError(f"argument --game: {config.game!r}, but {directory} is an agent that plays {agent.game}")
     own = {item.name: getattr(agent.model, item.name) for item in fields(ModelConfig) if f"model.{item.name}" not in named}
     return replace(config, game=config.game if "game" in named else agent.game, model=replace(config.model, **own))
 
 
-def config_to_name(args: argparse.Namespace) -> Optional[Path]:
-    """The file that --config has to name for `pawnzero` to take the settings of this run; None where it takes them unasked."""
+def settings_again(args: argparse.Namespace) -> List[str]:
+    """The words that give `pawnzero iterate` or `run` the settings of this run: the file, where it is not taken unasked, the
+    flags of settings that were given, and those that say how it computes."""
     path: Optional[Path] = args.config or getattr(args, "stock_config", None)
-    return None if args.config is None and path == _DEFAULT_FILE else path
+    words = [] if path is None or (args.config is None and path == _DEFAULT_FILE) else ["--config", str(path)]
+    for given in vars(args).get(_BY_NAME, {}).values():
+        name, value = list(given.items())[-1]
+        words += [name, str(value)]
+    words += ["--use-amp"] if args.use_amp else []
+    return words + (["--device", args.device] if args.device != "auto" else [])
 
 
 def _kept_capacity(directory: Path, config: Config) -> Optional[int]:
@@ -208,10 +239,10 @@ def finite(text: str) -> float:
 
 def positive(text: str) -> float:
     """An argument type: finite numbers above 0."""
-    value = _checked(Setting("", float, 1.0, "", 0.0, None, ()))(text)
-    if not value:
-        raise argparse.ArgumentTypeError(f"{text!r}, expected a number above 0")
-    return float(value)
+    with suppress(ValueError):
+        if math.isfinite(float(text)) and float(text) > 0.0:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r}, expected a number above 0")
 
 
 def _checked(setting: Setting) -> Callable[[str], Any]:

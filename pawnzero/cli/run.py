@@ -16,11 +16,11 @@ from pawnzero.cli.options import (
     add_device,
     add_iteration_settings,
     add_json,
-    config_to_name,
     natural,
     positive,
     read_device,
     read_settings,
+    settings_again,
 )
 from pawnzero.cli.output import report
 from pawnzero.cli.run_screen import RunScreen
@@ -72,5 +72,5 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
             each=tell,
         )
-    report(args, figures, closing_lines(args.agent_dir, config_to_name(args)))
+    report(args, figures, closing_lines(args.agent_dir, game, settings_again(args)))
     return 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Sequence, Tuple
 
 from pawnzero.cli.output import duration, figure
 from pawnzero.files import in_shell
+from pawnzero.words import counted
 
 Figures = Mapping[str, Any]
 
@@ -30,8 +31,9 @@ def iteration_lines(found: Figures) -> List[str]:
 def selfplay_line(found: Figures) -> str:
     """Games, positions and results of self-play."""
     return (
-        f"{found['games']} games, {figure(found['positions'])} positions: {found['first_player_wins']} won by the first side, "
-        f"{found['draws']} drawn ({found['adjudicated']} adjudicated), {found['second_player_wins']} lost; "
+        f"{counted(found['games'], 'games')}, {counted(found['positions'], 'positions')}: "
+        f"{found['first_player_wins']:,} won by the first side, "
+        f"{found['draws']:,} drawn ({found['adjudicated']:,} adjudicated), {found['second_player_wins']:,} lost; "
         f"{figure(found['nodes_per_second'])} nodes/s"
     )
 
@@ -39,7 +41,7 @@ def selfplay_line(found: Figures) -> str:
 def train_line(found: Figures) -> str:
     """Steps of training, and the mean losses over them."""
     return (
-        f"{found['steps_done']} steps to step {found['step']}: loss {figure(found['loss'])} "
+        f"{counted(found['steps_done'], 'steps')} to step {found['step']:,}: loss {figure(found['loss'])} "
         f"(policy {figure(found['policy_loss'])}, value {figure(found['value_loss'])}), "
         f"{figure(found['samples_per_second'])} samples/s on {found['device']} in {found['precision']}"
     )
@@ -47,11 +49,9 @@ def train_line(found: Figures) -> str:
 
 def match_line(found: Figures) -> str:
     """The result of a match, the first player's view, with how sure it is; after a test, with that in mind."""
+    counts = f"{found['wins']:,} won, {found['draws']:,} drawn, {found['losses']:,} lost of {found['games']:,}"
     elo = elo_words(found) if _sure(found) is found else f"{elo_words(_sure(found))} by when the test ended"
-    return (
-        f"{found['first']} against {found['second']}: {found['wins']} won, {found['draws']} drawn, {found['losses']} lost of "
-        f"{found['games']}; score {found['score']:.3f}, {elo}"
-    )
+    return f"{found['first']} against {found['second']}: {counts}; score {found['score']:.3f}, {elo}"
 
 
 def _sure(found: Figures) -> Figures:
@@ -75,26 +75,28 @@ def match_lines(found: Figures) -> List[str]:
     from pawnzero.games import get_game  # here, since --help does without
 
     colours = (
-        f"as {side}: {one['wins']} won, {one['draws']} drawn, {one['losses']} lost"
+        f"as {side}: {one['wins']:,} won, {one['draws']:,} drawn, {one['losses']:,} lost"
         for side, one in zip(get_game(found["game"]).sides, found["by_colour"].values())
     )
-    games = f"{found['distinct_games']} distinct games of {found['mean_plies']:.0f} plies on average"
+    games = f"{counted(found['distinct_games'], 'distinct games')} of {counted(round(found['mean_plies']), 'plies')} on average"
     if found["duplicates"]:
-        games += f"; {found['duplicates']} repeat an earlier one"
+        games += f"; {found['duplicates']:,} repeat{'s' if found['duplicates'] == 1 else ''} an earlier one"
     if sum(found["pairs"]) < found["games"] // 2:
-        games += f", so that the interval rests on {sum(found['pairs'])} of {found['games'] // 2} pairs"
-    endings = ", ".join(f"{count} by {name}" for name, count in found["endings"].items())
+        games += f", so that the interval rests on {sum(found['pairs']):,} of {counted(found['games'] // 2, 'pairs')}"
+    endings = ", ".join(f"{count:,} by {name}" for name, count in found["endings"].items())
     lines = [
         match_line(found),
         f"{'; '.join(colours)}; {_sure(found)['los']:.1%} likely to be the stronger one",
-        f"{games}; endings: {endings}" + (f" ({found['adjudicated']} adjudicated a draw)" if found["adjudicated"] else ""),
+        f"{games}; endings: {endings}" + (f" ({found['adjudicated']:,} adjudicated a draw)" if found["adjudicated"] else ""),
     ]
     return lines + ([sprt_line(found["sprt"])] if found["sprt"] else [])
 
 
 def sprt_line(test: Figures) -> str:
     """How a sequential test ended, and why."""
-    numbers = f"LLR {test['llr']:+.2f} after {test['pairs']} pairs, bounds {test['lower']:+.2f} and {test['upper']:+.2f}"
+    numbers = (
+        f"LLR {test['llr']:+.2f} after {counted(test['pairs'], 'pairs')}, bounds {test['lower']:+.2f} and {test['upper']:+.2f}"
+    )
     asked = f"SPRT of Elo {test['elo0']:g} against {test['elo1']:g}"
     if test["decision"] == "continue":
         return f"{asked}: undecided when the games ended ({numbers})"
@@ -108,8 +110,8 @@ def promotion_line(found: Figures) -> str:
     if not found["promoted"]:
         return f"no: {why}; the best net stays"
     if won:
-        return f"yes: {why}; step {found['step']} is the best net now"
-    return f"yes: there was no best net yet; step {found['step']} is the first"
+        return f"yes: {why}; step {found['step']:,} is the best net now"
+    return f"yes: there was no best net yet; step {found['step']:,} is the first"
 
 
 def _promotion_reason(found: Figures) -> Tuple[str, bool]:
@@ -120,18 +122,29 @@ def _promotion_reason(found: Figures) -> Tuple[str, bool]:
     return f"the score {found['score']:.3f} is {'' if above else 'not '}above {found['threshold']:g}", above
 
 
-def closing_lines(agent_dir: Path, settings: Optional[Path]) -> List[str]:
-    """Where the results lie and what to do next, with commands that work where this one did and with its file of settings."""
-    config = f" --config {in_shell(settings)}" if settings else ""
+def closing_lines(agent_dir: Path, game: str, settings: Sequence[str]) -> List[str]:
+    """Where the results lie and what to do next, with commands that work where this one did.
+
+    settings: the words that name the settings of this run (`pawnzero.cli.options.settings_again`)
+    """
     program = "pawnzero" if shutil.which("pawnzero") else f"{in_shell(_short(Path(sys.executable)))} -m pawnzero"
     agent = in_shell(agent_dir)
+    steps = {
+        " ".join(["run", agent, *map(in_shell, settings), "--hours 1"]): "goes on learning; stop and start at will",
+        f"report {agent}": "makes one page: is it getting stronger, losses, games to replay",
+        **(
+            {f"judge {agent}": "says how often it errs, in all positions of the game"}
+            if game == "tic_tac_toe"
+            else {f"arena {agent} random --games 20": "says how it does against a random mover"}
+        ),
+    }
+    width = max(map(len, steps))
     return [
         "",
         f"Results: {agent_dir / 'experiments'} (train.json, arena.csv, last_arena.json, last_arena.pgn with the games)",
         f"Nets:    {agent_dir / 'checkpoints'} (latest.pt learns on, best.pt is the one that plays)",
         "Next:",
-        f"  {program} run {agent}{config} --hours 1             goes on learning; stop and start at will",
-        f"  {program} arena {agent} random --games 20   says how it does against a random mover",
+        *(f"  {program} {command:<{width}}   {told}" for command, told in steps.items()),
     ]
 
 

@@ -14,6 +14,7 @@ from pawnzero.search import Evaluator
 from pawnzero.search.outlook import WDL, MoveOutlook, Outlook
 from pawnzero.search.position import PositionSearch
 from pawnzero.search.tree import PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN
+from pawnzero.words import counted
 
 HEADS = ("move", "visits", "prior", "win", "draw", "loss", "proof", "goes on")
 
@@ -64,5 +65,5 @@ def _shares(wdl: WDL) -> Tuple[str, ...]:
 
 
 def _proof(move: MoveOutlook) -> str:
-    plies = f"{move.plies} plies" if move.plies != 1 else "1 ply"
+    plies = counted(move.plies, "plies")
     return {PROVEN_WIN: f"wins in {plies}", PROVEN_LOSS: f"loses in {plies}", PROVEN_DRAW: "draws"}.get(move.proof, "")

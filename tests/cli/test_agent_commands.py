@@ -92,6 +92,7 @@ def test_a_command_without_the_agents_own_file_keeps_its_positions_and_says_what
     assert "the replay buffer keeps its 150,000 positions" in shown
     assert "settings that A was not used with before: " in shown
     assert "mcts_sims " in shown
+    assert " of them as by default: was a --config FILE, or a flag, left out this time?" in shown
     assert capacity() == 150_000
     kept = ("train", agent, "--iters-per-epoch", "1")
     assert "keeps its 150,000 positions" in cli(*kept).out
@@ -260,10 +261,39 @@ def test_an_agent_whose_name_is_no_text_lives_as_others_do(cli: Any, agent_dir: 
 
 
 def test_what_to_do_next_can_be_typed_where_a_name_has_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = closing_lines(Path("my models/AgentA"), Path("my settings.json"))
-    commands = [shlex.split(line) for line in lines[lines.index("Next:") + 1 :]]
+    lines = closing_lines(Path("my models/AgentA"), "chess", ["--config", "my settings.json"])
+    steps = lines[lines.index("Next:") + 1 :]
+    commands = [shlex.split(line.rpartition("   ")[0]) for line in steps]
     assert all("my models/AgentA" in words for words in commands)
-    assert "my settings.json" in commands[0]
+    assert commands[0][-4:] == ["--config", "my settings.json", "--hours", "1"]
+    assert len({line.rindex("   ") for line in steps}) == 1  # what each does stands below each other
+    assert [words[-1] for words in commands[1:]] == ["my models/AgentA", "20"]  # report, arena
+    (how,) = (line for line in closing_lines(Path("A"), "tic_tac_toe", []) if "arena A" in line or "judge A" in line)
+    assert " judge A " in how
+
+
+def test_what_to_do_next_has_the_settings_that_were_given(
+    cli: Any, tmp_path: Path, tiny_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["--config", str(tiny_config), "--sims", "3", "--seed", "3", "--lr", "0.0005", "--game", "tic_tac_toe"]
+    first = cli("iterate", "A", *given, "--device", "cpu", "--channels", "8")
+    (line,) = (line for line in first.out.splitlines() if "goes on learning" in line)
+    words = shlex.split(line)
+    again = words[words.index("run") : words.index("--hours")]
+    assert again == ["run", "A", *given, "--channels", "8", "--device", "cpu"]
+    assert "was not used with before" not in cli(*again, "--iterations", "1").out
+
+
+def test_trainer_iters_beside_a_replay_ratio_is_told(cli: Any, agent_dir: Path, tmp_path: Path, tiny_config: Path) -> None:
+    path = tmp_path / "ratio.json"
+    path.write_text(json.dumps({**json.loads(tiny_config.read_text()), "trainer": {"replay_ratio": 0.5}}))
+    command = ["iterate", agent_dir, "--iteration", "0", "--config", path]
+    told = "trainer_iters 20 is not used: trainer.replay_ratio 0.5 decides the steps; --replay-ratio 0 uses it"
+    assert told in cli(*command, "--iters-per-epoch", "20").out.splitlines()
+    assert "is not used" not in cli(*command).out
+    assert "is not used" not in cli(*command, "--trainer-iters", "20", "--replay-ratio", "0").out
+    assert "is not used" not in cli("train", agent_dir, "--config", path, "--iters-per-epoch", "1").out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")

@@ -269,7 +269,36 @@ def test_damaged_metadata(cli: Any, agent_dir: Path) -> None:
 def test_a_game_that_is_none_is_refused_for_an_agent_of_another_too(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
     told = cli("selfplay", agent_dir, "--games", "1", "--game", "go", "--config", tiny_config)
     assert told.code == 2
-    assert "unknown game 'go'" in told.error()
+    assert "argument --game: 'go', expected one of chess, connect_four, tic_tac_toe" in told.error()
+
+
+def test_a_game_of_a_file_that_is_none_is_told_with_the_file(cli: Any, agent_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text('{"game": "Chess"}')
+    for place in (agent_dir, tmp_path / "New"):
+        told = cli("selfplay", place, "--games", "1", "--config", path)
+        assert told.code == 2
+        assert f"{path}: game is 'Chess', expected one of chess, connect_four, tic_tac_toe" in told.error()
+    assert not (tmp_path / "New").exists()
+
+
+@pytest.mark.parametrize("argv", [["iterate"], ["run", "--iterations", "1"], ["selfplay", "--games", "1"]])
+def test_a_flag_that_names_another_game_than_the_agents_is_refused(cli: Any, agent_dir: Path, argv: list) -> None:
+    before = contents(agent_dir)
+    told = cli(*argv, agent_dir, "--game", "tic_tac_toe")
+    assert told.code == 2
+    assert f"argument --game: 'tic_tac_toe', but {agent_dir} is an agent that plays chess" in told.error()
+    assert contents(agent_dir) == before
+    for argv in (["arena", agent_dir, "random"], ["play", agent_dir]):
+        told = cli(*argv, "--game", "tic_tac_toe")
+        assert (told.code, "plays chess, expected a player of tic_tac_toe" in told.error()) == (2, True)
+
+
+@pytest.mark.parametrize("hours", ["-1", "0", "nan", "inf", "soon"])
+def test_a_budget_of_hours_is_above_0(cli: Any, tmp_path: Path, hours: str) -> None:
+    told = cli("run", tmp_path / "A", f"--hours={hours}")
+    assert told.code == 2
+    assert f"argument --hours: {hours!r}, expected a number above 0" in told.error()
 
 
 def test_sizes_that_nothing_has_are_refused_before_an_agent_is_made(cli: Any, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_stage_that_begins_ends_the_one_before(capsys: pytest.CaptureFixture[s
     progress.finish()
     progress.finish()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(" in ")[0] for line in lines] == ["one: 1 steps …", "one: 0 steps", "two …", "two: 0 steps"]
+    assert [line.split(" in ")[0] for line in lines] == ["one: 1 step …", "one: 0 steps", "two …", "two: 0 steps"]
 
 
 def test_a_terminal_keeps_notes_and_finished_stages(monkeypatch: pytest.MonkeyPatch) -> None:

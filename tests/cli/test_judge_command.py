@@ -39,7 +39,11 @@ def test_a_net_is_judged_raw_and_searching(cli: Any, tmp_path: Path, tiny_config
     assert (raw["Simulations"], searching["Simulations"]) == ("0", "24")
     assert searching["mistakes"] < raw["mistakes"]
     assert 0.0 < raw["value_sign_accuracy"] == searching["value_sign_accuracy"] < 1.0
-    shown = cli("judge", agent, "--config", tiny_config, "--sims", "0", "--device", "cpu").out
+    shown = cli("judge", agent, "--config", tiny_config, "--sims", "0", "--device", "cpu", "--quiet").out
+    judged = f"{agent / 'checkpoints' / 'best.pt'} (step 4), by its raw policy (0 simulations): tic_tac_toe, all positions"
+    assert shown.splitlines()[0] == judged
+    searched = cli("judge", agent, "--config", tiny_config, "--device", "cpu", "--quiet").out
+    assert "(step 4), with 4 simulations a move: " in searched.splitlines()[0]
     table = [line.split() for line in shown.splitlines() if line.startswith(("opening", "middle", "end", "all"))]
     assert [row[:2] for row in table] == [["opening", "82"], ["middle", "2,148"], ["end", "2,290"], ["all", "4,520"]]
     assert table[-1][2] == f"{raw['mistakes']:,}"
