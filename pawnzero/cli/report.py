@@ -12,6 +12,7 @@ import argparse
 
 from pawnzero.cli.options import add_agent, add_json
 from pawnzero.cli.output import report
+from pawnzero.words import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,14 +26,15 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.report.page import ALARMS
 
     figures = write_report(Agent.open(args.agent_dir))
-    charts = f"{len(figures['pictures'])} charts" + (f" in {figures['html'].with_suffix('')}" if figures["pictures"] else "")
+    where = f" in {figures['html'].with_suffix('')}" if figures["pictures"] else ""
+    charts = f"{counted(len(figures['pictures']), 'charts')}{where}"
     alarms = figures["alarms"]
     lines = [
-        figures["headline"],
+        f"Is it getting stronger? {figures['headline']}",
         *(f"alarm in iteration {alarm['iteration']}: {alarm['text']}" for alarm in alarms[:ALARMS]),
         *([f"{len(alarms) - ALARMS} older alarms stand in the page"] if len(alarms) > ALARMS else []),
         *(f"missing: {sentence}" for sentence in figures["missing"]),
-        f"{figures['html']}: {charts}, {figures['replayed_games']} games to replay",
+        f"{figures['html']}: {charts}, {counted(figures['replayed_games'], 'games')} to replay",
     ]
     report(args, figures, lines)
     return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from pawnzero.report.sources import Run, number
+from pawnzero.report.sources import UNTRAINED, Run, number
 from pawnzero.report.style import (
     COLOURS,
     HALF,
@@ -22,13 +22,17 @@ from pawnzero.report.style import (
     with_interval,
     write_png,
 )
-from pawnzero.report.together import Layer, bars_together, matches_together
+from pawnzero.report.together import Layer, bars_together, matches_together, places
+from pawnzero.settings import by_dotted_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _DASHED = (0, (4, 2.5))
+_FIRST = "against the untrained net, promoted anyway"
+_NEAR = 3.0
+"""The ply limit is drawn where it is less than so many times the longest mean length."""
 _SPENT = (
     ("positions", "self-play positions"),
     ("step", "training steps"),
@@ -85,27 +89,34 @@ def _ladder(run: Run) -> Optional[Figure]:
 
 
 def _arena(run: Run) -> Optional[Figure]:
-    """Scores of matches with their intervals, over the number of the match; filled where the net was promoted."""
+    """Scores of matches with their intervals, over their iterations; filled where the net was promoted by its score."""
     if not run.matches:
         return None
     figure, (place,) = axes(WIDE)
     together, xs, rows = matches_together(run.matches)
     with_interval(place, xs, rows, "score", COLOURS["blue"], line=False)
     names = ("promoted", "not promoted") if together == 1 else ("a promotion among them", "none promoted")
-    for kept, fill, label in zip((True, False), (COLOURS["blue"], COLOURS["paper"]), names):
-        chosen = [(x, row["score"]) for x, row in zip(xs, rows) if (row.get("promoted") is True) == kept]
+    looks = (("o", COLOURS["blue"], names[0]), ("o", COLOURS["paper"], names[1]), ("D", COLOURS["paper"], _FIRST))
+    for kind, (mark, fill, label) in enumerate(looks):
+        chosen = [(x, row["score"]) for x, row in zip(xs, rows) if _kind(row) == kind]
         if chosen:
             size = 6 if len(xs) <= MANY else 3
-            place.plot(*zip(*chosen), "o", color=COLOURS["blue"], markerfacecolor=fill, markersize=size, label=label)
+            place.plot(*zip(*chosen), mark, color=COLOURS["blue"], markerfacecolor=fill, markersize=size, label=label)
     place.axhline(0.5, color=COLOURS["quiet"], linewidth=1.0)
     threshold = number(run.matches[-1].get("threshold"))
     if threshold is not None:
         place.axhline(threshold, color=COLOURS["orange"], linewidth=1.2, linestyle=_DASHED, label="promoted above this")
     place.set_ylim(0, 1)
     place.set_ylabel("score of the newest net")
-    _by_count(place, "match" if together == 1 else f"match ({together} together are a point)")
+    by = places(run.matches)[0]
+    _by_count(place, by if together == 1 else f"{by} ({together} together are a point)")
     _legend(figure, place)
     return figure
+
+
+def _kind(row: Mapping[str, Any]) -> int:
+    """Of a match: 0 where the net was promoted, 1 where not, 2 where there was no best net to beat."""
+    return 2 if row.get("opponent") == UNTRAINED else int(row.get("promoted") is not True)
 
 
 def heads(run: Run) -> List[str]:
@@ -184,6 +195,9 @@ def _length(run: Run) -> Optional[Figure]:
     arena = run.series("arena", "mean_plies")
     if arena:
         place.plot(*zip(*arena), color=COLOURS["orange"], linestyle="--", marker=_marker(len(arena)), label="arena")
+    limit = number(by_dotted_key(run.agent.metadata.get("config") or {}).get("selfplay.max_plies"))
+    if limit is not None and limit < _NEAR * max(plies for _, plies in (*played, *arena)):
+        place.axhline(limit, color=COLOURS["quiet"], linewidth=1.0, linestyle=_DASHED, label="ply limit, as last used")
     place.set_ylim(bottom=0)
     place.set_ylabel("mean length of a game (plies)")
     _by_count(place, "iteration")
@@ -254,7 +268,8 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
             "arena",
             "The newest net against the best before it",
             "A point a match, or for several neighbours where there are many, with its 95 % interval. Healthy: around or "
-            "above one half, with a promotion now and then. The fewer the games, the less a single match says.",
+            "above one half, with a promotion now and then. The fewer the games, the less a single match says. The first match "
+            "is against the untrained net, since there is no best one yet.",
             _arena,
             True,
         ),
@@ -263,8 +278,9 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
         Picture(
             "losses",
             "Losses by head",
-            "Healthy: falling fast, then slowly, held-out games close to training. A gap that widens says that "
-            "positions are learned by heart. When better games replace old ones a loss may rise for a while.",
+            "Healthy: falling fast, then slowly. Where games are held out, their loss lies close to that in training; a gap "
+            "that widens says that positions are learned by heart. When better games replace old ones a loss may rise for a "
+            "while.",
             _losses,
             True,
         ),
@@ -297,7 +313,8 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
         Picture(
             "length",
             "Length",
-            "Healthy: well below the ply limit, and without sudden jumps from one iteration to the next.",
+            "Healthy: well below the ply limit (drawn where it is near), and without sudden jumps from one iteration to the "
+            "next.",
             _length,
             False,
         ),

@@ -9,11 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from pawnzero.files import in_shell
 from pawnzero.ratings import Result, rate
 from pawnzero.report.pooled import pooled
 from pawnzero.report.sources import Run, number
+from pawnzero.words import counted
 
 YES, NO, UNCLEAR, UNKNOWN = "yes", "no", "not shown", "not measured"
+
+_UNCLEAR = "Cannot be told yet"
+"""How a sentence begins that answers neither yes nor no."""
 
 _RECENT = 5
 """So many of the last matches are taken together."""
@@ -36,15 +41,16 @@ class Headline:
 
 def headline(run: Run) -> Headline:
     """What the ladder says, else what the matches say."""
-    return _from_ladder(run.ladder) or _from_matches(run.matches) or Headline(UNKNOWN, "No match has been played yet.")
+    return _from_ladder(run) or _from_matches(run.matches) or Headline(UNKNOWN, "No match has been played yet.")
 
 
-def _from_ladder(ladder: Optional[Mapping[str, Any]]) -> Optional[Headline]:
+def _from_ladder(run: Run) -> Optional[Headline]:
     """The newest rated checkpoint against the oldest; None where there are no two of different steps that games connect.
 
     Both stand where they do by the anchor, and are sure of each other rather than of it: so the ladder's games are rated once
     more with the oldest for an anchor.
     """
+    ladder = run.ladder
     rated = [
         player
         for player in (ladder or {}).get("players", [])
@@ -62,11 +68,21 @@ def _from_ladder(ladder: Optional[Mapping[str, Any]]) -> Optional[Headline]:
     place = f"{abs(gain.elo):.0f} Elo {'above' if gain.elo >= 0 else 'below'} that of step {first['step']:,}"
     bounds = f"{gain.low:+.0f} to {gain.high:+.0f}"
     told = f"on the ladder the net of step {last['step']:,} stands {place} (95 % interval: {bounds})."
+    newer = _newer(run, int(last["step"]))
     if gain.low > 0:
-        return Headline(YES, f"Yes: {told}")
+        return Headline(YES, f"Yes: {told}{newer}")
     if gain.high < 0:
-        return Headline(NO, f"No: {told}")
-    return Headline(UNCLEAR, f"Not shown: {told} More games would tell.")
+        return Headline(NO, f"No: {told}{newer}")
+    return Headline(UNCLEAR, f"{_UNCLEAR}: {told}{newer or ' More games would tell.'}")
+
+
+def _newer(run: Run, last: int) -> str:
+    """A sentence that says where the agent has a newer net than the ladder's last one, "" where it has none."""
+    newest = max((step for step, _ in run.agent.numbered()), default=last)
+    if newest <= last:
+        return ""
+    command = f"pawnzero ladder {in_shell(run.agent.directory)}"
+    return f" The ladder ends at step {last:,}, the newest net is of step {newest:,}: `{command}` adds it."
 
 
 def _age(player: Mapping[str, Any]) -> Tuple[float, bool, str]:
@@ -91,14 +107,13 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     games = int(sum(row["games"] for row in recent))
     against = "the best net before it" if len(matches) > 1 else str(recent[0].get("opponent") or "its first opponent")
     span = f"the last {len(recent)} matches" if len(recent) > 1 else "the last match"
-    counted = f"{games} game{'s' if games != 1 else ''}"
     bounds = f"95 % interval: {low:.2f} to {high:.2f}"
-    told = f"in {span} ({counted}) the newest net scored {score:.2f} against {against} ({bounds})."
+    told = f"in {span} ({counted(games, 'games')}) the newest net scored {score:.2f} against {against} ({bounds})."
     if low > 0.5:
         return Headline(YES, f"Yes, by its own matches: {told}", _FLATTERY)
     if high < 0.5:
         return Headline(NO, f"No: {told}", _FLATTERY)
-    return Headline(UNCLEAR, f"Not shown: {told} The interval holds 0.50; more games would tell.", _FLATTERY)
+    return Headline(UNCLEAR, f"{_UNCLEAR}: {told} The interval holds 0.50; more games would tell.", _FLATTERY)
 
 
 def _distinct(matches: List[Dict[str, Any]]) -> List[Dict[str, Any]]:

@@ -18,6 +18,7 @@ from pawnzero.report.games import ShownGame
 from pawnzero.report.headline import Headline
 from pawnzero.report.sources import Run, number
 from pawnzero.settings import SETTINGS, by_dotted_key
+from pawnzero.words import counted
 
 _DATA = Path(__file__).parent.parent / "data"
 _BUTTONS = (
@@ -54,7 +55,7 @@ def page(run: Run, told: Headline, pictures: Mapping[str, str], games: Sequence[
 def _tiles(run: Run) -> Iterator[Tile]:
     """The figures that matter, as (name, value, remark)."""
     finished, outside = len(run.agent.iterations), run.agent.metadata.get("games_outside_iterations", 0)
-    hours = f"in {run.hours:.1f} hours" if run.hours >= 1 else f"in {60 * run.hours:.0f} minutes"
+    hours = f"in {run.hours:.1f} hours" if run.hours >= 1 else f"in {counted(round(60 * run.hours), 'minutes')}"
     yield "iterations", f"{finished:,}", hours if finished else "none finished yet"
     apart = f"{outside:,} of them outside iterations" if outside else f"with {run.positions:,} positions"
     yield "games of self-play", f"{run.games + outside:,}", apart
@@ -63,7 +64,7 @@ def _tiles(run: Run) -> Iterator[Tile]:
         match = run.matches[-1]
         bounds = [number(match.get(name)) for name in ("score_low", "score_high")]
         span = f"{bounds[0]:.2f} to {bounds[1]:.2f}, " if None not in bounds else ""
-        yield "score of the last match", f"{match['score']:.2f}", f"{span}{match['games']:.0f} games"
+        yield "score of the last match", f"{match['score']:.2f}", f"{span}{counted(int(match['games']), 'games')}"
         yield "promotions", f"{sum(row.get('promoted') is True for row in run.matches):,}", f"of {len(run.matches):,} matches"
     losses = [number(run.training[-1].get(name)) for name in ("policy_loss", "value_loss")] if run.training else [None]
     if None not in losses:
@@ -115,7 +116,8 @@ def _standing(run: Run) -> str:
         return f"No iteration is unfinished; the next is {run.agent.metadata['next_iteration']}."
     told = f"Iteration {run.under_way.get('iteration')} is unfinished, at {run.under_way.get('name')}"
     if run.so_far:
-        told += f": {run.so_far.get('games', 0):,} games with {run.so_far.get('positions', 0):,} positions so far"
+        games, positions = (counted(run.so_far.get(name, 0), name) for name in ("games", "positions"))
+        told += f": {games} with {positions} so far"
     return told + "."
 
 

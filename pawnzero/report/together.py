@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Tuple
 
 from pawnzero.report.pooled import pooled
+from pawnzero.report.sources import number
 
 _MOST_MATCHES = 120
 _MOST_BARS = 300
@@ -14,14 +15,22 @@ Layer = Tuple[str, str, List[float]]
 
 
 def matches_together(matches: List[Dict[str, Any]]) -> Tuple[int, List[float], List[Dict[str, Any]]]:
-    """How many matches are a point, where points lie (numbers of matches from 1 on), and what each holds (see `_as_one`)."""
+    """How many matches are a point, where points lie (at the mean of their `places`), and what each holds (see `_as_one`)."""
     together = -(-len(matches) // _MOST_MATCHES)
-    parts = {n: matches[n : n + together] for n in range(0, len(matches), together)}
+    starts, lie = range(0, len(matches), together), places(matches)[1]
     return (
         together,
-        [before + (len(part) + 1) / 2 for before, part in parts.items()],
-        [_as_one(part) for part in parts.values()],
+        [_mean(lie[n : n + together]) for n in starts],
+        [_as_one(matches[n : n + together]) for n in starts],
     )
+
+
+def places(matches: List[Dict[str, Any]]) -> Tuple[str, List[float]]:
+    """What the matches are counted by, and where each lies: "iteration" where all tell theirs, else "match", from 1 on."""
+    iterations = [value for value in (number(row.get("iteration")) for row in matches) if value is not None]
+    if len(iterations) == len(matches):
+        return "iteration", iterations
+    return "match", [float(place) for place in range(1, len(matches) + 1)]
 
 
 def bars_together(xs: List[int], layers: List[Layer]) -> Tuple[List[int], List[Layer]]:

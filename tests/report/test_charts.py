@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Dict
 import numpy as np
 import pytest
 
+from pawnzero import promote
 from pawnzero.ratings import Result, rate
 from pawnzero.report import charts, style
 from pawnzero.report.headline import headline
-from pawnzero.report.sources import Run, read_run
+from pawnzero.report.sources import UNTRAINED, Run, read_run
 from pawnzero.stats import estimate
 from tests.report.invented import invent, ladder, pairing
 
@@ -101,6 +102,29 @@ def test_many_matches_are_taken_together_with_the_interval_of_all_their_games(tm
     (bars,) = many.collections
     expected = estimate([26 * count for count in match["pairs"]])
     assert bars.get_segments()[0].tolist() == [[13.5, expected.score_low], [13.5, expected.score_high]]
+
+
+def test_the_first_match_has_a_mark_of_its_own_and_matches_lie_by_their_iterations(tmp_path: Path) -> None:
+    run = read_run(invent(tmp_path, 3))
+    later = [{**row, "iteration": row["iteration"] + 5} for row in run.matches]
+    place = _drawn(replace(run, matches=later), "arena").axes[0]
+    assert place.get_xlabel() == "iteration"
+    points = {line.get_label(): line for line in place.lines}
+    assert points["against the untrained net, promoted anyway"].get_xydata().tolist() == [[5.0, 0.6]]
+    assert points["promoted"].get_xydata().tolist() == [[7.0, 0.6]]
+    assert points["not promoted"].get_xydata().tolist() == [[6.0, 0.6]]
+    assert points["against the untrained net, promoted anyway"].get_marker() != points["promoted"].get_marker()
+    by_hand = _drawn(replace(run, matches=[*later, {**later[-1], "iteration": None}]), "arena").axes[0]
+    assert by_hand.get_xlabel() == "match"
+    assert UNTRAINED == promote.UNTRAINED
+
+
+def test_the_ply_limit_is_drawn_where_games_come_near_it(tmp_path: Path) -> None:
+    run = read_run(invent(tmp_path, 2))
+    for limit, drawn in ((200, False), (40, True)):
+        run.agent.metadata["config"]["selfplay"]["max_plies"] = limit
+        heights = {line.get_label(): list(line.get_ydata()) for line in _drawn(run, "length").axes[0].lines}
+        assert heights.get("ply limit, as last used") == ([limit, limit] if drawn else None)
 
 
 def test_odd_games_count_in_a_point_of_several_matches(tmp_path: Path) -> None:

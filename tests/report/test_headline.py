@@ -7,14 +7,15 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
+from pawnzero.agent import Agent
 from pawnzero.ratings import Result, rate
 from pawnzero.report.headline import headline
 from pawnzero.report.sources import Run
 from tests.report.invented import ladder, pairing
 
 
-def _run(matches: List[Dict[str, Any]], ladder: Optional[Dict[str, Any]] = None) -> Run:
-    return Run(None, [], None, None, [], matches, ladder, [])  # type: ignore[arg-type]  # the agent is not asked
+def _run(matches: List[Dict[str, Any]], ladder: Optional[Dict[str, Any]] = None, agent: Optional[Agent] = None) -> Run:
+    return Run(agent or Agent(Path("nobody"), {}), [], None, None, [], matches, ladder, [])
 
 
 def _match(pairs: List[int], opponent: str = "best") -> Dict[str, Any]:
@@ -114,6 +115,23 @@ def test_a_ladder_is_believed_before_matches(pairs: List[int], answer: str) -> N
     assert f"{abs(gain.elo):.0f} Elo {'above' if gain.elo > 0 else 'below'} that of step 20" in told.sentence
     assert f"(95 % interval: {gain.low:+.0f} to {gain.high:+.0f})" in told.sentence
     assert told.caveat == ""
+
+
+@pytest.mark.parametrize("pairs", [[4, 8, 28, 32, 28], [10, 20, 40, 25, 10], [28, 32, 28, 8, 4]])
+def test_a_net_that_is_newer_than_the_ladder_is_told(pairs: List[int], tmp_path: Path) -> None:
+    played = ladder()
+    played["pairings"][0] = pairing("step 200", "step 20", pairs)
+    agent = Agent(tmp_path / "My agent", {})
+    agent.checkpoints.mkdir(parents=True)
+    (agent.checkpoints / "ckpt_000200.pt").touch()
+    level = headline(_run([], played, agent))
+    assert "newest" not in level.sentence
+    (agent.checkpoints / "ckpt_001550.pt").touch()
+    behind = headline(_run([], played, agent))
+    command = f"`pawnzero ladder '{agent.directory}'`"
+    assert behind.sentence.endswith(f" The ladder ends at step 200, the newest net is of step 1,550: {command} adds it.")
+    assert behind.answer == level.answer
+    assert "More games" not in behind.sentence
 
 
 @pytest.mark.parametrize("turned", [False, True])
