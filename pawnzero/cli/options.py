@@ -18,8 +18,11 @@ _DEFAULT_FILE = Path("training") / "config_rx580.json"
 _PREFIX = "setting:"
 _BY_NAME = "settings by name"
 
-SIMS_DEFAULT = f"mcts_sims of the file of settings, else {SETTINGS['mcts_sims'].default}"
-"""What --sims is by default where it is no setting's flag."""
+SIMS_HELP = (
+    "simulations a move of a net; 0: the raw policy "
+    f"(default: mcts_sims of the file of settings, else {SETTINGS['mcts_sims'].default})"
+)
+"""What --sims is where it may be 0, and so is no setting's flag."""
 
 _OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
     "mcts_sims": ("--sims",),
@@ -165,11 +168,12 @@ def _check_game(game: str, path: Optional[Path]) -> None:
     """Raises UsageError for a game that is none, with the file that names it."""
     if game == Config().game:
         return
-    from pawnzero.games import GAME_NAMES  # here, since games take a while to load
+    from pawnzero.games import get_game  # here, since games take a while to load
 
-    if game not in GAME_NAMES:
-        place = "argument --game: " if path is None else f"{path}: game is "
-        raise UsageError(f"{place}{game!r}, expected one of {', '.join(GAME_NAMES)}")
+    try:
+        get_game(game)
+    except UsageError as error:
+        raise UsageError(f"{path or 'argument --game'}: {error}") from None
 
 
 def _with_own_net(directory: Path, config: Config, flags: Set[str], in_file: Set[str]) -> Config:

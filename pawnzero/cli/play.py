@@ -18,7 +18,7 @@ import argparse
 import random
 from typing import TYPE_CHECKING
 
-from pawnzero.cli.options import add_device, add_settings, read_device, read_settings
+from pawnzero.cli.options import SIMS_HELP, add_device, add_settings, natural, read_device, read_settings
 from pawnzero.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,12 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="begin here: a FEN in chess, a board elsewhere",
     )
-    add_settings(parser, "mcts_sims", names={"mcts_sims": ("--sims",)})
+    parser.add_argument("--sims", type=natural(0), metavar="N", help=SIMS_HELP)
+    add_settings(parser)
     add_device(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
+    simulations = config.mcts_sims if args.sims is None else args.sims
     device = read_device(args)
     from pawnzero.cli.display import shown_progress
     from pawnzero.games import get_game
@@ -79,13 +81,13 @@ def run(args: argparse.Namespace) -> int:
             spec,
             game=game,
             device=device,
-            simulations=config.mcts_sims,
+            simulations=simulations,
             search=config.search,
             seed=chance.getrandbits(32),
             progress=progress,
         )
     with player:
-        thinker = Thinker(player.evaluator, config.search, config.mcts_sims) if isinstance(player, NetPlayer) else None
+        thinker = Thinker(player.evaluator, config.search, simulations) if isinstance(player, NetPlayer) else None
         screen = screen_for()
         if person is not None:
             screen.say(

@@ -1,4 +1,4 @@
-"""What a net thinks of a position, for people: a search, and its outlook in words and rows."""
+"""What a net thinks of a position, for people: a search or the net alone, and its outlook in words and rows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from pawnzero.config import SearchConfig
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.search import Evaluator
+from pawnzero.search import Evaluator, question_about
 from pawnzero.search.outlook import WDL, MoveOutlook, Outlook
 from pawnzero.search.position import PositionSearch
-from pawnzero.search.tree import PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN
+from pawnzero.search.tree import PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNPROVEN
 from pawnzero.words import counted
 
 HEADS = ("move", "visits", "prior", "win", "draw", "loss", "proof", "goes on")
@@ -21,7 +21,7 @@ HEADS = ("move", "visits", "prior", "win", "draw", "loss", "proof", "goes on")
 
 @dataclass(frozen=True)
 class Thinker:
-    """A net that looks at positions with so many simulations."""
+    """A net that looks at positions with so many simulations; with none it says what it thinks at first sight."""
 
     evaluator: Evaluator
     search: SearchConfig
@@ -29,15 +29,37 @@ class Thinker:
 
     def look(self, line: Line) -> Outlook:
         """The outlook of a line that is not over."""
+        if not self.simulations:
+            return self._at_first_sight(line)
         search = PositionSearch(line, self.evaluator, self.search, room=self.simulations, simulations=self.simulations)
         search.run()
         return search.read()
+
+    def _at_first_sight(self, line: Line) -> Outlook:
+        """All legal moves by the net's own policy, with the position's worth; the first is what `pawnzero.players` plays."""
+        question = question_about(line.game, [line])
+        self.evaluator.enter_thread(1)
+        self.evaluator.evaluate(question)
+        count = int(question.count[0])
+        logits = question.logits[0, :count].astype(np.float64)
+        priors = np.exp(logits - logits.max())
+        priors /= priors.sum()
+        win, draw, loss = (float(share) for share in question.wdl[0])
+        moves = [
+            MoveOutlook(action, 0, prior, (win, draw, loss), UNPROVEN, 0, (action,))
+            for action, prior in zip(question.legal[0, :count].tolist(), priors.tolist())
+        ]
+        order = np.argsort(-logits, kind="stable").tolist()
+        return Outlook(0, 0.0, 0, (win, draw, loss), [moves[place] for place in order])
 
 
 def summary(line: Line, outlook: Outlook) -> str:
     """The position's worth in one line."""
     win, draw, loss = (f"{100 * share:.0f} %" for share in outlook.wdl)
-    how = f"{outlook.simulations} simulations, {outlook.depth:.1f} plies deep on average, {outlook.deepest} at most"
+    how = "the net alone, without a search"
+    if outlook.simulations:
+        searched = counted(outlook.simulations, "simulations")
+        how = f"{searched}, {outlook.depth:.1f} plies deep on average, {outlook.deepest} at most"
     return f"{line.game.sides[line.player]} to move: win {win}, draw {draw}, loss {loss} ({how})"
 
 

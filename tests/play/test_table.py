@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any, List, Optional, Sequence
 
@@ -16,7 +17,7 @@ from pawnzero.games.line import Line
 from pawnzero.play.screen import PlainScreen, TerminalScreen
 from pawnzero.play.table import Table
 from pawnzero.play.thinker import Thinker
-from pawnzero.players import Forfeit, Move, Player, RandomPlayer
+from pawnzero.players import Forfeit, Move, NetPlayer, Player, RandomPlayer, parse_player
 from pawnzero.search import UniformEvaluator
 
 CHESS, FOUR, THREE = (get_game(name) for name in ("chess", "connect_four", "tic_tac_toe"))
@@ -73,6 +74,23 @@ def test_moves_in_any_notation_and_the_answers(play: Any) -> None:
     assert four.count("o: 1") == 2
     assert "'44' is neither a legal move" in four
     assert "legal are 4, 1, 2, 3, 5, 6, … (moves lists all)" in four
+
+
+def test_without_a_search_the_net_alone_answers(cli: Any, agent_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("eval\nhint\nquit\n"))
+    told = cli("play", agent_dir, "--sims", "0", "--device", "cpu").out
+    assert re.search(r"White to move: win \d+ %, draw \d+ %, loss \d+ % \(the net alone, without a search\)", told)
+    game = get_game("chess")
+    with parse_player(str(agent_dir), game=game, device="cpu", simulations=0) as player:
+        assert isinstance(player, NetPlayer)
+        line = Line(game, game.parse("startpos"))
+        look = Thinker(player.evaluator, SearchConfig(), 0).look(line)
+        assert [look.moves[0].action] == player.choose([line])
+        (wdl,) = player.assess([line])[1]
+    assert f"hint: {game.describe_action(line.state, look.moves[0].action)}\n" in told
+    assert len(look.moves) == 20
+    assert sum(move.prior for move in look.moves) == pytest.approx(1.0)
+    assert look.wdl == pytest.approx(tuple(wdl))
 
 
 def test_an_illegal_move_names_near_ones(play: Any) -> None:
