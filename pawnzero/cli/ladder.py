@@ -19,6 +19,7 @@ from typing import Any, List, Mapping, Optional
 from pawnzero.cli.display import shown_progress
 from pawnzero.cli.options import add_agent, add_device, add_json, add_settings, finite, natural, read_device, read_settings
 from pawnzero.cli.output import figure, report
+from pawnzero.words import counted
 
 RESUMES = True
 
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def table(ladder: Mapping[str, Any]) -> List[str]:
-    """A line a player, strongest first."""
+    """A line a player, strongest first, and how much the nets search."""
     width = max(len(_shown(player)) for player in ladder["players"])
     lines = [f"{'player':<{width}}  {'Elo':>6}  {'95 %':^14}  {'games':>6}  {'positions':>11}  {'hours':>7}"]
     for player in ladder["players"]:
@@ -87,7 +88,7 @@ def table(ladder: Mapping[str, Any]) -> List[str]:
             f"{_shown(player):<{width}}  {elo:>6}  {between:^14}  {player['games']:>6,}  {figure(player['positions']):>11}  "
             f"{figure(player['hours']):>7}"
         )
-    return lines
+    return [*lines, f"{counted(ladder['simulations'], 'simulations')} a move of the nets"]
 
 
 def _shown(player: Mapping[str, Any]) -> str:

@@ -81,9 +81,11 @@ def play_ladder(
         pairs = (games + 1) // 2
         terms = book.terms
         starts = openings(game, max(_OPENINGS, pairs), terms.seed, openings_file, max_plies=terms.max_plies)
-        for first, second in pairings(steady, nets, book):
+        most = most_pairings(len(steady), len(nets))
+        for number, (first, second) in enumerate(pairings(steady, nets, book), 1):
             done = book.games(first.name, second.name) // 2
             if done < pairs:
+                progress.note(f"pairing {number} of {most}: {first.name} against {second.name}")
                 _play(agent, book, (first, second), starts[done:pairs], 2 * done, device, progress)
         return book.write()
 
@@ -99,9 +101,14 @@ def pairings(steady: Sequence[Contestant], nets: Sequence[Contestant], book: Boo
                 break
 
 
+def most_pairings(steady: int, nets: int) -> str:
+    """How many pairings there are among so many, so far as that is known before the games: "12", or "at most 12"."""
+    most = max(0, steady - 1) + max(0, nets - 1) + nets * steady
+    return str(most) if steady <= 1 else f"at most {most}"
+
+
 def _play(agent: Agent, book: Book, pairing: Pairing, starts: List[Line], before: int, device: str, progress: Progress) -> None:
     """Two games from each of the openings, which are then on the ladder; `before`: games that the pairing has already."""
-    progress.note(f"{pairing[0].name} against {pairing[1].name}")
     first, second = (_player(agent, book, one, device, progress) for one in pairing)
     with first, second:
         match = play_match(

@@ -164,13 +164,23 @@ def spent_until(
 ) -> Tuple[Optional[int], Optional[float]]:
     """Self-play positions and hours of the iterations up to the one in which training made `step`.
 
-    None where no finished iteration made it; the positions of one that is under way are known once its self-play has ended.
+    Of that iteration the hours after its self-play count in proportion to its steps, all of them at its last. None where no
+    finished iteration made the step, or it does not tell how long its self-play took; the positions of one that is under way
+    are known once its self-play has ended.
     """
-    positions, seconds = 0, 0.0
+    positions, seconds, begun = 0, 0.0, 0
     for found in iterations:
         positions += found["selfplay"]["positions"]
-        seconds += found["seconds"]
-        if found["train"]["step"] >= step:
+        last = found["train"]["step"]
+        if last > step:
+            playing = found["selfplay"].get("seconds")
+            if playing is None:
+                return positions, None
+            share = (step - begun) / (last - begun)
+            seconds += (1.0 - share) * min(playing, found["seconds"]) + share * found["seconds"]
+            return positions, round(seconds / 3600, 4)
+        seconds, begun = seconds + found["seconds"], last
+        if last == step:
             return positions, round(seconds / 3600, 4)
     under_way = (stage or {"found": {}})["found"].get("selfplay")
     return (positions + under_way["positions"] if under_way else None), None

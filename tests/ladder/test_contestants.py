@@ -17,7 +17,12 @@ from pawnzero.progress import Progress
 
 SHAPE = ModelConfig(channels=4, blocks=1)
 ITERATIONS = [
-    {"iteration": number, "selfplay": {"positions": 1000}, "train": {"step": 100 * (number + 1)}, "seconds": 1800.0}
+    {
+        "iteration": number,
+        "selfplay": {"positions": 1000, "seconds": 600.0},
+        "train": {"step": 100 * (number + 1)},
+        "seconds": 1800.0,
+    }
     for number in range(3)
 ]
 
@@ -83,9 +88,19 @@ def test_no_net_is_an_error_that_names_the_command(tmp_path):
         keep_nets(agent, 12)
 
 
-@pytest.mark.parametrize(("step", "spent"), [(100, (1000, 0.5)), (150, (2000, 1.0)), (300, (3000, 1.5)), (301, (None, None))])
+@pytest.mark.parametrize(("step", "spent"), [(100, (1000, 0.5)), (300, (3000, 1.5)), (301, (None, None))])
 def test_what_a_net_had_cost(step, spent):
     assert spent_until(ITERATIONS, None, step) == spent
+
+
+def test_nets_of_one_iteration_differ_in_the_hours_by_their_steps():
+    hours = [spent_until(ITERATIONS, None, step) for step in (25, 50, 150, 199)]
+    played, trained = 600 / 3600, 1200 / 3600
+    expected = [(1000, played + 0.25 * trained), (1000, played + 0.5 * trained), (2000, 0.5 + played + 0.5 * trained)]
+    assert [(positions, pytest.approx(at, abs=1e-4)) for positions, at in expected] == hours[:3]
+    assert hours[2] < hours[3] < (2000, 1.0)
+    untold = [{**found, "selfplay": {"positions": 1000}} for found in ITERATIONS]
+    assert [spent_until(untold, None, step) for step in (150, 200)] == [(2000, None), (2000, 1.0)]
 
 
 def test_positions_of_an_iteration_under_way_count():

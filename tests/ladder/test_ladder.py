@@ -91,6 +91,15 @@ def test_neighbours_and_the_random_mover(agent, matches):
     assert (agent.experiments / "ladder" / "games.pgn").read_text().count("[Result ") == 30
 
 
+@pytest.mark.parametrize(("steady", "nets", "told"), [(1, 1, "1"), (1, 3, "5"), (3, 2, "at most 9"), (0, 0, "0")])
+def test_how_many_pairings_there_are(steady, nets, told):
+    """All meet all but where a net stops, which none does here."""
+    names = ([SimpleNamespace(name=f"{kind}{n}") for n in range(count)] for kind, count in (("s", steady), ("n", nets)))
+    level = SimpleNamespace(score=lambda first, second: 0.5)
+    assert climb.most_pairings(steady, nets) == told
+    assert len(list(climb.pairings(*names, level))) == int(told.split()[-1])
+
+
 def test_only_what_is_missing_is_played(agent, matches):
     before = ladder(agent)
     matches.clear()
