@@ -53,6 +53,8 @@ class Agent:
         directory = Path(directory)
         path = directory / "metadata.json"
         if not path.exists():
+            if (directory.parent / "metadata.json").exists():
+                raise UsageError(f"{directory}: no agent here; the agent is {directory.parent}")
             raise UsageError(f"{directory}: no agent here; pawnzero iterate, run and selfplay create one")
         return cls(directory, read_metadata(path))
 

@@ -196,7 +196,8 @@ class _FirstCompilation(event.Listener):  # type: ignore[misc] # numba is not ty
         if cache_folder(Path(function.__code__.co_filename)) is None:
             _log.info(f"compiling kernels: {cache_home()} cannot be written, so that every command does this …")
         else:
-            _log.info("compiling kernels, once on this machine, about half a minute …")
+            first = function.__module__
+            _log.info(f"compiling kernels that were not needed here before ({first} first), up to half a minute …")
 
     def on_end(self, event: Any) -> None:
         """Only the start is told."""

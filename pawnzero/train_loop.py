@@ -92,7 +92,8 @@ def _check_keys(cfg: Mapping[str, Any]) -> None:
     known = [*_OTHERS, *_SETTINGS]
     for key in cfg:
         if key not in known:
-            nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
-            raise UsageError(f"cfg: unknown key {key!r}; the nearest valid one is {nearest!r}")
+            near = difflib.get_close_matches(str(key), known, n=1)
+            told = f"the nearest valid one is {near[0]!r}" if near else f"expected some of {', '.join(known)}"
+            raise UsageError(f"cfg: unknown key {key!r}; {told}")
     if not isinstance(cfg.get("ckpt_dir"), (str, Path)):
         raise UsageError("cfg: ckpt_dir is missing, expected the directory to keep checkpoints in")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -364,6 +365,12 @@ def test_only_what_is_used_is_recorded_and_told(tmp_path: Path) -> None:
     assert kept.keys() == to_json(SMALL).keys()
     (line,) = notes.lines
     assert line.endswith(f"batch_size {SMALL.batch_size} → {changed.batch_size}, trainer.lr {SMALL.trainer.lr} → 0.5")
+
+
+def test_an_agents_own_folder_names_the_agent(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", SMALL)
+    with pytest.raises(UsageError, match=f"checkpoints: no agent here; the agent is {re.escape(str(agent.directory))}$"):
+        Agent.open(agent.checkpoints)
 
 
 def test_every_setting_that_changes_is_told_and_which_are_as_by_default_again(tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ def test_uci_names_are_taken_apart():
         (FAKE + ";Style", "'Style', expected OPTION=VALUE"),
         (FAKE + ";Skil Level=3", "no option 'Skil Level'; near ones are Skill Level"),
         (FAKE + ";node=3", "no option 'node'; near ones are nodes"),
+        (FAKE + ";// comment=3", "no option '// comment'; the limits are nodes, depth, movetime, its own options are"),
         (FAKE + ";Skill Level=30", "at most 9"),
         (FAKE + ";Style=yes", "'yes', expected true or false"),
         (FAKE + " refuse", "does not start as a UCI engine"),

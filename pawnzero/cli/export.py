@@ -44,10 +44,13 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.agent import Agent
     from pawnzero.errors import UsageError
     from pawnzero.export import export_games, export_net, format_of
+    from pawnzero.shipped import PREFIX
 
     device = read_device(args)
     format = format_of(args.path, args.format)
     if format == "pgn":
+        if args.source.startswith(PREFIX) or Path(args.source).is_file():
+            raise UsageError(f"{args.source}: a net has no self-play games; expected an agent's directory")
         figures = export_games(Agent.open(Path(args.source)), args.path, args.games or _GAMES)
     elif args.games is not None:
         raise UsageError(f"--games is for PGN, not for a net as {format}")

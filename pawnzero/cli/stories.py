@@ -133,7 +133,7 @@ def closing_lines(agent_dir: Path, game: str, settings: Sequence[str]) -> List[s
         " ".join(["run", agent, *map(in_shell, settings), "--hours 1"]): "goes on learning; stop and start at will",
         f"report {agent}": "makes one page: is it getting stronger, losses, games to replay",
         **(
-            {f"judge {agent}": "says how often it errs, in all positions of the game"}
+            {f"judge {in_shell(agent_dir / 'checkpoints' / 'latest.pt')} --sims 0": "says how often it errs without a search"}
             if game == "tic_tac_toe"
             else {f"arena {agent} random --games 20": "says how it does against a random mover"}
         ),

@@ -269,7 +269,7 @@ def test_what_to_do_next_can_be_typed_where_a_name_has_a_space(monkeypatch: pyte
     assert len({line.rindex("   ") for line in steps}) == 1  # what each does stands below each other
     assert [words[-1] for words in commands[1:]] == ["my models/AgentA", "20"]  # report, arena
     (how,) = (line for line in closing_lines(Path("A"), "tic_tac_toe", []) if "arena A" in line or "judge A" in line)
-    assert " judge A " in how
+    assert f" judge {Path('A') / 'checkpoints' / 'latest.pt'} --sims 0 " in how
 
 
 def test_what_to_do_next_has_the_settings_that_were_given(

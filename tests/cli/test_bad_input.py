@@ -269,7 +269,7 @@ def test_damaged_metadata(cli: Any, agent_dir: Path) -> None:
 def test_a_game_that_is_none_is_refused_for_an_agent_of_another_too(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
     told = cli("selfplay", agent_dir, "--games", "1", "--game", "go", "--config", tiny_config)
     assert told.code == 2
-    assert "argument --game: 'go', expected one of chess, connect_four, tic_tac_toe" in told.error()
+    assert "argument --game: unknown game 'go': expected one of chess, connect_four, tic_tac_toe" in told.error()
 
 
 def test_a_game_of_a_file_that_is_none_is_told_with_the_file(cli: Any, agent_dir: Path, tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_game_of_a_file_that_is_none_is_told_with_the_file(cli: Any, agent_dir
     for place in (agent_dir, tmp_path / "New"):
         told = cli("selfplay", place, "--games", "1", "--config", path)
         assert told.code == 2
-        assert f"{path}: game is 'Chess', expected one of chess, connect_four, tic_tac_toe" in told.error()
+        assert f"{path}: unknown game 'Chess': expected one of chess, connect_four, tic_tac_toe" in told.error()
     assert not (tmp_path / "New").exists()
 
 

@@ -38,7 +38,9 @@ def test_what_cannot_be_exported(cli: Any, agent_dir: Path, tmp_path: Path) -> N
         ([four, tmp_path / "net.onnx", "--device", "cuda:99"], 2, "device 'cuda:99': "),
         ([broken, tmp_path / "net.onnx"], 1, f"{broken}: damaged or truncated"),
         ([tmp_path / "nobody", tmp_path / "net.onnx"], 2, "nobody"),
-        ([four, tmp_path / "games.pgn"], 2, "no agent here"),
+        ([four, tmp_path / "games.pgn"], 2, f"{four}: a net has no self-play games; expected an agent's directory"),
+        (["shipped:chess", tmp_path / "games.pgn"], 2, "shipped:chess: a net has no self-play games"),
+        ([tmp_path / "nobody", tmp_path / "games.pgn"], 2, "no agent here"),
         ([agent_dir, tmp_path / "none" / "net.pt"], 1, "cannot be written"),
     ):
         outcome = cli("export", *argv)
