@@ -130,21 +130,21 @@ def closing_lines(agent_dir: Path, game: str, settings: Sequence[str]) -> List[s
     program = "pawnzero" if shutil.which("pawnzero") else f"{in_shell(_short(Path(sys.executable)))} -m pawnzero"
     agent = in_shell(agent_dir)
     steps = {
-        " ".join(["run", agent, *map(in_shell, settings), "--hours 1"]): "goes on learning; stop and start at will",
-        f"report {agent}": "makes one page: is it getting stronger, losses, games to replay",
-        **(
-            {f"judge {in_shell(agent_dir / 'checkpoints' / 'latest.pt')} --sims 0": "says how often it errs without a search"}
-            if game == "tic_tac_toe"
-            else {f"arena {agent} random --games 20": "says how it does against a random mover"}
-        ),
+        "go on learning; stop and start at will": " ".join(["run", agent, *map(in_shell, settings), "--hours 1"]),
+        "one page: is it getting stronger?": f"report {agent}",
     }
+    if game == "tic_tac_toe":
+        latest = in_shell(agent_dir / "checkpoints" / "latest.pt")
+        steps["how often it errs without a search"] = f"judge {latest} --sims 0"
+    else:
+        steps["how it does against a random mover"] = f"arena {agent} random --games 20"
     width = max(map(len, steps))
     return [
         "",
         f"Results: {agent_dir / 'experiments'} (train.json, arena.csv, last_arena.json, last_arena.pgn with the games)",
         f"Nets:    {agent_dir / 'checkpoints'} (latest.pt learns on, best.pt is the one that plays)",
         "Next:",
-        *(f"  {program} {command:<{width}}   {told}" for command, told in steps.items()),
+        *(f"  {told:<{width}}   {program} {command}" for told, command in steps.items()),
     ]
 
 

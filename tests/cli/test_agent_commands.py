@@ -263,13 +263,13 @@ def test_an_agent_whose_name_is_no_text_lives_as_others_do(cli: Any, agent_dir: 
 def test_what_to_do_next_can_be_typed_where_a_name_has_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = closing_lines(Path("my models/AgentA"), "chess", ["--config", "my settings.json"])
     steps = lines[lines.index("Next:") + 1 :]
-    commands = [shlex.split(line.rpartition("   ")[0]) for line in steps]
+    commands = [shlex.split(line.rpartition("   ")[2]) for line in steps]
     assert all("my models/AgentA" in words for words in commands)
     assert commands[0][-4:] == ["--config", "my settings.json", "--hours", "1"]
-    assert len({line.rindex("   ") for line in steps}) == 1  # what each does stands below each other
+    assert len({line.rindex("   ") for line in steps}) == 1  # the commands begin below each other
     assert [words[-1] for words in commands[1:]] == ["my models/AgentA", "20"]  # report, arena
     (how,) = (line for line in closing_lines(Path("A"), "tic_tac_toe", []) if "arena A" in line or "judge A" in line)
-    assert f" judge {Path('A') / 'checkpoints' / 'latest.pt'} --sims 0 " in how
+    assert how.endswith(f" judge {Path('A') / 'checkpoints' / 'latest.pt'} --sims 0")
 
 
 def test_what_to_do_next_has_the_settings_that_were_given(
@@ -278,7 +278,7 @@ def test_what_to_do_next_has_the_settings_that_were_given(
     monkeypatch.chdir(tmp_path)
     given = ["--config", str(tiny_config), "--sims", "3", "--seed", "3", "--lr", "0.0005", "--game", "tic_tac_toe"]
     first = cli("iterate", "A", *given, "--device", "cpu", "--channels", "8")
-    (line,) = (line for line in first.out.splitlines() if "goes on learning" in line)
+    (line,) = (line for line in first.out.splitlines() if "go on learning" in line)
     words = shlex.split(line)
     again = words[words.index("run") : words.index("--hours")]
     assert again == ["run", "A", *given, "--channels", "8", "--device", "cpu"]

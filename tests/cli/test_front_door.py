@@ -260,7 +260,7 @@ def test_plain_values() -> None:
 
 
 def test_figures_and_times_for_people() -> None:
-    assert [figure(v) for v in (None, float("nan"), 0.12345, 1234567, 12345.6, "x", True)] == [
-        "–", "–", "0.1235", "1,234,567", "12,346", "x", "True",
+    assert [figure(v) for v in (None, float("nan"), 0.12345, 999.4, 3983.0, 1234567, 12345.6, "x", True)] == [
+        "–", "–", "0.1235", "999.4", "3,983", "1,234,567", "12,346", "x", "True",
     ]  # fmt: skip
     assert [duration(v) for v in (4.24, 59.0, 200, 7500)] == ["4.2 s", "59 s", "3 min 20 s", "2 h 05 min"]

@@ -158,7 +158,7 @@ def test_the_screen_shows_stage_budget_and_standing(clock: Clock, monkeypatch: p
 def test_in_a_log_there_are_plain_lines(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
     told = cli("run", agent_dir, "--iterations", "1", "--config", tiny_config)
     assert "iteration 1" in told.out
-    assert "  budget     1 of 1 iterations in" in told.out
+    assert "  budget     1 of 1 iteration in" in told.out
     assert "\x1b" not in told.out
     quiet = cli("run", agent_dir, "--iterations", "1", "--config", tiny_config, "--quiet")
     assert "iteration 2" not in quiet.out

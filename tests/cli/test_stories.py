@@ -22,7 +22,7 @@ def test_the_losses_told_of_training_are_over_the_same_steps() -> None:
         "precision": "float32",
     }
     assert train_line({**report, "steps_done": 1, "step": 54971}).startswith("1 step to step 54,971: loss")
-    assert train_line(report).startswith("100 steps to step 300: loss 3.5 (policy 2.5, value 1), 1000 samples/s on cpu")
+    assert train_line(report).startswith("100 steps to step 300: loss 3.5 (policy 2.5, value 1), 1,000 samples/s on cpu")
 
 
 @pytest.mark.parametrize(
