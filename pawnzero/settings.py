@@ -100,24 +100,19 @@ SETTINGS: Mapping[str, Setting] = {setting.key: setting for setting in _walk(Con
 _SECTIONS = tuple(item.name for item in dataclasses.fields(Config) if item.name not in SETTINGS)
 
 
-def _nearest(key: str) -> Optional[str]:
-    """The valid key most like `key`: the same name in another section, else the likest of its own section, else of all; None
-    where none is like it."""
+def _nearest(key: str) -> str:
+    """The valid key most like `key`: the same name in another section, else the likest of its own section, else of all."""
     section, _, last = key.rpartition(".")
     known = [*SETTINGS, *_ALIASES, *_SECTIONS]
     names = {**_ELSEWHERE, **{other.rpartition(".")[2]: other for other in reversed(known)}}
     if last not in names and section in _SECTIONS:
         names = {name: other for name, other in names.items() if other.rpartition(".")[0] == section}
-    near = difflib.get_close_matches(last.lower(), list(names), n=1)
-    return names[near[0]] if near else None
+    return names[difflib.get_close_matches(last.lower(), list(names), n=1, cutoff=0.0)[0]]
 
 
 def _unknown(key: str) -> str:
     """What is said of a key that is none."""
-    nearest = _nearest(key)
-    if nearest is None:
-        return f"unknown key {key!r}; no valid one is like it, README.md (Settings) and pawnzero/config.py name them"
-    return f"unknown key {key!r}; the nearest valid one is {nearest!r}"
+    return f"unknown key {key!r}; the nearest valid one is {_nearest(key)!r} (README.md, Settings, names the usual ones)"
 
 
 def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tuple[str, Any]]:
@@ -128,8 +123,7 @@ def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tup
                 raise UsageError(f"{place}: {name} is {_written(value)}, expected a section in braces")
             yield from _flatten(value, f"{name}.", place)
         elif "." in name:
-            nearest = _nearest(name) or "trainer.lr"
-            raise UsageError(f"{place}: unknown key {name!r}; sections are nested, as in {_nested(nearest)}")
+            raise UsageError(f"{place}: unknown key {name!r}; sections are nested, as in {_nested(_nearest(name))}")
         else:
             yield prefix + name, value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,10 @@ def test_unknown_key_is_named_with_the_nearest(write: Any, settings: Any, key: s
     assert f"settings.json: unknown key {key!r}; the nearest valid one is {nearest!r}" in str(caught.value)
 
 
-@pytest.mark.parametrize("settings", [{"// comment": 1}, {"optimizer": "sgd"}, {"trainer": {"// comment": 1}}])
-def test_where_no_key_is_near_none_is_guessed(write: Any, settings: Any) -> None:
-    with pytest.raises(UsageError, match=r"settings\.json: unknown key '.*'; no valid one is like it, README\.md \(Settings\)"):
-        load_config(write(settings))
+def test_where_no_key_is_near_one_is_named_all_the_same_with_where_the_others_are(write: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(write({"// comment": 1}))
+    assert re.search(r"unknown key '// comment'; the nearest valid one is '[a-z._]+' \(README", str(caught.value))
 
 
 def test_settings_of_a_file_that_do_not_fit_together_are_told_with_the_file(write: Any) -> None:

@@ -127,8 +127,8 @@ def read_settings(args: argparse.Namespace) -> Config:
     """The settings of this run: flags beat the file, the file beats the defaults. Says which file it is.
 
     Of an agent that is there, game, net shape and size of the replay buffer are its own where neither file nor flag names them.
-    Raises UsageError for settings that are none, a flag that the rule of promotion leaves without effect, and one that names another
-    game than the agent's; a file may.
+    Raises UsageError for settings that are none, for a flag that the rule of promotion leaves without effect, and for one that
+    names another game than the agent's; a file may.
     """
     path = args.config or getattr(args, "stock_config", None) or (_DEFAULT_FILE if _DEFAULT_FILE.is_file() else None)
     given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
