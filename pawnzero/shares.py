@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Tuple, Union
+from typing import TYPE_CHECKING, Tuple, Union
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-Counts = Union[int, np.ndarray]
+    Counts = Union[int, np.ndarray]
 
 Z_95 = 1.959963984540054
 """For an interval of 95 %, to both sides."""
@@ -20,6 +21,8 @@ def wilson(count: Counts, of: Counts, z: float = Z_95) -> Tuple[np.ndarray, np.n
     From 0 to 1 where there are none (Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of
     the American Statistical Association 22, 1927).
     """
+    import numpy as np  # here, since --help does without
+
     n, z2 = np.maximum(of, 1), z * z
     share = np.asarray(count) / n
     spread = z * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))

@@ -154,8 +154,8 @@ def short_number(value: float) -> str:
 
 
 def label_right(place: Axes, rows: Sequence[Tuple[float, Optional[float], Optional[float], str]]) -> None:
-    """Names beside the right edge at their heights, their intervals as bars on the edge; moved apart where they would overlap,
-    with a line from each height to its name.
+    """Names beside the right edge at their heights, their intervals as bars on the edge, as far as the picture reaches; moved
+    apart where they would overlap, with a line from each height to its name.
 
     rows: (height, low, high, name) from the lowest up; a low or high of None has no bar
     """
@@ -163,12 +163,12 @@ def label_right(place: Axes, rows: Sequence[Tuple[float, Optional[float], Option
     heights = [(height - bottom) / (top - bottom) for height, *_ in rows]
     texts = [_label(name) for *_, name in rows]
     at = _apart(heights, [_GAP * (text.count("\n") + 1) for text in texts])
-    place.set_ylim(bottom, top)  # else a bar that reaches beyond would move all heights
+    place.set_ylim(bottom, top)  # which the lines below would else change, and with it all heights
     for (_, low, high, _), height, share, text in zip(rows, heights, at, texts):
         if low is not None and high is not None:
             across = place.get_yaxis_transform()
-            grey = COLOURS["grey"]
-            place.plot((1, 1), (low, high), "_-", transform=across, color=grey, linewidth=1.1, markersize=5, clip_on=False)
+            grey, ends = COLOURS["grey"], (max(low, bottom), min(high, top))
+            place.plot((1, 1), ends, "_-", transform=across, color=grey, linewidth=1.1, markersize=5, clip_on=False)
         place.plot(
             (1.0, 1.025), (height, share), transform=place.transAxes, color=COLOURS["grey"], linewidth=0.8, clip_on=False
         )

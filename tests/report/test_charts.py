@@ -53,7 +53,16 @@ def test_names_of_a_ladders_players_lie_apart_within_the_picture() -> None:
         assert all(box.x1 <= width and box.y0 >= 0 and box.y1 <= height for box in boxes)
         assert figure.axes[-1].texts[-1].get_text() == "Engine 7\n(Skill Level=7, nodes=1000)"
         bars = [list(line.get_ydata()) for line in figure.axes[-1].lines]
-        assert [725.0, 825.0] in bars  # the interval of the strongest
+        assert [700.0, 800.0] in bars  # the interval of the strongest but one
+
+
+def test_an_interval_that_reaches_beyond_the_picture_leaves_it_its_room() -> None:
+    players = [{**one, "elo_low": -9e4, "elo_high": 9e4} if one["kind"] == "engine" else one for one in LADDER["players"]]
+    with style.style("ladder"):
+        figure = charts.ladder_figure({**LADDER, "players": players})
+        assert figure is not None
+        figure.draw_without_rendering()
+        assert figure.axes[-1].get_window_extent().height > 200
 
 
 def _drawn(run: Run, name: str) -> Figure:
@@ -71,7 +80,7 @@ def test_the_ladders_words_send_to_the_sentence_that_compares_nets_directly() ->
     played["pairings"].append(pairing("step 200", "step 20", [10, 12, 30, 25, 23]))
     found = rate([Result(one["first"], one["second"], tuple(one["pairs"])) for one in played["pairings"]], "random", 0.0)
     assert found["step 20"].high > found["step 200"].low
-    run: Any = SimpleNamespace(ladder=played, matches=[])
+    run: Any = SimpleNamespace(ladder=played, matches=[], agent=SimpleNamespace(numbered=list))
     assert headline(run).answer == "yes"
     (picture,) = (one for one in charts.PICTURES["Strength"] if one.name == "ladder")
     assert "first sentence compares the newest with the oldest" in picture.healthy
