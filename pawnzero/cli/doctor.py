@@ -111,7 +111,10 @@ def _finding_lines(finding: Mapping[str, Any]) -> List[str]:
 def _suggestion_lines(found: Mapping[str, Any]) -> List[str]:
     width = max(len(suggestion["setting"]) for suggestion in found["suggestions"])
     lines = [f"{one['setting']:<{width}} {one['value']:>5}  {one['why']}" for one in found["suggestions"]]
-    return [*lines, f"as a file for --config: {json.dumps(found['config'])}"]
+    lines.append(f"as a file for --config: {json.dumps(found['config'])}")
+    if found["use"]["device"] == "cpu":
+        lines.append("chess on a CPU: configs/chess_small.json is the recipe that was measured (docs/experiments/chess_small.md)")
+    return lines
 
 
 def _size(size: Optional[int]) -> str:
