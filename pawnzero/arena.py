@@ -35,6 +35,8 @@ from pawnzero.sequential import Hypotheses, SequentialTest
 FORFEIT = "forfeit"
 SIDES = ("white", "black")
 """Player 0's side and player 1's, in every game."""
+_TERMINATIONS = {COMMON_ENDINGS[MAX_PLIES]: "adjudication"}
+"""What PGN calls endings that are not its "normal"."""
 _SEQUENTIAL_GAMES = 64
 """Games at once where a test may end the match: enough to fill a batch, and few to be thrown away at the decision."""
 
@@ -49,7 +51,7 @@ class PlayedGame:
     first_side:   0 where the match's first player was player 0 (White), else 1
     line:         the game itself
     ending:       a name of `Game.endings`, or FORFEIT
-    forfeit:      why a player forfeited the game; "" where nobody did
+    forfeit:      how a player forfeited the game; None where nobody did
     points:       1, ½ or 0 for the match's first player
     """
 
@@ -59,7 +61,7 @@ class PlayedGame:
     first_side: int
     line: Line
     ending: str
-    forfeit: str
+    forfeit: Optional[Forfeit]
     points: float
 
     @cached_property
@@ -132,12 +134,12 @@ class MatchResult:
 
 @dataclass
 class _Ongoing:
-    """A game of the match while it is played. `forfeit` is why the player of `forfeited_by` (0: the first) gave it up."""
+    """A game of the match while it is played. `forfeit` is how the player of `forfeited_by` (0: the first) gave it up."""
 
     number: int
     opening_plies: int
     line: Line
-    forfeit: str = ""
+    forfeit: Optional[Forfeit] = None
     forfeited_by: int = -1
 
     @property
@@ -253,7 +255,7 @@ def _move(player: Player, side: int, turn: List[_Ongoing], before: int) -> None:
     assert len(moves) == len(turn), "a player answers for each game"
     for one, move in zip(turn, moves):
         if isinstance(move, Forfeit):
-            one.forfeit, one.forfeited_by = move.reason, side
+            one.forfeit, one.forfeited_by = move, side
         else:
             one.line.push(move)
 
@@ -337,8 +339,8 @@ def format_played(one: PlayedGame, first: Player, second: Player, counted: bool 
         "Game": one.line.game.name,
         "GivenPlies": str(one.opening_plies),
         **{name + key: value for name, player in zip(names, sides) for key, value in player.details.items()},
-        "Termination": {FORFEIT: "abandoned", COMMON_ENDINGS[MAX_PLIES]: "adjudication"}.get(one.ending, "normal"),
-        "Ending": f"{one.ending}: {one.forfeit}" if one.forfeit else one.ending,
+        "Termination": one.forfeit.termination if one.forfeit else _TERMINATIONS.get(one.ending, "normal"),
+        "Ending": f"{one.ending}: {one.forfeit.reason}" if one.forfeit else one.ending,
         **({} if counted else {"Counted": "no, the test was decided by earlier pairs"}),
     }
     for_first = round(2 * one.points - 1)

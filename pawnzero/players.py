@@ -35,9 +35,13 @@ _STREAM = 0x9A4D
 
 @dataclass(frozen=True)
 class Forfeit:
-    """A game given up instead of a move, and why (an engine crashed, was too slow, played an illegal move)."""
+    """A game given up instead of a move, and why (an engine crashed, was too slow, played an illegal move).
+
+    termination: the kind as PGN names it (9.8.1): "abandoned", "time forfeit" or "rules infraction"
+    """
 
     reason: str
+    termination: str = "abandoned"
 
 
 Move = Union[int, Forfeit]

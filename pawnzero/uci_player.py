@@ -200,7 +200,7 @@ class UciPlayer(Player):
             except _FAULTS as error:
                 if engine is not None:
                     await _end(*engine)
-                return Forfeit(_reason(error))
+                return Forfeit(_reason(error), "abandoned" if engine is None else _termination(error))
             except asyncio.CancelledError:  # the match is broken off
                 if engine is not None:
                     await _end(*engine)
@@ -257,6 +257,14 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, chess.engine.EngineTerminatedError):
         return f"the engine ended: {error}"
     return " ".join(str(error).split())
+
+
+def _termination(error: BaseException) -> str:
+    """The kind of a fault in the middle of a game, as PGN names it."""
+    if isinstance(error, asyncio.TimeoutError):
+        return "time forfeit"
+    died = isinstance(error, (chess.engine.EngineTerminatedError, OSError))
+    return "abandoned" if died else "rules infraction"
 
 
 def _check_options(spec: UciSpec, protocol: chess.engine.UciProtocol) -> None:

@@ -171,21 +171,25 @@ def test_engines_play_chess_alone():
         parse_player(FAKE, game=FOUR)
 
 
-@pytest.mark.parametrize("fault", ["crash", "illegal", "garbage", "resign"])
-def test_faults_cost_the_engine_that_game_alone(fault):
+@pytest.mark.parametrize(
+    ("fault", "termination"),
+    [("crash", "abandoned"), ("illegal", "rules infraction"), ("garbage", "rules infraction"), ("resign", "rules infraction")],
+)
+def test_faults_cost_the_engine_that_game_alone(fault, termination):
     with fake(fault, "e2e4", processes=2) as player:
         good, bad = line_of(CHESS, "d2d4"), line_of(CHESS, "e2e4")
         first = player.choose([good, bad, good, bad, good])
         assert [isinstance(move, Forfeit) for move in first] == [False, True, False, True, False]
         assert first[0] == first[2] == first[4] == CHESS.parse_action(good.state, "a7a5")
         assert all(move.reason and "\n" not in move.reason for move in first if isinstance(move, Forfeit))
+        assert {move.termination for move in first if isinstance(move, Forfeit)} == {termination}
         assert player.choose([good]) == [first[0]]
 
 
 def test_an_engine_that_does_not_answer_is_too_slow():
     with fake("hang", "e2e4", processes=2, move_seconds=0.5) as player:
         bad, good = player.choose([line_of(CHESS, "e2e4"), line_of(CHESS, "d2d4")])
-        assert bad == Forfeit("no answer in time")
+        assert bad == Forfeit("no answer in time", "time forfeit")
         assert player.choose([line_of(CHESS, "d2d4")]) == [good]
 
 

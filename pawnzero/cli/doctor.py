@@ -113,7 +113,9 @@ def _suggestion_lines(found: Mapping[str, Any]) -> List[str]:
     lines = [f"{one['setting']:<{width}} {one['value']:>5}  {one['why']}" for one in found["suggestions"]]
     lines.append(f"as a file for --config: {json.dumps(found['config'])}")
     if found["use"]["device"] == "cpu":
-        lines.append("chess on a CPU: configs/chess_small.json is the recipe that was measured (docs/experiments/chess_small.md)")
+        lines.append(
+            "chess on a CPU: configs/chess_small.json is the recipe that was measured (docs/experiments/chess_small.md)"
+        )
     return lines
 
 
