@@ -212,7 +212,7 @@ class Agent:
         before, after = by_dotted_key(self.metadata.get("config", {})), by_dotted_key(kept)
         changed = [key for key in after if key in before and before[key] != after[key]]
         if changed:
-            told = ", ".join(f"{key} {before[key]} → {after[key]}" for key in changed)
+            told = ", ".join(f"{key} {_written(before[key])} → {_written(after[key])}" for key in changed)
             back = sum(key in SETTINGS and after[key] == SETTINGS[key].default for key in changed)
             left_out = f"; {back} of them as by default: was a --config FILE, or a flag, left out this time?" if back else ""
             progress.note(f"settings that {self.name} was not used with before: {told}{left_out}")
@@ -330,6 +330,10 @@ class Agent:
     def _make_folders(self) -> None:
         for folder in (self.checkpoints, self.experiments):
             folder.mkdir(parents=True, exist_ok=True)
+
+
+def _written(value: Any) -> str:
+    return f"{value:,}" if type(value) is int else str(value)
 
 
 def _differences(kept: ModelConfig, asked: ModelConfig) -> str:

@@ -22,6 +22,11 @@ def numbered_checkpoints(folder: Path) -> List[Tuple[int, Path]]:
     return sorted((int(match.group(1)), path) for match, path in matches if match)
 
 
+def numbered_by_writing(folder: Path) -> List[Tuple[int, Path]]:
+    """The same, the one that was written last at the end: after going back, later steps are of the run that was given up."""
+    return sorted(numbered_checkpoints(folder), key=lambda one: (one[1].stat().st_mtime_ns, one[0]))
+
+
 def check_latest(folder: Path, trained: bool = False) -> None:
     """Raises PawnzeroError where latest.pt is gone: training would begin anew, and push out what is left.
 
@@ -30,7 +35,7 @@ def check_latest(folder: Path, trained: bool = False) -> None:
     latest, best = folder / "latest.pt", folder / "best.pt"
     if latest.exists():
         return
-    numbered = numbered_checkpoints(folder) if folder.is_dir() else []
+    numbered = numbered_by_writing(folder) if folder.is_dir() else []
     if len(numbered) > 1 or (numbered and (trained or best.exists())):
         step, newest = numbered[-1]
         raise PawnzeroError(f"{latest} is missing; copy {newest.name} over it to go on from step {step}")

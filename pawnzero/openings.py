@@ -36,8 +36,6 @@ logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # else its com
 _DATA = Path(__file__).parent / "data"
 _STREAM = 0x0BE9
 """Keeps these random numbers apart from other uses of the same seed."""
-_GIVEN = re.compile(r"(\d+) plies given")
-"""What the arena's and self-play's header "Opening" said before they had "GivenPlies"."""
 _COMMENT = re.compile(r'("[^"]*")|#.*')
 """A quoted text, which is kept, or a comment."""
 _OPERATION = re.compile(r'(?:"[^"]*"|[^;])+')
@@ -134,10 +132,7 @@ def _reads(read: Callable[[], object]) -> bool:
 
 def _read_written(path: Path, text: str) -> Iterator[Opening]:
     for number, written in enumerate(games_in(text), 1):
-        start, headers = written.headers.get("FEN", ""), written.headers
-        before = _GIVEN.search(headers.get("Opening", ""))
-        given = headers.get("GivenPlies", before.group(1) if before else "")
-        moves = written.moves[: int(given)] if given.isdecimal() else written.moves
+        start, moves = written.headers.get("FEN", ""), written.moves[: written.given_plies]
         if start or moves:
             yield Opening(f"{path}: game {number}", start, tuple(moves))
 

@@ -25,6 +25,8 @@ _WIDTH = 79
 """Most characters of a line of moves (PGN standard, 8.2.1: fewer than 80)."""
 
 _TAG = re.compile(r'\[(\w+) "(.*)"\]')
+_GIVEN = re.compile(r"(\d+) plies given")
+"""What the header "Opening" said before there was "GivenPlies"."""
 _MOVE_NUMBER = re.compile(r"^\d+\.+")
 
 
@@ -33,6 +35,13 @@ class WrittenGame(NamedTuple):
 
     headers: Dict[str, str]
     moves: List[str]
+
+    @property
+    def given_plies(self) -> Optional[int]:
+        """Moves at its beginning that were given rather than chosen; None where its headers do not say."""
+        before = _GIVEN.search(self.headers.get("Opening", ""))
+        given = self.headers.get("GivenPlies", before.group(1) if before else "")
+        return int(given) if given.isdecimal() else None
 
     def replay(self, game: Game) -> Line:
         """The game itself. Raises UsageError that quotes what is no position or no legal move."""

@@ -32,6 +32,8 @@ from pawnzero.train.team import ALONE, Team
 
 _OF_TRAINING = ("batch_size", "grad_accum_steps", "trainer", "keep_checkpoints", "seed", "replay_capacity")
 """How the settings begin that training alone uses."""
+_OF_ALL_PARTS = ("stage_steps", "stage_samples")
+"""Figures of training from which an iteration's record is made; one call of it alone has the same as its own."""
 
 
 def run_iteration(
@@ -307,7 +309,7 @@ def _of_all_parts(trained: Dict[str, Any], found: Dict[str, Any], config: Config
     replay_ratio: samples for each position that the iteration played; None where it played none. Steps that latest.pt does not
     know of, since other training came between, are taken to have been of as many samples as one is now.
     """
-    figures = {name: value for name, value in trained.items() if name not in ("stage_steps", "stage_samples")}
+    figures = {name: value for name, value in trained.items() if name not in _OF_ALL_PARTS}
     known, positions = trained["stage_steps"], found["selfplay"]["positions"]
     steps = max(known, found.get("steps", known))
     samples = trained["stage_samples"] + (steps - known) * _effective(config)
@@ -361,7 +363,7 @@ def _heed_interruption(trained: Dict[str, Any]) -> Dict[str, Any]:
     """The figures of training that is complete. Raises KeyboardInterrupt where a signal came as its last step was saved."""
     if trained["interrupted"]:
         raise KeyboardInterrupt
-    return trained
+    return {name: value for name, value in trained.items() if name not in _OF_ALL_PARTS}
 
 
 def _step_reached(agent: Agent) -> int:

@@ -151,8 +151,8 @@ def evaluate_and_promote(
                 "iteration": iteration,
                 "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             }
-            write_json(agent.experiments / "last_arena.json", report)
             os.replace(str(games_file), str(agent.experiments / "last_arena.pgn"))
+            write_json(agent.experiments / "last_arena.json", report)
         _record(agent, report, progress)
         return report
 
@@ -182,7 +182,8 @@ def _digest(net: bytes) -> str:
 @contextmanager
 def _games_beside(agent: Agent) -> Iterator[Path]:
     """Where a match's games lie until its report is written. What a match that is broken off leaves there is removed, so that
-    last_arena.pgn and last_arena.json are of one match."""
+    last_arena.pgn and last_arena.json are of one match. After a kill between the two an iteration plays its match once more,
+    since its report is not there."""
     beside = agent.experiments / ".last_arena.pgn.new"
     try:
         if beside.exists():

@@ -19,9 +19,9 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.journal import Journal
-from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.nets.kept import load_latest
 from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
@@ -300,7 +300,7 @@ def open_replay(agent: Agent, config: Config, progress: Progress) -> ReplayBuffe
     """The agent's replay buffer, of the configured capacity."""
     buffer = ReplayBuffer(agent.replay, capacity=config.replay_capacity, game=config.game)
     if buffer.capacity != config.replay_capacity:
-        progress.note(f"replay buffer resized from {buffer.capacity} to {config.replay_capacity} positions")
+        progress.note(f"replay buffer resized from {buffer.capacity:,} to {config.replay_capacity:,} positions")
         buffer.resize(config.replay_capacity)
     return buffer
 
@@ -312,6 +312,5 @@ def untrained_net(agent: Agent) -> PolicyValueNet:
 
 def latest_net(agent: Agent) -> PolicyValueNet:
     """The net that plays an agent's self-play: the latest one's averaged weights, or the untrained one."""
-    if not agent.latest.exists():
-        return untrained_net(agent)
-    return load_checkpoint(agent.latest, game=agent.game, model=agent.model).make_net(averaged=True)
+    latest = load_latest(agent.checkpoints, agent.game, agent.model)
+    return untrained_net(agent) if latest is None else latest.make_net(averaged=True)

@@ -379,10 +379,11 @@ def test_every_setting_that_changes_is_told_and_which_are_as_by_default_again(tm
     own = dataclasses.replace(changed, game=SMALL.game, model=SMALL.model)
     with agent.lock():
         agent.keep_settings(own, notes)
-        agent.keep_settings(dataclasses.replace(own, eval_games=Config().eval_games, seed=14), notes)
+        agent.keep_settings(dataclasses.replace(own, eval_games=20, batch_size=64, seed=14), notes)
     many, back = notes.lines
     for name in ("num_selfplay", "eval_games", "batch_size", "trainer_iters", "keep_checkpoints", "seed", "eval_elo1"):
         assert f"{name} " in many
     assert back.endswith(
-        "eval_games 8 → 20, seed 12 → 14; 1 of them as by default: was a --config FILE, or a flag, left out this time?"
+        "batch_size 9 → 64, eval_games 8 → 20, seed 12 → 14; 2 of them as by default: was a --config FILE, or a "
+        "flag, left out this time?"
     )

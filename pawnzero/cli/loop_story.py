@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from pawnzero.cli.output import duration, figure
-from pawnzero.cli.stories import elo_words
+from pawnzero.cli.stories import elo_words, sure_of
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import read_json
 from pawnzero.words import counted
@@ -115,7 +115,7 @@ class LoopStory:
         verdict = "promoted" if last["promoted"] else "not promoted"
         return (
             f"{last['wins']} won, {last['draws']} drawn, {last['losses']} lost: score {last['score']:.3f}, "
-            f"{elo_words(last)}; {verdict}"
+            f"{elo_words(sure_of(last))}; {verdict}"
         )
 
     def _strength(self) -> str:

@@ -12,7 +12,7 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any, Iterator, NoReturn, Optional, Sequence, TextIO
+from typing import Any, Dict, Iterator, NoReturn, Optional, Sequence, TextIO
 
 from pawnzero import __version__
 from pawnzero.cli.manual import read_texts
@@ -48,7 +48,7 @@ INTERRUPTED = 130
 
 _FIRST_STEPS = """first steps:
   pawnzero doctor                           does everything work here, and which settings suit this machine?
-  pawnzero run models/AgentA --hours 1      an agent that learns; stop and start at will
+  pawnzero run models/AgentA --hours 1      an agent that learns; stop and start at will (README: with which settings)
   pawnzero arena models/AgentA random       how it does against a random mover"""
 
 
@@ -187,22 +187,24 @@ def _ended_as_interrupted() -> Iterator[None]:
         nonlocal ending
         if number == HANGUP:
             leave_lost_terminal()
+            signal.signal(number, signal.SIG_IGN)
             if ending:
                 return
         ending = True
         raise KeyboardInterrupt
 
-    taken = []
+    taken: Dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        others = [number for number in ASKING if number != signal.SIGINT]  # which Python itself makes a KeyboardInterrupt
-        taken = [number for number in others if signal.getsignal(number) == signal.SIG_DFL]
+        untouched = (signal.SIG_DFL, signal.default_int_handler)
+        taken = {number: signal.getsignal(number) for number in ASKING if signal.getsignal(number) in untouched}
     for number in taken:
         signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+        for number, before in taken.items():
+            if signal.getsignal(number) != signal.SIG_IGN:  # a terminal that hung up does so once
+                signal.signal(number, before)
 
 
 @contextlib.contextmanager

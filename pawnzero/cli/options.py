@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Set, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
@@ -152,12 +152,16 @@ def read_settings(args: argparse.Namespace) -> Config:
 
 
 def _check_promotion(args: argparse.Namespace, config: Config, path: Optional[Path]) -> None:
-    """Raises UsageError for a flag that says how to promote by the other rule than the one that counts."""
+    """Raises UsageError for a flag that says how to promote by the other rule than the one that counts; a threshold beside a
+    file that promotes by a test is told to be unused, since the documented commands name one."""
     for key, rule in _RULES.items():
-        names = vars(args).get("settings by name", {}).get(_PREFIX + key, {})
+        names = vars(args).get(_BY_NAME, {}).get(_PREFIX + key, {})
         if names and config.eval_promotion != rule:
             given = vars(args).get(_PREFIX + "eval_promotion") is not None
             where = "" if given or path is None else f" with {path}"
+            if key == "eval_threshold" and where:
+                print(f"{next(iter(names))} is not used: {path} promotes by {config.eval_promotion}")
+                continue
             raise UsageError(
                 f"{next(iter(names))} belongs to --eval-promotion {rule}, but eval_promotion is {config.eval_promotion}"
                 f"{where}; expected --eval-promotion {rule} beside it, or flags of {config.eval_promotion} alone"
@@ -189,14 +193,15 @@ def _with_own_net(directory: Path, config: Config, flags: Set[str], in_file: Set
     return replace(config, game=config.game if "game" in named else agent.game, model=replace(config.model, **own))
 
 
-def settings_again(args: argparse.Namespace) -> List[str]:
+def settings_again(args: argparse.Namespace, but: Sequence[str] = ()) -> List[str]:
     """The words that give `pawnzero iterate` or `run` the settings of this run: the file, where it is not taken unasked, the
-    flags of settings that were given, and those that say how it computes."""
+    flags of settings that were given (but those of the keys `but`), and those that say how it computes."""
     path: Optional[Path] = args.config or getattr(args, "stock_config", None)
     words = [] if path is None or (args.config is None and path == _DEFAULT_FILE) else ["--config", str(path)]
-    for given in vars(args).get(_BY_NAME, {}).values():
-        name, value = list(given.items())[-1]
-        words += [name, str(value)]
+    for dest, given in vars(args).get(_BY_NAME, {}).items():
+        if dest[len(_PREFIX) :] not in but:
+            name, value = list(given.items())[-1]
+            words += [f"{name}={value}"] if str(value).startswith("-") else [name, str(value)]
     words += ["--use-amp"] if args.use_amp else []
     return words + (["--device", args.device] if args.device != "auto" else [])
 

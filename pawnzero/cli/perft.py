@@ -13,6 +13,7 @@ import time
 from pawnzero.cli.display import shown_progress
 from pawnzero.cli.options import add_json, natural
 from pawnzero.cli.output import figure, report
+from pawnzero.words import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,5 +47,5 @@ def run(args: argparse.Namespace) -> int:
         nodes = count(args.depth, progress)
     seconds = time.perf_counter() - began
     figures = {"nodes": nodes, "seconds": seconds, "nodes_per_second": nodes / seconds}
-    report(args, figures, [f"{nodes:,} nodes in {seconds:.3f} s, {figure(nodes / seconds)} a second"])
+    report(args, figures, [f"{counted(nodes, 'nodes')} in {seconds:.3f} s, {figure(nodes / seconds)} a second"])
     return 0

@@ -50,14 +50,14 @@ def train_line(found: Figures) -> str:
 def match_line(found: Figures) -> str:
     """The result of a match, the first player's view, with how sure it is; after a test, with that in mind."""
     counts = f"{found['wins']:,} won, {found['draws']:,} drawn, {found['losses']:,} lost of {found['games']:,}"
-    elo = elo_words(found) if _sure(found) is found else f"{elo_words(_sure(found))} by when the test ended"
+    elo = elo_words(found) if sure_of(found) is found else f"{elo_words(sure_of(found))} allowing for the early stop"
     return f"{found['first']} against {found['second']}: {counts}; score {found['score']:.3f}, {elo}"
 
 
-def _sure(found: Figures) -> Figures:
-    """The figures that hold `elo`, its bounds and `los` as they may be believed: the test's, where the match had one."""
+def sure_of(found: Figures) -> Figures:
+    """The figures that hold `elo`, its bounds and `los` as they may be believed: the test's, where one has ended the match."""
     test: Figures = found.get("sprt") or {}
-    return test if "los" in test else found
+    return test if "los" in test and test["decision"] != "continue" else found
 
 
 def elo_words(found: Figures) -> str:
@@ -86,7 +86,7 @@ def match_lines(found: Figures) -> List[str]:
     endings = ", ".join(f"{count:,} by {name}" for name, count in found["endings"].items())
     lines = [
         match_line(found),
-        f"{'; '.join(colours)}; {_sure(found)['los']:.1%} likely to be the stronger one",
+        f"{'; '.join(colours)}; {sure_of(found)['los']:.1%} likely to be the stronger one",
         f"{games}; endings: {endings}" + (f" ({found['adjudicated']:,} adjudicated a draw)" if found["adjudicated"] else ""),
     ]
     return lines + ([sprt_line(found["sprt"])] if found["sprt"] else [])

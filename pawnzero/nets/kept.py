@@ -9,7 +9,7 @@ from typing import Optional
 from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
-from pawnzero.numbered import numbered_checkpoints
+from pawnzero.numbered import numbered_by_writing
 
 
 def load_latest(folder: Path, game: str, model: ModelConfig) -> Optional[Checkpoint]:
@@ -50,8 +50,8 @@ def _instead_of_best(folder: Path) -> str:
 
 
 def _newest_whole(folder: Path) -> Optional[Path]:
-    """The numbered checkpoint of the latest step that can be read."""
-    return next((path for _, path in reversed(numbered_checkpoints(folder)) if not _is_damaged(path)), None)
+    """The numbered checkpoint that was written last, of those that can be read."""
+    return next((path for _, path in reversed(numbered_by_writing(folder)) if not _is_damaged(path)), None)
 
 
 def _is_damaged(path: Path) -> bool:

@@ -281,11 +281,12 @@ class Ring:
         """The oldest row that a write which was cut off has not overwritten either: the new file tells of no older one, as it
         would hold a game for torn that lacks its first rows."""
         sequence = self.oldest
-        while sequence <= self.newest:
-            row = self.words[(sequence - self.base) % self.capacity]
-            if int(row[SEQUENCE_WORD]) == sequence and intact(row):
-                break
-            sequence += 1
+        with np.errstate(over="ignore"):
+            while sequence <= self.newest:
+                row = self.words[(sequence - self.base) % self.capacity]
+                if int(row[SEQUENCE_WORD]) == sequence and intact(row):
+                    break
+                sequence += 1
         return sequence
 
     def _copy(self, first: int, stream: IO[bytes]) -> None:

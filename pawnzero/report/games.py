@@ -80,7 +80,7 @@ def _of_arena(agent: Agent, game: Game) -> Iterator[ShownGame]:
             title=f"{tags.get('White', '?')} against {tags.get('Black', '?')}",
             story=_story(tags["Result"], tags.get("Ending", ""), line),
             line=line,
-            given=_given(tags.get("GivenPlies", "")),
+            given=written.given_plies or 0,
             outlook=[],
         )
 
@@ -111,8 +111,3 @@ def _for_first(game: Game, state: Any, wdl: Any) -> Optional[Tuple[float, float,
 def _story(result: str, ending: str, line: Line) -> str:
     told = f"{result} after {len(line.actions)} plies"
     return f"{told}: {ending}" if ending else told
-
-
-def _given(written: str) -> int:
-    """Moves that were given, as a PGN says; 0 where it does not say so."""
-    return int(written) if written.isdecimal() else 0

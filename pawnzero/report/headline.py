@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from pawnzero.files import in_shell
 from pawnzero.ratings import Result, rate
 from pawnzero.report.pooled import pooled
 from pawnzero.report.sources import Run, number
@@ -81,8 +80,7 @@ def _newer(run: Run, last: int) -> str:
     newest = max((step for step, _ in run.agent.numbered()), default=last)
     if newest <= last:
         return ""
-    command = f"pawnzero ladder {in_shell(run.agent.directory)}"
-    return f" The ladder ends at step {last:,}, the newest net is of step {newest:,}: `{command}` adds it."
+    return f" The ladder ends at step {last:,}, the newest net is of step {newest:,}: the ladder's command, run again, adds it."
 
 
 def _age(player: Mapping[str, Any]) -> Tuple[float, bool, str]:

@@ -50,6 +50,8 @@ MANY = 40
 _PNG_DPI = 150
 _GAP = 0.045
 """Height of a line of a label at the right edge, as a share of the axis."""
+_BESIDE, _NAMES = 0.008, 1.03
+"""How far the intervals at the right edge stand apart, and where names begin, as shares of the axis from the left."""
 _LABEL = 30
 _LINES = 2
 """Characters in a line of such a label, and its lines; what is longer is cut."""
@@ -164,17 +166,18 @@ def label_right(place: Axes, rows: Sequence[Tuple[float, Optional[float], Option
     texts = [_label(name) for *_, name in rows]
     at = _apart(heights, [_GAP * (text.count("\n") + 1) for text in texts])
     place.set_ylim(bottom, top)  # which the lines below would else change, and with it all heights
-    for (_, low, high, _), height, share, text in zip(rows, heights, at, texts):
+    for place_in_row, ((_, low, high, _), height, share, text) in enumerate(zip(rows, heights, at, texts)):
         if low is not None and high is not None:
             across = place.get_yaxis_transform()
             grey, ends = COLOURS["grey"], (max(low, bottom), min(high, top))
-            place.plot((1, 1), ends, "_-", transform=across, color=grey, linewidth=1.1, markersize=5, clip_on=False)
+            right = 1.0 + _BESIDE * (place_in_row % 3)  # neighbours beside each other, not upon
+            place.plot((right, right), ends, "_-", transform=across, color=grey, linewidth=1.1, markersize=5, clip_on=False)
         place.plot(
-            (1.0, 1.025), (height, share), transform=place.transAxes, color=COLOURS["grey"], linewidth=0.8, clip_on=False
+            (1.0, _NAMES), (height, share), transform=place.transAxes, color=COLOURS["grey"], linewidth=0.8, clip_on=False
         )
         place.annotate(
             text,
-            (1.025, share),
+            (_NAMES, share),
             xycoords="axes fraction",
             xytext=(3, 0),
             textcoords="offset points",

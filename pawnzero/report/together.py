@@ -26,11 +26,16 @@ def matches_together(matches: List[Dict[str, Any]]) -> Tuple[int, List[float], L
 
 
 def places(matches: List[Dict[str, Any]]) -> Tuple[str, List[float]]:
-    """What the matches are counted by, and where each lies: "iteration" where all tell theirs, else "match", from 1 on."""
-    iterations = [value for value in (number(row.get("iteration")) for row in matches) if value is not None]
-    if len(iterations) == len(matches):
-        return "iteration", iterations
-    return "match", [float(place) for place in range(1, len(matches) + 1)]
+    """What the matches are counted by, and where each lies: "iteration" where any tells its own, one outside them lying at the
+    last one before it; else "match", from 1 on."""
+    told = [number(row.get("iteration")) for row in matches]
+    if all(value is None for value in told):
+        return "match", [float(place) for place in range(1, len(matches) + 1)]
+    found, last = [], 0.0
+    for value in told:
+        last = last if value is None else value
+        found.append(last)
+    return "iteration", found
 
 
 def bars_together(xs: List[int], layers: List[Layer]) -> Tuple[List[int], List[Layer]]:

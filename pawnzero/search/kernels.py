@@ -282,14 +282,16 @@ def expand(t, p, need, w, legal, count, logits, wdl):
             t.first_edge[g, node] = first
             t.edge_count[g, node] = k
             top = logits[b, 0]
+            least = top
             for i in range(1, k):
                 top = max(top, logits[b, i])
+                least = min(least, logits[b, i])
             total = 0.0
             for i in range(k):
                 weight = math.exp(logits[b, i] - top)
                 t.prior[g, first + i] = weight
                 total += weight
-            if not total <= k:  # of a logit that is infinite or no number neither is the sum
+            if not total <= k or least == -math.inf:  # of other logits that are not finite the sum is no number
                 return b
             for i in range(k):
                 t.prior[g, first + i] = np.float32(t.prior[g, first + i] / total)

@@ -13,7 +13,7 @@ from pawnzero.hangup import ASKING, HANGUP, leave_lost_terminal
 
 class StopRequest:
     """While entered on the main thread, the first SIGINT, SIGTERM or SIGHUP sets `asked`; a second one acts as it always did,
-    but for SIGHUP, which comes twice where a connection drops.
+    but for SIGHUP, which comes twice where a connection drops: it is ignored from then on.
 
     On other threads, where Python allows no handlers, it is never asked, nor by a signal that the process ignores.
     """
@@ -34,9 +34,11 @@ class StopRequest:
 
     def _ask(self, number: int, frame: Optional[FrameType]) -> None:
         self.asked = True
+        self._restore(but=HANGUP)
         if number == HANGUP:
             leave_lost_terminal()
-        self._restore(but=HANGUP)
+            self._before.pop(number, None)
+            signal.signal(number, signal.SIG_IGN)
 
     def _restore(self, but: Optional[int] = None) -> None:
         for number in [number for number in self._before if number != but]:

@@ -70,6 +70,17 @@ def test_two_names_of_one_setting_do_not_contradict_each_other(
         assert "no agent here" in cli(command, tmp_path / "A", *agreed).error()
 
 
+def test_a_threshold_beside_a_file_that_promotes_by_a_test_is_told_to_be_unused(
+    cli: Any, agent_dir: Path, tiny_config: Path, tmp_path: Path
+) -> None:
+    """The documented commands name one."""
+    by_test = tmp_path / "by_test.json"
+    by_test.write_text(json.dumps({**json.loads(tiny_config.read_text()), "eval_promotion": "sprt"}))
+    outcome = cli("promote", agent_dir, "--config", by_test, "--threshold", "0.55", "--games", "2")
+    assert outcome.code == 0
+    assert f"--threshold is not used: {by_test} promotes by sprt" in outcome.out
+
+
 @pytest.mark.parametrize("command", ["promote", "iterate"])
 def test_a_flag_of_the_other_rule_of_promotion(
     cli: Any, agent_dir: Path, tiny_config: Path, tmp_path: Path, command: str
@@ -78,7 +89,10 @@ def test_a_flag_of_the_other_rule_of_promotion(
     by_test.write_text(json.dumps({**json.loads(tiny_config.read_text()), "eval_promotion": "sprt"}))
     before = contents(agent_dir)
     for argv, told in (
-        (("--config", by_test, "--threshold", "0.6"), f"--threshold belongs to .*but eval_promotion is sprt with {by_test};"),
+        (
+            ("--config", by_test, "--eval-promotion", "sprt", "--threshold", "0.6"),
+            "--threshold belongs to .*but eval_promotion is sprt; expected",
+        ),
         (("--config", tiny_config, "--eval-elo1", "20"), "--eval-elo1 belongs to --eval-promotion sprt, but .* is threshold"),
         (("--config", by_test, "--eval-promotion", "threshold", "--eval-elo0", "0"), "--eval-elo0 .* is threshold; expected"),
     ):

@@ -41,7 +41,7 @@ def test_people_are_told_what_is_used_and_suggested(cli: Any, tmp_path: Path) ->
         "  precision    bfloat16 (convolves 4.0 times as fast as float32)",
         "  cpu          bfloat16 agrees with a float32 CPU in 200 calls",
         "  model.channels",
-        "  chess on a CPU: configs/chess_small.json was measured there",
+        "  chess on a CPU: configs/chess_small.json is the recipe that was measured",
         "All is well.",
     ):
         assert words in shown

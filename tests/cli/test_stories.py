@@ -6,7 +6,7 @@ from typing import Optional
 
 import pytest
 
-from pawnzero.cli.stories import elo_words, train_line
+from pawnzero.cli.stories import elo_words, sure_of, train_line
 
 
 def test_the_losses_told_of_training_are_over_the_same_steps() -> None:
@@ -37,3 +37,11 @@ def test_the_losses_told_of_training_are_over_the_same_steps() -> None:
 )
 def test_an_elo_difference(elo: Optional[float], low: Optional[float], high: Optional[float], words: str) -> None:
     assert elo_words({"elo": elo, "elo_low": low, "elo_high": high}) == words
+
+
+def test_a_test_that_has_not_ended_the_match_leaves_the_match_its_own_figures() -> None:
+    found = {"elo": 60.0, "elo_low": 5.0, "elo_high": 120.0, "los": 0.98}
+    for decision, own in (("continue", True), ("H1", False)):
+        with_test = {**found, "sprt": {"elo": 30.0, "elo_low": -5.0, "elo_high": 90.0, "los": 0.95, "decision": decision}}
+        assert (sure_of(with_test) is with_test) == own
+    assert sure_of(found) is found

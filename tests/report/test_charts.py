@@ -124,7 +124,11 @@ def test_the_first_match_has_a_mark_of_its_own_and_matches_lie_by_their_iteratio
     assert points["not promoted"].get_xydata().tolist() == [[6.0, 0.6]]
     assert points["against the untrained net, promoted anyway"].get_marker() != points["promoted"].get_marker()
     by_hand = _drawn(replace(run, matches=[*later, {**later[-1], "iteration": None}]), "arena").axes[0]
-    assert by_hand.get_xlabel() == "match"
+    points = {line.get_label(): line for line in by_hand.lines}
+    assert by_hand.get_xlabel() == "iteration"
+    assert points["promoted"].get_xydata().tolist() == [[7.0, 0.6], [7.0, 0.6]]  # by hand, after iteration 7
+    untold = [{**row, "iteration": None} for row in later]
+    assert _drawn(replace(run, matches=untold), "arena").axes[0].get_xlabel() == "match"
     assert UNTRAINED == promote.UNTRAINED
 
 

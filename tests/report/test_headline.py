@@ -128,8 +128,9 @@ def test_a_net_that_is_newer_than_the_ladder_is_told(pairs: List[int], tmp_path:
     assert "newest" not in level.sentence
     (agent.checkpoints / "ckpt_001550.pt").touch()
     behind = headline(_run([], played, agent))
-    command = f"`pawnzero ladder '{agent.directory}'`"
-    assert behind.sentence.endswith(f" The ladder ends at step 200, the newest net is of step 1,550: {command} adds it.")
+    assert behind.sentence.endswith(
+        " The ladder ends at step 200, the newest net is of step 1,550: the ladder's command, run again, adds it."
+    )
     assert behind.answer == level.answer
     assert "More games" not in behind.sentence
 

@@ -39,6 +39,7 @@ class Fixed:
     [
         (np.nan, (0.2, 0.3, 0.5), "a logit is nan, expected finite numbers"),
         (np.inf, (0.2, 0.3, 0.5), "a logit is inf, expected finite numbers"),
+        (-np.inf, (0.2, 0.3, 0.5), "a logit is -inf, expected finite numbers"),
         (0.0, (np.nan, 0.3, 0.5), "win, draw and loss are nan, 0.3, 0.5, expected probabilities that sum to 1"),
         (0.0, (3.0, -1.0, -1.0), "win, draw and loss are 3, -1, -1, expected probabilities that sum to 1"),
         (0.0, (5.0, 5.0, 5.0), "win, draw and loss are 5, 5, 5, expected probabilities that sum to 1"),
