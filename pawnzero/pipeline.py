@@ -2,7 +2,18 @@
 
 Every stage can be interrupted and goes on from what it has finished: training from its last step, self-play from the games that
 have ended; a match begins anew. What is finished lies in the agent's files, and metadata.json's `stage` says which iteration is
-under way, which of its stages, and what the ones before it found.
+under way, the `name` of its stage, and what was `found` by then:
+
+    iteration          its number
+    frozen             what its games go by to their end, also after an interruption (`selfplay_stage.begin_games`)
+    selfplay           figures of its self-play, once all games have ended
+    steps, until_step  the steps that it trains, and the one that is the last; fixed as training begins
+    samples_owed       what the replay ratio leaves to the next iteration
+    lacks              steps still to make where other training came between, from which until_step is reckoned anew
+    train, arena       figures of its training and its match
+    spent              seconds so far
+
+When it is finished, number, figures and seconds become a line of iterations.jsonl; the rest has done its work.
 """
 
 from __future__ import annotations
