@@ -244,7 +244,7 @@ def test_a_match_that_a_test_has_ended_tells_the_difference_with_that_in_mind():
     assert 0 < result.sprt["elo_low"] < result.sprt["elo"] < result.elo
     assert result.sprt["elo"] < result.sprt["elo_high"]
     bounds = f"{result.sprt['elo']:+.0f} ({result.sprt['elo_low']:+.0f} to {result.sprt['elo_high']:+.0f})"
-    assert told[0].endswith(f"score {result.score:.3f}, Elo {bounds} by when the test ended")
+    assert told[0].endswith(f"score {result.score:.3f}, Elo {bounds} allowing for the early stop")
     assert f"{result.sprt['los']:.1%} likely to be the stronger one" in told[1]
     plain = match(first, second, result.games, starts=starts)
     assert (plain.elo, plain.los) == (result.elo, result.los)
