@@ -27,10 +27,6 @@ from pawnzero.cli.stories import closing_lines, iteration_lines
 RESUMES = True
 
 
-_AMOUNTS = ("num_selfplay", "trainer_iters", "eval_games")
-"""What is often given to see one iteration quickly, and not for an hour of them."""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent(parser, creates=True)
     parser.add_argument("--iteration", type=natural(0), metavar="N", help="which iteration (default: the next)")
@@ -49,6 +45,6 @@ def run(args: argparse.Namespace) -> int:
         figures = run_iteration(
             args.agent_dir, config, iteration=args.iteration, device=device, use_amp=args.use_amp, progress=progress
         )
-    lines = closing_lines(args.agent_dir, Agent.open(args.agent_dir).game, settings_again(args, but=_AMOUNTS))
+    lines = closing_lines(args.agent_dir, Agent.open(args.agent_dir).game, settings_again(args, single=True))
     report(args, figures, [*iteration_lines(figures), *lines])
     return 0

@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Set, Tuple
 
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
@@ -17,6 +17,7 @@ from pawnzero.settings import SETTINGS, Setting, keys_in, load_config
 _DEFAULT_FILE = Path("training") / "config_rx580.json"
 _PREFIX = "setting:"
 _BY_NAME = "settings by name"
+_AMOUNTS = ("num_selfplay", "trainer_iters", "eval_games")
 
 SIMS_HELP = (
     "simulations a move of a net; 0: the raw policy "
@@ -193,13 +194,16 @@ def _with_own_net(directory: Path, config: Config, flags: Set[str], in_file: Set
     return replace(config, game=config.game if "game" in named else agent.game, model=replace(config.model, **own))
 
 
-def settings_again(args: argparse.Namespace, but: Sequence[str] = ()) -> List[str]:
+def settings_again(args: argparse.Namespace, single: bool = False) -> List[str]:
     """The words that give `pawnzero iterate` or `run` the settings of this run: the file, where it is not taken unasked, the
-    flags of settings that were given (but those of the keys `but`), and those that say how it computes."""
+    flags of settings that were given, and those that say how it computes.
+
+    single: it was one iteration, whose amounts (_AMOUNTS) are often given to see one quickly, and not for hours of them
+    """
     path: Optional[Path] = args.config or getattr(args, "stock_config", None)
     words = [] if path is None or (args.config is None and path == _DEFAULT_FILE) else ["--config", str(path)]
     for dest, given in vars(args).get(_BY_NAME, {}).items():
-        if dest[len(_PREFIX) :] not in but:
+        if not (single and dest[len(_PREFIX) :] in _AMOUNTS):
             name, value = list(given.items())[-1]
             words += [f"{name}={value}"] if str(value).startswith("-") else [name, str(value)]
     words += ["--use-amp"] if args.use_amp else []

@@ -72,5 +72,5 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
             each=tell,
         )
-    report(args, figures, closing_lines(args.agent_dir, game, settings_again(args)))
+    report(args, figures, closing_lines(args.agent_dir, game, settings_again(args, single=args.iterations == 1)))
     return 0

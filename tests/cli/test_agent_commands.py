@@ -283,6 +283,11 @@ def test_what_to_do_next_has_the_settings_that_were_given(
     again = words[words.index("run") : words.index("--hours")]
     assert again == ["run", "A", *given, "--channels", "8", "--device", "cpu"]
     assert "was not used with before" not in cli(*again, "--iterations", "1").out
+    for count, kept in (("1", False), ("2", True)):  # amounts that show one iteration quickly are not for hours of them
+        shown = cli(*again, "--iterations", count, "--num-selfplay", "2", "--trainer-iters", "1").out
+        (line,) = (line for line in shown.splitlines() if "go on learning" in line)
+        assert ("--num-selfplay 2 --trainer-iters 1" in line) == kept
+        assert "--seed 3" in line
 
 
 def test_trainer_iters_beside_a_replay_ratio_is_told(cli: Any, agent_dir: Path, tmp_path: Path, tiny_config: Path) -> None:
