@@ -101,7 +101,7 @@ def _rounded(elo: Optional[float]) -> str:
 
 def _draw(ladder: Mapping[str, Any], path: Path) -> str:
     """Draw the ladder beside its figures; says where, or why not."""
-    from pawnzero.report.charts import ladder_picture
+    from pawnzero.report.ladder_picture import ladder_picture
 
     try:
         drawn = ladder_picture(ladder, path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError
@@ -17,20 +17,19 @@ def load_latest(folder: Path, game: str, model: ModelConfig) -> Optional[Checkpo
 
     Raises PawnzeroError where it is damaged (then it says what helps) or of another game or shape.
     """
-    path = folder / "latest.pt"
-    try:
-        return load_checkpoint(path, game=game, model=model) if path.exists() else None
-    except PawnzeroError as error:
-        raise PawnzeroError(f"{error}; {_instead_of_latest(folder)}" if _is_damaged(path) else str(error)) from None
+    return _load(folder / "latest.pt", game, model, _instead_of_latest)
 
 
 def load_best(folder: Path, game: str, model: ModelConfig) -> Optional[Checkpoint]:
     """The same of best.pt."""
-    path = folder / "best.pt"
+    return _load(folder / "best.pt", game, model, _instead_of_best)
+
+
+def _load(path: Path, game: str, model: ModelConfig, instead: Callable[[Path], str]) -> Optional[Checkpoint]:
     try:
         return load_checkpoint(path, game=game, model=model) if path.exists() else None
     except PawnzeroError as error:
-        raise PawnzeroError(f"{error}; {_instead_of_best(folder)}" if _is_damaged(path) else str(error)) from None
+        raise PawnzeroError(f"{error}; {instead(path.parent)}" if _is_damaged(path) else str(error)) from None
 
 
 def _instead_of_latest(folder: Path) -> str:

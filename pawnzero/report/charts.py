@@ -5,22 +5,20 @@ Every function gives a figure of matplotlib, or None where its files hold nothin
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from pawnzero.report.ladder_picture import ladder_figure
 from pawnzero.report.sources import UNTRAINED, Run, number
 from pawnzero.report.style import (
     COLOURS,
+    DASHED,
     HALF,
     MANY,
     SERIES,
     WIDE,
     axes,
-    label_right,
     plain_ticks,
-    style,
     with_interval,
-    write_png,
 )
 from pawnzero.report.together import Layer, bars_together, matches_together, places
 from pawnzero.settings import by_dotted_key
@@ -29,59 +27,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DASHED = (0, (4, 2.5))
 _FIRST = "against the untrained net, promoted anyway"
 _NEAR = 3.0
 """The ply limit is drawn where it is less than so many times the longest mean length."""
-_SPENT = (
-    ("positions", "self-play positions"),
-    ("step", "training steps"),
-    ("hours", "hours of wall-clock time"),
-)
 _OUTCOMES = (
     ("first_player_wins", "first side won", "blue"),
     ("draws", "drawn", "grey"),
     ("second_player_wins", "second side won", "orange"),
 )
-
-
-def ladder_picture(ladder: Mapping[str, Any], path: Path) -> bool:
-    """Write the chart of a ladder (see `ladder_figure`) as a PNG file; False where there is nothing to draw yet.
-
-    Raises ModuleNotFoundError where matplotlib is missing, PawnzeroError where the file cannot be written.
-    """
-    with style(path.stem):
-        figure = ladder_figure(ladder)
-        if figure is not None:
-            write_png(figure, path)
-    return figure is not None
-
-
-def ladder_figure(ladder: Mapping[str, Any]) -> Optional[Figure]:
-    """Strength of an agent's checkpoints against what had been spent on them, other players as level lines; 95 % intervals.
-
-    ladder: as experiments/ladder.json holds it. None where no checkpoint has a rating yet.
-    """
-    rated = [player for player in ladder.get("players", []) if number(player.get("elo")) is not None]
-    own = [player for player in rated if player.get("kind") == "checkpoint"]
-    known = {key: [player for player in own if number(player.get(key)) is not None] for key, _ in _SPENT}
-    panels = [(key, label) for key, label in _SPENT if known[key]]
-    if not panels:
-        return None
-    figure, places = axes((WIDE[0], 4.2), len(panels), share_y=True)
-    others = sorted((player for player in rated if player.get("kind") != "checkpoint"), key=lambda player: player["elo"])
-    for place, (key, label) in zip(places, panels):
-        for player in others:
-            place.axhline(player["elo"], color=COLOURS["grey"], linewidth=1.0, linestyle=_DASHED)
-        points = sorted(known[key], key=lambda player: float(player[key]))
-        with_interval(place, [player[key] for player in points], points, "elo", COLOURS["blue"])
-        place.set_xlabel(label)
-        plain_ticks(place.xaxis)
-    anchor = (ladder.get("anchor") or {}).get("player")
-    places[0].set_ylabel(f"Elo above {anchor}" if anchor else "Elo")
-    named = [(one["elo"], number(one.get("elo_low")), number(one.get("elo_high")), one["name"]) for one in others]
-    label_right(places[-1], named)
-    return figure
 
 
 def _ladder(run: Run) -> Optional[Figure]:
@@ -105,7 +58,7 @@ def _arena(run: Run) -> Optional[Figure]:
     place.axhline(0.5, color=COLOURS["quiet"], linewidth=1.0)
     threshold = number(run.matches[-1].get("threshold"))
     if threshold is not None:
-        place.axhline(threshold, color=COLOURS["orange"], linewidth=1.2, linestyle=_DASHED, label="promoted above this")
+        place.axhline(threshold, color=COLOURS["orange"], linewidth=1.2, linestyle=DASHED, label="promoted above this")
     place.set_ylim(0, 1)
     place.set_ylabel("score of the newest net")
     by = places(run.matches)[0]
@@ -197,7 +150,7 @@ def _length(run: Run) -> Optional[Figure]:
         place.plot(*zip(*arena), color=COLOURS["orange"], linestyle="--", marker=_marker(len(arena)), label="arena")
     limit = number(by_dotted_key(run.agent.metadata.get("config") or {}).get("selfplay.max_plies"))
     if limit is not None and limit < _NEAR * max(plies for _, plies in (*played, *arena)):
-        place.axhline(limit, color=COLOURS["quiet"], linewidth=1.0, linestyle=_DASHED, label="ply limit, as last used")
+        place.axhline(limit, color=COLOURS["quiet"], linewidth=1.0, linestyle=DASHED, label="ply limit, as last used")
     place.set_ylim(bottom=0)
     place.set_ylabel("mean length of a game (plies)")
     _by_count(place, "iteration")

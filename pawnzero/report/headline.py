@@ -64,7 +64,8 @@ def _from_ladder(run: Run) -> Optional[Headline]:
     gain = rate(results, first["name"], of=[last["name"]]).get(last["name"])
     if gain is None:
         return None
-    place = f"{abs(gain.elo):.0f} Elo {'above' if gain.elo >= 0 else 'below'} that of step {first['step']:,}"
+    apart = f"{abs(gain.elo):.0f} Elo {'above' if gain.elo > 0 else 'below'}" if round(gain.elo) else "level with"
+    place = f"{apart} that of step {first['step']:,}"
     bounds = f"{gain.low:+.0f} to {gain.high:+.0f}"
     told = f"on the ladder the net of step {last['step']:,} stands {place} (95 % interval: {bounds})."
     newer = _newer(run, int(last["step"]))

@@ -40,6 +40,9 @@ COLOURS: Dict[str, str] = {
 SERIES = ("blue", "orange", "green", "red", "sky", "pink", "grey", "yellow")
 """Names of the colours that tell series apart, in the order in which they are given out."""
 
+DASHED = (0, (4, 2.5))
+"""Matplotlib's way of writing a line of dashes."""
+
 HALF = (5.3, 3.0)
 WIDE = (10.9, 3.2)
 """Sizes of charts, in inches: beside another one, or across the page."""

@@ -14,7 +14,7 @@ import pytest
 
 from pawnzero import promote
 from pawnzero.ratings import Result, rate
-from pawnzero.report import charts, style
+from pawnzero.report import charts, ladder_picture, style
 from pawnzero.report.headline import headline
 from pawnzero.report.sources import UNTRAINED, Run, read_run
 from pawnzero.stats import estimate
@@ -30,9 +30,9 @@ LADDER = ladder()
 
 def test_a_ladder_is_drawn_in_order_of_what_was_spent() -> None:
     with style.style("ladder"):
-        figure = charts.ladder_figure(LADDER)
+        figure = ladder_picture.ladder_figure(LADDER)
         assert figure is not None
-        assert [panel.get_xlabel() for panel in figure.axes] == [label for _, label in charts._SPENT]
+        assert [panel.get_xlabel() for panel in figure.axes] == [label for _, label in ladder_picture._SPENT]
         assert figure.axes[0].get_ylabel() == "Elo above random"
         drawn = [line for panel in figure.axes for line in panel.lines if list(line.get_ydata()) == [90.0, 210.0]]
         assert list(drawn[1].get_xdata()) == [20, 200]
@@ -44,7 +44,7 @@ def test_names_of_a_ladders_players_lie_apart_within_the_picture() -> None:
     players = [{"name": f"Engine {n} (Skill Level={n}, nodes=1000)", "kind": "engine", "elo": 600.0 + 25 * n} for n in range(8)]
     intervals = [{**one, "elo_low": one["elo"] - 50, "elo_high": one["elo"] + 50} for one in players]
     with style.style("ladder"):
-        figure = charts.ladder_figure({**LADDER, "players": [*LADDER["players"], *intervals]})
+        figure = ladder_picture.ladder_figure({**LADDER, "players": [*LADDER["players"], *intervals]})
         assert figure is not None
         figure.draw_without_rendering()  # which settles the layout
         boxes = [note.get_window_extent() for note in figure.axes[-1].texts]
@@ -59,7 +59,7 @@ def test_names_of_a_ladders_players_lie_apart_within_the_picture() -> None:
 def test_an_interval_that_reaches_beyond_the_picture_leaves_it_its_room() -> None:
     players = [{**one, "elo_low": -9e4, "elo_high": 9e4} if one["kind"] == "engine" else one for one in LADDER["players"]]
     with style.style("ladder"):
-        figure = charts.ladder_figure({**LADDER, "players": players})
+        figure = ladder_picture.ladder_figure({**LADDER, "players": players})
         assert figure is not None
         figure.draw_without_rendering()
         assert figure.axes[-1].get_window_extent().height > 200
@@ -158,7 +158,7 @@ def test_very_many_bars_share_their_mean_height(tmp_path: Path) -> None:
 
 def test_svg_refers_to_nothing_outside_and_takes_the_pages_colours() -> None:
     with style.style("ladder"):
-        figure = charts.ladder_figure(LADDER)
+        figure = ladder_picture.ladder_figure(LADDER)
         assert figure is not None
         text = style.as_svg(figure)
     ET.fromstring(text)
@@ -168,7 +168,7 @@ def test_svg_refers_to_nothing_outside_and_takes_the_pages_colours() -> None:
     ids = re.findall(r' id="([^"]*)"', text)
     assert set(re.findall(r"(?:href=\"|url\()#(\w+)", text)) == set(ids)
     with style.style("another"):
-        other = charts.ladder_figure(LADDER)
+        other = ladder_picture.ladder_figure(LADDER)
         assert other is not None
         assert not set(ids) & set(re.findall(r' id="([^"]*)"', style.as_svg(other)))
 
@@ -176,9 +176,9 @@ def test_svg_refers_to_nothing_outside_and_takes_the_pages_colours() -> None:
 def test_the_picture_of_a_ladder_is_a_file_once_there_is_something_to_draw(tmp_path: Path) -> None:
     path = tmp_path / "ladder.png"
     unrated = {**LADDER, "players": [player for player in LADDER["players"] if player["name"] in ("random", "step 500")]}
-    assert not charts.ladder_picture(unrated, path)
+    assert not ladder_picture.ladder_picture(unrated, path)
     assert not path.exists()
-    assert charts.ladder_picture(LADDER, path)
+    assert ladder_picture.ladder_picture(LADDER, path)
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

@@ -176,3 +176,9 @@ def test_a_ladder_with_one_rated_checkpoint_leaves_the_word_to_the_matches(tmp_p
     played = ladder()
     played["players"] = [player for player in played["players"] if player["name"] != "step 20"]
     assert "match" in headline(_run([_match([0, 0, 0, 0, 40])] * 2, played)).sentence
+
+
+def test_equals_are_told_to_be_level() -> None:
+    played = ladder()
+    played["pairings"] = [pairing("step 200", "step 20", [0, 0, 10, 0, 0])]
+    assert "the net of step 200 stands level with that of step 20 (95 % interval: " in headline(_run([], played)).sentence
