@@ -31,6 +31,7 @@ from pawnzero.numbered import check_latest, numbered_checkpoints
 from pawnzero.progress import Progress
 from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.settings import SETTINGS, by_dotted_key, merged, read_shape
+from pawnzero.under_way import UnderWay
 
 _BESIDE = ".*.new"
 """Files that `pawnzero.files.replacing` has not finished."""
@@ -235,10 +236,9 @@ class Agent:
 
     def keep_what_training_lacks(self, step: int) -> None:
         """Before other training than its own moves the net from `step` on: an iteration under way keeps the steps it lacks."""
-        stage = self.metadata["stage"]
-        if stage is not None and "until_step" in stage["found"] and "train" not in stage["found"]:
-            stage["found"].setdefault("lacks", stage["found"]["until_step"] - step)
-            self.update(stage=stage)
+        under_way = UnderWay.of(self.metadata["stage"])
+        if under_way is not None and under_way.keep_lacking(step):
+            self.update(stage=under_way.stage(self.metadata["stage"]["name"]))
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
 from pawnzero.selfplay_stage import iteration_games, selfplay_stage
 from pawnzero.train_loop import train_loop
+from pawnzero.training_stage import train_stage
 from tests.iterations import CONFIG, Notes, moves
 
 
@@ -221,7 +222,7 @@ def test_training_meanwhile_leaves_an_interrupted_iteration_its_own(tmp_path: Pa
     with pytest.raises(KeyboardInterrupt):
         pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("train", 3))
     agent = Agent.open(tmp_path / "A")
-    pipeline.train_stage(agent, CONFIG, device="cpu")
+    train_stage(agent, CONFIG, device="cpu")
     reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
     assert reached["step"] == 10
     assert (reached["steps_done"], reached["samples"]) == (CONFIG.trainer_iters, CONFIG.trainer_iters * CONFIG.batch_size)
@@ -253,14 +254,14 @@ def test_training_that_is_interrupted_meanwhile_adds_nothing_to_it(tmp_path: Pat
     agent = Agent.open(tmp_path / "A")
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            pipeline.train_stage(agent, CONFIG, device="cpu", progress=Notes("train", 1))
+            train_stage(agent, CONFIG, device="cpu", progress=Notes("train", 1))
     assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]["step"] == CONFIG.trainer_iters + 2
 
 
 def test_training_after_an_iterations_own_leaves_nothing_in_its_record(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("arena", 1))
-    pipeline.train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")
+    train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")
     found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     assert found["train"]["step"] == CONFIG.trainer_iters
     assert set(found) == {"iteration", "selfplay", "train", "arena", "seconds", "promoted", "alarms"}
@@ -311,7 +312,7 @@ def test_a_kill_loses_the_seconds_of_one_stage_at_most(
         def monotonic(self) -> float:
             return self.seconds
 
-    clock, take = Clock(), pipeline._train_until
+    clock, take = Clock(), pipeline.iteration_training
     monkeypatch.setattr(pipeline, "time", clock)
 
     def games(*arguments: Any) -> Any:
@@ -329,7 +330,7 @@ def test_a_kill_loses_the_seconds_of_one_stage_at_most(
 
     kept: List[Any] = []
     monkeypatch.setattr(pipeline, "iteration_games", games)
-    monkeypatch.setattr(pipeline, "_train_until", steps)
+    monkeypatch.setattr(pipeline, "iteration_training", steps)
     monkeypatch.setattr(pipeline, "evaluate_and_promote", match)
     with pytest.raises(KeyboardInterrupt):
         pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")

@@ -18,6 +18,8 @@ from pawnzero.nets.checkpoint import Checkpoint, Weights, load_checkpoint, save_
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.replay import ReplayBuffer
 from pawnzero.selfplay_stage import selfplay_stage
+from pawnzero.smoke import smoke
+from pawnzero.training_stage import train_stage
 from tests.iterations import CONFIG, Notes, files_of
 
 
@@ -104,12 +106,12 @@ def test_the_replay_ratio_counts_all_samples_of_a_step(tmp_path: Path) -> None:
 def test_stages_alone(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", CONFIG)
     with pytest.raises(PawnzeroError, match="selfplay"):
-        pipeline.train_stage(agent, CONFIG, device="cpu")
+        train_stage(agent, CONFIG, device="cpu")
     assert selfplay_stage(agent, CONFIG, games=3, device="cpu")["games"] == 3
     assert selfplay_stage(agent, CONFIG, games=2, device="cpu")["games"] == 2
     assert len(set(ReplayBuffer(agent.replay).last_game_ids(10))) == 5
-    assert pipeline.train_stage(agent, CONFIG, epochs=2, device="cpu")["step"] == 10
-    assert pipeline.train_stage(agent, CONFIG, epochs=1, device="cpu")["step"] == 15
+    assert train_stage(agent, CONFIG, epochs=2, device="cpu")["step"] == 10
+    assert train_stage(agent, CONFIG, epochs=1, device="cpu")["step"] == 15
 
 
 def test_the_capacity_follows_the_settings_and_the_shape_does_not(tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ def test_a_run_counts_its_iterations(tmp_path: Path) -> None:
 
 
 def test_smoke_finds_a_sound_setup() -> None:
-    figures = pipeline.smoke(device="cpu")
+    figures = smoke(device="cpu")
     assert figures["ok"] is True
     assert figures["faults"] == []
     assert figures["plies"] > 0
@@ -250,7 +252,7 @@ def test_a_net_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
     before = files_of(agent)
     for go_on in (
         lambda: pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu"),
-        lambda: pipeline.train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu"),
+        lambda: train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu"),
         lambda: selfplay_stage(Agent.open(tmp_path / "A"), CONFIG, games=2, device="cpu"),
     ):
         with pytest.raises(PawnzeroError, match=f"latest.pt is missing; copy {newest.name} over it to go on from step {step}"):
@@ -292,7 +294,7 @@ def test_a_damaged_net_is_told_before_anything_is_played_with_what_helps(tmp_pat
     agent.best.unlink()
     refused(agent.latest, "no other net is there to go on from")
     with pytest.raises(PawnzeroError, match="no other net is there to go on from"):
-        pipeline.train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")
+        train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")
     agent.latest.write_bytes(sound)
     assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["iteration"] == 3
 
@@ -300,7 +302,7 @@ def test_a_damaged_net_is_told_before_anything_is_played_with_what_helps(tmp_pat
 def test_folders_that_are_gone_are_made_again(tmp_path: Path) -> None:
     pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     shutil.rmtree(tmp_path / "A" / "experiments")
-    assert pipeline.train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")["steps_done"] == CONFIG.trainer_iters
+    assert train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")["steps_done"] == CONFIG.trainer_iters
 
 
 def test_training_alone_never_goes_on_with_what_an_iteration_left(tmp_path: Path) -> None:
@@ -321,7 +323,7 @@ def test_training_alone_never_goes_on_with_what_an_iteration_left(tmp_path: Path
     rest = left["until_step"] - load_checkpoint(agent.latest).step
     assert rest > 0
     config = dataclasses.replace(CONFIG, trainer_iters=rest, seed=CONFIG.seed + 1)
-    pipeline.train_stage(Agent.open(tmp_path / "A"), config, device="cpu")
+    train_stage(Agent.open(tmp_path / "A"), config, device="cpu")
     own = stage()
     assert own["until_step"] == left["until_step"]
     assert (own["start_step"], own["seed"]) == (left["until_step"] - rest, config.seed)

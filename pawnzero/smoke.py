@@ -1,0 +1,53 @@
+"""Does it work here at all? One quick game, after the integrity checks."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, Optional
+
+from pawnzero.checks import run_checks
+from pawnzero.config import Config, SelfplayConfig
+from pawnzero.games import get_game
+from pawnzero.nets import make_model
+from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.progress import Progress
+from pawnzero.selfplay import Workload, play_games
+
+
+def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[str, Any]:
+    """Prechecks, then one quick game of a small net against itself, looked at closely. Touches no agent: what it writes lies in
+    the cache folder.
+
+    Returns figures with `ok`; what is wrong with the game is in `faults`.
+    """
+    progress = progress or Progress()
+    report = run_checks("quick", progress=progress)
+    game = get_game("chess")
+    net = make_model("cpu", channels=16, blocks=2)
+    config = Config(mcts_sims=16, selfplay=SelfplayConfig(max_plies=60))
+    workload = Workload()
+    started = time.monotonic()
+    progress.start("one quick game", 1, "games")
+    (record,) = play_games(
+        game,
+        NetEvaluator(net, device, progress=progress),
+        [0],
+        simulations=config.mcts_sims,
+        search=config.search,
+        settings=config.selfplay,
+        seed=config.seed,
+        workload=workload,
+    )
+    progress.advance(1)
+    progress.finish()
+    faults = [f"check {row.name}: {row.found}, expected {row.expected}" for row in report.rows if not row.ok]
+    faults += record.faults(game)
+    return {
+        "ok": not faults,
+        "faults": faults,
+        "checks": len(report.rows),
+        "plies": len(record),
+        "ending": game.endings[record.ending],
+        "simulations": workload.simulations,
+        "seconds": round(time.monotonic() - started, 3),
+    }
