@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pawnzero.under_way import ARENA, TRAIN, UnderWay
+from pawnzero.under_way import TRAIN, UnderWay
 
 
 def test_what_is_kept_is_what_was_found() -> None:
@@ -26,11 +26,8 @@ def test_what_training_lacks_is_reckoned_once() -> None:
 
 
 def test_the_line_of_a_finished_iteration() -> None:
-    under_way = UnderWay.of(
-        UnderWay(0, frozen={}, selfplay={"alarms": ["a"]}, steps=1, until_step=1, train={"alarms": ["b"]}, spent=2.0).stage(ARENA)
-    )
-    assert under_way is not None
-    under_way.arena = {"promoted": True}
+    found = {"frozen": {}, "selfplay": {"alarms": ["a"]}, "steps": 1, "until_step": 1, "train": {"alarms": ["b"]}}
+    under_way = UnderWay(0, **found, arena={"promoted": True}, spent=2.0)
     line, owed = under_way.finished(samples_owed=4.0)
     assert list(line) == ["iteration", "selfplay", "train", "arena", "seconds", "promoted", "alarms"]
     assert (line["promoted"], line["alarms"], line["seconds"], owed) == (True, ["a", "b"], 2.0, 4.0)
