@@ -15,12 +15,13 @@ from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
+from pawnzero.matches import COLUMNS, UNTRAINED
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pawnzero.pgn import read_games
 from pawnzero.players import game_of, parse_player
 from pawnzero.progress import Progress
-from pawnzero.promote import COLUMNS, UNTRAINED, append_row, evaluate_and_promote
+from pawnzero.promote import evaluate_and_promote
 
 SHAPE = ModelConfig(channels=8, blocks=1)
 CONFIG = Config(game="tic_tac_toe", model=SHAPE, mcts_sims=4, eval_games=5, seed=3)
@@ -107,6 +108,8 @@ def test_promotion_by_a_sequential_test(agent):
     assert [row["sprt_decision"] for row in tests] == ["H0", "continue", "H1"]
     assert (tests[0]["sprt_elo0"], tests[0]["threshold"]) == ("400", "")
     assert float(tests[2]["sprt_llr"]) == pytest.approx(taken["sprt"]["llr"], rel=1e-5)
+    assert float(tests[2]["sprt_los"]) == pytest.approx(taken["sprt"]["los"], rel=1e-5)
+    assert [bool(row["sprt_elo"]) for row in (threshold, tests[2])] == [False, taken["sprt"]["elo"] is not None]
 
 
 def test_a_row_has_all_figures_of_its_match(agent):
@@ -265,57 +268,6 @@ def test_a_latest_net_of_another_shape_changes_nothing(agent):
     with pytest.raises(PawnzeroError, match="16 channels"):
         promote(agent)
     assert list(agent.experiments.iterdir()) == []
-
-
-def test_a_torn_last_row_is_removed(tmp_path):
-    path = tmp_path / "arena.csv"
-    append_row(path, {"step": 1, "score": 0.5, "promoted": False, "elo": None})
-    whole = path.read_bytes()
-    path.write_bytes(whole + b"2026,3,torn")
-    append_row(path, {"step": 2, "pairs": [0, 1, 2, 3, 4], "opponent": "a, b"})
-    with open(path, newline="") as stream:
-        first, second = csv.DictReader(stream)
-    assert (first["step"], first["score"], first["promoted"], first["elo"]) == ("1", "0.5", "false", "")
-    assert (second["step"], second["pairs"], second["opponent"]) == ("2", "0 1 2 3 4", "a, b")
-    assert path.read_bytes().startswith(whole)
-
-
-def test_a_torn_header_is_written_again_and_another_header_kept(tmp_path):
-    path = tmp_path / "arena.csv"
-    path.write_bytes(b"time,itera")
-    append_row(path, {"step": 1})
-    assert path.read_text().startswith(",".join(COLUMNS) + "\n")
-    path.write_text("score,step\n0.25,1\n")
-    append_row(path, {"step": 2, "score": 0.5, "games": 4})
-    assert path.read_text() == "score,step\n0.25,1\n0.5,2\n"
-
-
-@pytest.mark.parametrize("junk", [b"\n1,2,3\n", b"\0\0\0\n", b"2026,3,7,0.5\nstep,score\n", b"\r\n"])
-def test_a_table_without_a_header_is_set_aside(tmp_path, junk):
-    told = []
-
-    class Noting(Progress):
-        def note(self, text):
-            told.append(text)
-
-    path = tmp_path / "arena.csv"
-    for name in ("arena.damaged.csv", "arena.damaged.2.csv"):
-        path.write_bytes(junk)
-        append_row(path, {"step": 1}, Noting())
-        append_row(path, {"step": 2}, Noting())
-        assert (tmp_path / name).read_bytes() == junk
-        assert told.pop() == f"{path}: its first line names no column of ours; it is {name} now, and a new table begins"
-        assert told == []
-        with open(path, newline="") as stream:
-            assert [row["step"] for row in csv.DictReader(stream)] == ["1", "2"]
-
-
-def test_a_table_that_a_spreadsheet_has_saved_is_added_to(tmp_path):
-    path = tmp_path / "arena.csv"
-    before = b"\xef\xbb\xbfstep,opponent\r\n1,caf\xe9\r\n"
-    path.write_bytes(before)
-    append_row(path, {"step": 2, "opponent": "é"})
-    assert path.read_bytes() == before + "2,é\n".encode()
 
 
 def test_agents_and_checkpoints_are_players(agent):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from pawnzero.matches import UNTRAINED
 from pawnzero.report.ladder_picture import ladder_figure
-from pawnzero.report.sources import UNTRAINED, Run, number
+from pawnzero.report.sources import Run, number
 from pawnzero.report.style import (
     COLOURS,
     DASHED,

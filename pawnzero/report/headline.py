@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from pawnzero.ratings import Result, rate
 from pawnzero.report.pooled import pooled
 from pawnzero.report.sources import Run, number
+from pawnzero.stats import ACCEPT_H0, ACCEPT_H1
 from pawnzero.words import counted
 
 YES, NO, UNCLEAR, UNKNOWN = "yes", "no", "not shown", "not measured"
@@ -22,6 +23,7 @@ _UNCLEAR = "Cannot be told yet"
 _RECENT = 5
 """So many of the last matches are taken together."""
 
+_TESTED = "A test that ended a match early makes its games look surer than they are."
 _FLATTERY = "Matches against former selves flatter: who beats a forerunner may do no better against others."
 
 
@@ -107,12 +109,14 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     against = "the best net before it" if len(matches) > 1 else str(recent[0].get("opponent") or "its first opponent")
     span = f"the last {len(recent)} matches" if len(recent) > 1 else "the last match"
     bounds = f"95 % interval: {low:.2f} to {high:.2f}"
+    ended = any(row.get("sprt_decision") in (ACCEPT_H0, ACCEPT_H1) for row in recent)
+    caveat = f"{_TESTED} {_FLATTERY}" if ended else _FLATTERY
     told = f"in {span} ({counted(games, 'games')}) the newest net scored {score:.2f} against {against} ({bounds})."
     if low > 0.5:
-        return Headline(YES, f"Yes, by its own matches: {told}", _FLATTERY)
+        return Headline(YES, f"Yes, by its own matches: {told}", caveat)
     if high < 0.5:
-        return Headline(NO, f"No: {told}", _FLATTERY)
-    return Headline(UNCLEAR, f"{_UNCLEAR}: {told} The interval holds 0.50; more games would tell.", _FLATTERY)
+        return Headline(NO, f"No: {told}", caveat)
+    return Headline(UNCLEAR, f"{_UNCLEAR}: {told} The interval holds 0.50; more games would tell.", caveat)
 
 
 def _distinct(matches: List[Dict[str, Any]]) -> List[Dict[str, Any]]:

@@ -20,9 +20,6 @@ from pawnzero.journal import Journal
 from pawnzero.stats import OUTCOMES
 
 LADDER_FORMAT = 1
-UNTRAINED = "untrained net"
-"""The opponent of a match without a best net, whose winner is promoted whatever the score."""
-
 _TEXTS = ("time", "opponent")
 """Columns of arena.csv that are no numbers."""
 _STAGES = ("selfplay", "train", "arena")

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Dict
 import numpy as np
 import pytest
 
-from pawnzero import promote
 from pawnzero.ratings import Result, rate
 from pawnzero.report import charts, ladder_picture, style
 from pawnzero.report.headline import headline
-from pawnzero.report.sources import UNTRAINED, Run, read_run
+from pawnzero.report.sources import Run, read_run
 from pawnzero.stats import estimate
 from tests.report.invented import invent, ladder, pairing
 
@@ -129,7 +128,6 @@ def test_the_first_match_has_a_mark_of_its_own_and_matches_lie_by_their_iteratio
     assert points["promoted"].get_xydata().tolist() == [[7.0, 0.6], [7.0, 0.6]]  # by hand, after iteration 7
     untold = [{**row, "iteration": None} for row in later]
     assert _drawn(replace(run, matches=untold), "arena").axes[0].get_xlabel() == "match"
-    assert UNTRAINED == promote.UNTRAINED
 
 
 def test_the_ply_limit_is_drawn_where_games_come_near_it(tmp_path: Path) -> None:

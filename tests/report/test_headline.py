@@ -103,6 +103,12 @@ def test_games_that_repeat_others_count_in_the_score_alone() -> None:
     assert few.partition("95 % interval")[2] == many.partition("95 % interval")[2] != ""
 
 
+def test_a_match_that_its_test_ended_is_said_to_look_surer_than_it_is() -> None:
+    fixed, ended = _match([0, 0, 0, 0, 40]), {**_match([0, 0, 0, 0, 40]), "sprt_decision": "H1"}
+    assert "surer than they are" not in headline(_run([fixed, fixed, {**fixed, "sprt_decision": "continue"}])).caveat
+    assert "surer than they are" in headline(_run([fixed, fixed, ended])).caveat
+
+
 @pytest.mark.parametrize(
     ("pairs", "answer"), [([4, 8, 28, 32, 28], "yes"), ([10, 20, 40, 25, 10], "not shown"), ([28, 32, 28, 8, 4], "no")]
 )

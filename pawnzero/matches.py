@@ -1,0 +1,139 @@
+"""experiments/arena.csv: a row for each match that an agent's latest net has played for promotion."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+
+from pawnzero.errors import PawnzeroError
+from pawnzero.files import text_bytes
+from pawnzero.progress import Progress
+
+UNTRAINED = "untrained net"
+"""The opponent of a match without a best net, whose winner is promoted whatever the score."""
+
+COLUMNS = (
+    "time",
+    "iteration",
+    "step",
+    "opponent",
+    "games",
+    "wins",
+    "draws",
+    "losses",
+    "score",
+    "score_low",
+    "score_high",
+    "elo",
+    "elo_low",
+    "elo_high",
+    "los",
+    "pairs",
+    "distinct_games",
+    "adjudicated",
+    "forfeits",
+    "mean_plies",
+    "simulations",
+    "seed",
+    "threshold",
+    "promoted",
+    "promotion",
+    "sprt_elo0",
+    "sprt_elo1",
+    "sprt_llr",
+    "sprt_decision",
+    "white_wins",
+    "white_draws",
+    "white_losses",
+    "black_wins",
+    "black_draws",
+    "black_losses",
+    "distinct_openings",
+    "endings",
+    "sprt_elo",
+    "sprt_elo_low",
+    "sprt_elo_high",
+    "sprt_los",
+)
+"""Columns of arena.csv. `pairs` are the pentanomial counts (see `MatchResult`) with spaces between, `endings` are
+"checkmate: 7; stalemate: 1". What is undefined is left empty: the threshold or the columns of the SPRT, by the rule of
+`promotion`, among it. `elo` and `los` are of the games as they are; `sprt_elo` and `sprt_los` reckon with a test's having ended
+them."""
+
+
+def has_row(table: Path, report: Mapping[str, Any]) -> bool:
+    """Whether a match is in the table. A last line without its end, which `append_row` will remove, is none."""
+    rows = table.read_bytes() if table.exists() else b""
+    return f"{report['time']},{report['iteration']},".encode() in rows[: rows.rfind(b"\n") + 1]
+
+
+def cells(report: Mapping[str, Any]) -> Dict[str, Any]:
+    """A match's report by the names of the columns, also what lies deeper in it."""
+    colours = {f"{side}_{what}": count for side, one in report["by_colour"].items() for what, count in one.items()}
+    test = {f"sprt_{name}": value for name, value in (report.get("sprt") or {}).items()}
+    return {**report, **colours, **test, "endings": "; ".join(f"{name}: {count}" for name, count in report["endings"].items())}
+
+
+def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progress] = None) -> None:
+    """Add a row of COLUMNS to the table, with the header first where the file is new.
+
+    A last line without its end, which a crash may leave, is removed before. A file with a header of its own keeps its columns;
+    one whose first line has none of COLUMNS is renamed, which one line says. Raises PawnzeroError where it cannot be written.
+    """
+    try:
+        if path.exists() and _header(path.read_bytes()) == []:
+            aside = next(name for name in map(path.with_name, _names_aside(path)) if not name.exists())
+            path.rename(aside)
+            if progress is not None:
+                progress.note(f"{path}: its first line names no column of ours; it is {aside.name} now, and a new table begins")
+        with open(path, "a+b") as handle:
+            handle.seek(0)
+            before = handle.read()
+            whole = before[: before.rfind(b"\n") + 1]
+            if len(whole) < len(before):
+                handle.truncate(len(whole))
+            header = _header(whole) or list(COLUMNS)
+            text = io.StringIO()
+            writer = csv.DictWriter(text, header, restval="", extrasaction="ignore", lineterminator="\n")
+            if not whole:
+                writer.writeheader()
+            writer.writerow({name: _cell(value) for name, value in values.items()})
+            handle.write(text_bytes(text.getvalue()))
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as error:
+        raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _header(table: bytes) -> Optional[List[str]]:
+    """The columns that a table's first line names; none where it is no header, None where there is no whole line."""
+    line, end, _ = table.partition(b"\n")
+    if not end:
+        return None
+    with suppress(csv.Error):
+        names = next(csv.reader([line.decode("utf-8-sig", "replace").rstrip("\r")]))
+        if set(names) & set(COLUMNS):
+            return names
+    return []
+
+
+def _names_aside(path: Path) -> Iterator[str]:
+    """arena.damaged.csv, arena.damaged.2.csv, …"""
+    yield f"{path.stem}.damaged{path.suffix}"
+    for number in count(2):
+        yield f"{path.stem}.damaged.{number}{path.suffix}"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
