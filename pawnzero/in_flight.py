@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import List, Optional
 
+from pawnzero.container import memory_limit
 from pawnzero.cores import usable_cores
 from pawnzero.games.base import Game
 from pawnzero.search.evaluator import Appetite
@@ -15,7 +15,6 @@ from pawnzero.search.tree import bytes_a_tree
 
 _MEMORY_SHARE = 8
 """Games take at most one part in so many of the machine's memory."""
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,7 @@ def _fitting(game: Game, simulations: int, enough: int) -> int:
 
 def _memory() -> Optional[int]:
     """Bytes of memory that this process may use: the machine's, or a container's limit; None where the system does not tell."""
-    found = []
+    found = [memory_limit()]
     with suppress(AttributeError, OSError, ValueError):
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for limit in _CGROUP_LIMITS:
-        with suppress(OSError, ValueError):  # "max": no limit
-            found.append(int(Path(limit).read_text(encoding="ascii")))
-    return min(found, default=None)
+    return min((one for one in found if one is not None), default=None)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from pawnzero import cores
-from pawnzero.cores import core_quota, usable_cores
+from pawnzero.container import core_quota, memory_limit
+from pawnzero.cores import usable_cores
 from pawnzero.nets import threads
 
 _V2 = "cpu.max"
@@ -38,6 +39,19 @@ def _cgroup(folder: Path, files: Dict[str, str]) -> Path:
 )
 def test_a_quota_is_read(tmp_path: Path, files: Dict[str, str], quota: Optional[float]) -> None:
     assert core_quota(_cgroup(tmp_path, files)) == quota
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({}, None),
+        ({"memory.max": "max\n"}, None),
+        ({"memory.max": "4096000000\n"}, 4096000000),
+        ({"memory/memory.limit_in_bytes": "8192\n"}, 8192),
+    ],
+)
+def test_a_limit_of_memory_is_read(tmp_path: Path, files: Dict[str, str], limit: Optional[int]) -> None:
+    assert memory_limit(_cgroup(tmp_path, files)) == limit
 
 
 def test_cores_are_what_mask_and_quota_leave(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from typing import Mapping, Optional, Tuple
 
 import torch
 
-from pawnzero.cores import core_quota, usable_cores
+from pawnzero.container import core_quota, memory_limit
+from pawnzero.cores import usable_cores
 from pawnzero.doctor.cards import Card, cards_of_pci, cards_of_torch
 from pawnzero.native import cache_home
 from pawnzero.processor import processor
@@ -61,7 +62,7 @@ def look(place: Path, root: Path = Path("/")) -> Machine:
     cpu = processor(root / "proc/cpuinfo")
     cores = os.cpu_count() or 1
     memory, free = _memory(_text(root / "proc/meminfo"))
-    limit = _number(_text(root / "sys/fs/cgroup/memory.max"))
+    limit = memory_limit(root / "sys/fs/cgroup")
     place = next(folder for folder in (place, *place.resolve().parents) if folder.is_dir())
     cache = cache_home()
     kfd = root / "dev/kfd"
@@ -125,10 +126,6 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _number(text: str) -> Optional[int]:
-    return int(text) if text.strip().isdigit() else None
 
 
 def _writable(folder: Path) -> bool:
