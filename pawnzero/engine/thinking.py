@@ -108,8 +108,14 @@ class Thinking:
     def last_words(self) -> List[str]:
         """The final figures, where they were not told yet, and the move with the answer that is expected to it."""
         lines = self._infos() if self.search.simulations > self._told_of else []
-        if self.search.full:
+        if self.search.full and self.search.fill == 1.0:
             lines.append(f"info string the tree is full ({self.search.room} positions in {self._options['Hash']} MB of Hash)")
+        elif self.search.full:
+            lines.append(
+                f"info string {self._options['Hash']} MB of Hash have room for {self.search.room} simulations by Gumbel"
+            )
+        elif self.search.settled:
+            lines.append("info string nothing new is found: simulations end at positions that are known")
         chosen = self.search.choose()
         expected = next(move.line for move in self.search.read().moves if move.action == chosen)
         texts = written(self._game, self.line.state, expected[:2])

@@ -24,12 +24,19 @@ _MOST_SIMULATIONS = 2**31 - 1 - 1000
 """Where a search without end ends: its visits are 32-bit numbers. A wave's leaves find room above."""
 
 
+_SETTLED_VISITS = 64
+"""Simulations for each position of the tree, and besides """
+_SETTLED_AT_LEAST = 10_000
+"""so many, by which a search without end is settled: nearly all of them end at positions that are known, and add nothing."""
+
+
 class PositionSearch:
     """The search of a line's current position, which may not be over, advanced by `step`.
 
     simulations: how many to do; None where nobody knows (a clock, an analysis without end). Where a clock may end the search
                  before them, `config` had better say PUCT
-    room:        at most so many new positions are kept; the search is done when they are
+    room:        at most so many new positions are kept; the search is done when they are. Simulations that end at known
+                 positions take none, but a known number by Gumbel is no more than this, since its rounds are dealt out before
     leaves:      most leaves a wave
     only:        the legal actions to choose among; all where empty
     temperature: of `choose`; 0 plays the best move
@@ -67,6 +74,7 @@ class PositionSearch:
         self._temperature = temperature
         if simulations is None:
             config = dataclasses.replace(config, algorithm="puct")
+        self._by_visits = config.algorithm == "puct"
         self.room = room if simulations is None else min(room, simulations)
         self._leaves = leaves
         evaluator.enter_thread(1)
@@ -90,13 +98,26 @@ class PositionSearch:
 
     @property
     def done(self) -> bool:
-        """Whether `step` would do nothing: the simulations are done, the room is used, or the value is proven."""
+        """Whether `step` would do nothing: the simulations are done, the room is used, the value is proven, or the search is
+        settled."""
         return self.proven or self.simulations >= int(self._trees.budget[0])
 
     @property
     def full(self) -> bool:
-        """Whether it was the room that ended the search."""
-        return self.done and not self.proven and (self._asked is None or self._asked > self.room)
+        """Whether it was the room that ended the search, which is used or has none for the rounds that were asked for."""
+        short = self._asked is None or self.simulations < self._asked
+        return self.done and not self.proven and short and (self._free <= 0 or not self._by_visits)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing new is found any more, which ends a search without end."""
+        nodes = int(self._trees.nodes[0])
+        return self._asked is None and self.simulations > max(_SETTLED_AT_LEAST, _SETTLED_VISITS * nodes)
+
+    @property
+    def _free(self) -> int:
+        """Positions that there is room for."""
+        return self.room + 1 - int(self._trees.nodes[0])
 
     @property
     def fill(self) -> float:
@@ -118,10 +139,11 @@ class PositionSearch:
         while not self.done:
             self._search.leaves = max(1, min(self._leaves, self.simulations // _VISITS_A_LEAF))
             self._search.wave()
-            if self._asked is None and not self.proven:
+            if self._by_visits and not self.proven:
                 # Simulations that end at known positions take no room.
-                free = self.room + 1 - int(self._trees.nodes[0])
-                self._trees.budget[0] = min(self.simulations + free, _MOST_SIMULATIONS)
+                more = 0 if self.settled else self._free
+                wanted = _MOST_SIMULATIONS if self._asked is None else self._asked
+                self._trees.budget[0] = min(self.simulations + more, wanted)
             if self.simulations > 0:
                 return
 

@@ -225,14 +225,27 @@ def test_games_go_on_past_draws_that_nobody_claimed() -> None:
     assert "(none)" not in bests(said)
 
 
+NARROW = "k7/p7/P7/8/8/8/8/K7 w - - 94 80"
+"""Kings alone can move, and six plies on it is drawn."""
+
+
 def test_the_search_tells_when_its_tree_is_full() -> None:
     said = talk("setoption name Hash value 1", "go movetime 600000")
     told = only(said, "info string")
     assert re.search(r"the tree is full \(\d+ positions in 1 MB of Hash\)", told[-1])
     assert " hashfull 1000 " in only(said, "info depth")[-1]
+    cut = talk("setoption name Hash value 1", f"position fen {NARROW}", "go nodes 3000")
+    assert re.fullmatch(r"info string 1 MB of Hash have room for \d+ simulations by Gumbel", only(cut, "info string")[-1])
     bounded = talk("setoption name Hash value 1", "setoption name NodeLimit value 30", "go movetime 600000")
     assert not only(bounded, "info string")
     assert " nodes 30 " in only(bounded, "info depth")[-1]
+
+
+@pytest.mark.parametrize("limit", ["depth 8", "mate 3", "movetime 600000"])
+def test_an_ending_in_which_nothing_new_is_found_is_answered(limit: str) -> None:
+    said = talk(f"position fen {NARROW}", f"go {limit}")
+    assert only(said, "info string") == ["info string nothing new is found: simulations end at positions that are known"]
+    assert len(bests(said)) == 1
 
 
 class Careless(UniformEvaluator):

@@ -10,13 +10,17 @@ import pytest
 from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.line import Line
-from pawnzero.search import Question, Searcher, UniformEvaluator
+from pawnzero.search import Question, Searcher, UniformEvaluator, position
 from pawnzero.search.position import PositionSearch, room_in
 from pawnzero.search.tree import PROVEN_LOSS, PROVEN_WIN, UNPROVEN, bytes_a_tree
 from tests.engine.talk import talk
 from tests.search.naive import HashEvaluator, NaiveSearch, visits_of
 
 CHESS = get_game("chess")
+
+
+NARROW = "k7/p7/P7/8/8/8/8/K7 w - - 94 80"
+"""Kings alone can move, and six plies on it is drawn: less than two thousand positions, none of which is proven."""
 
 
 def at(fen: str) -> Line:
@@ -82,6 +86,12 @@ def test_room_ends_an_open_search_and_visits_to_known_positions_take_none() -> N
     bounded = PositionSearch(Line(CHESS), UniformEvaluator(), SearchConfig(), room=30, simulations=100)
     bounded.run()
     assert (bounded.simulations, bounded.full) == (30, True)
+    by_visits = SearchConfig(algorithm="puct")
+    counted = PositionSearch(at(NARROW), UniformEvaluator(), by_visits, room=1000, simulations=100_000)
+    counted.run()
+    assert 1000 < counted.simulations < 100_000
+    assert counted.full
+    assert counted.fill == 1.0
     within = PositionSearch(Line(CHESS), UniformEvaluator(), SearchConfig(), room=30, simulations=20)
     within.run()
     assert (within.simulations, within.full) == (20, False)
@@ -199,7 +209,21 @@ def test_no_room_is_larger_than_its_numbers() -> None:
     assert (room + 1) * 40 <= np.iinfo(np.int32).max < (room + 2) * 40
 
 
-def test_a_search_without_end_ends_where_its_visits_could_not_be_counted() -> None:
+def test_a_search_without_end_ends_where_nothing_new_is_found() -> None:
+    search = PositionSearch(at(NARROW), UniformEvaluator(), SearchConfig(), room=100_000, leaves=8)
+    search.run()
+    assert search.settled
+    assert search.done
+    assert not search.proven
+    assert not search.full
+    assert 10_000 < search.simulations < 1_000_000
+    known = PositionSearch(search.line, UniformEvaluator(), SearchConfig(algorithm="puct"), room=30_000, simulations=30_000)
+    known.run()
+    assert (known.simulations, known.settled, known.full) == (30_000, False, False)
+
+
+def test_a_search_without_end_ends_where_its_visits_could_not_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(position, "_SETTLED_VISITS", 1 << 31)
     search = PositionSearch(Line(CHESS), HashEvaluator(), SearchConfig(), room=5000, leaves=8)
     search.step()
     search._trees.started[0] = np.iinfo(np.int32).max - 1010
