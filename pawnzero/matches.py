@@ -59,6 +59,7 @@ COLUMNS = (
     "sprt_elo_low",
     "sprt_elo_high",
     "sprt_los",
+    "itself",
 )
 """Columns of arena.csv. `pairs` are the pentanomial counts (see `MatchResult`) with spaces between, `endings` are
 "checkmate: 7; stalemate: 1". What is undefined is left empty: the threshold or the columns of the SPRT, by the rule of

@@ -33,7 +33,7 @@ from pawnzero.search.random import stream
 from pawnzero.sequential import Hypotheses
 from pawnzero.stats import ACCEPT_H1
 
-_ADDED = ("promoted", "promotion", "threshold", "simulations", "step", "opponent", "iteration", "time")
+_ADDED = ("promoted", "promotion", "threshold", "simulations", "step", "opponent", "itself", "iteration", "time")
 """What a report says beside the match."""
 
 
@@ -56,7 +56,8 @@ def evaluate_and_promote(
     are the most that are played. The openings depend on the seed and on the latest net's step. Writes
     experiments/last_arena.json and last_arena.pgn, a row of experiments/arena.csv, the agent's metadata and perhaps best.pt.
     Returns what last_arena.json holds: the match (`MatchResult.to_json`) and `promoted`, `promotion` (the rule), `threshold`
-    (None where it is not the rule), `simulations`, `step`, `opponent`, `iteration`, `time`. Raises PawnzeroError where there
+    (None where it is not the rule), `simulations`, `step`, `opponent`, `itself` (whether that is the same net), `iteration`,
+    `time`. Raises PawnzeroError where there
     is no latest net.
     """
     progress = progress or Progress()
@@ -72,7 +73,8 @@ def evaluate_and_promote(
         if known is not None:
             _record(agent, known, progress, again=True)
             return known
-        if best is not None and agent.best.read_bytes() == agent.latest.read_bytes():
+        itself = best is not None and agent.best.read_bytes() == agent.latest.read_bytes()
+        if itself:
             progress.note(f"{agent.name}'s latest net (step {latest.step}) is its best one already: it plays against itself")
         limit = config.eval_threshold if threshold is None else threshold
         by_test = config.eval_promotion == "sprt"
@@ -101,6 +103,7 @@ def evaluate_and_promote(
                 "simulations": sims,
                 "step": latest.step,
                 "opponent": match.second,
+                "itself": itself,
                 "iteration": iteration,
                 "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             }

@@ -198,6 +198,12 @@ def test_a_match_whose_row_was_torn_is_in_the_table_in_the_end(agent, torn):
     assert table.read_bytes().endswith(b"\n")
 
 
+def test_a_match_of_the_best_net_with_itself_is_told_as_such(agent):
+    first, again = promote(agent, games=2), promote(agent, games=4)
+    assert (first["itself"], again["itself"]) == (False, True)
+    assert [row["itself"] for row in rows(agent)] == ["false", "true"]
+
+
 class _Broken(Progress):
     """Breaks off when the second match's first game has ended."""
 

@@ -86,10 +86,15 @@ def match_lines(found: Figures) -> List[str]:
     endings = ", ".join(f"{count:,} by {name}" for name, count in found["endings"].items())
     lines = [
         match_line(found),
-        f"{'; '.join(colours)}; {sure_of(found)['los']:.1%} likely to be the stronger one",
+        f"{'; '.join(colours)}; {_likely(sure_of(found)['los'])} likely to be the stronger one",
         f"{games}; endings: {endings}" + (f" ({found['adjudicated']:,} adjudicated a draw)" if found["adjudicated"] else ""),
     ]
     return lines + ([sprt_line(found["sprt"])] if found["sprt"] else [])
+
+
+def _likely(los: float) -> str:
+    """A chance that was reckoned from few games is never told as certain."""
+    return "less than 0.1%" if los < 0.001 else "more than 99.9%" if los > 0.999 else f"{los:.1%}"
 
 
 def sprt_line(test: Figures) -> str:
@@ -100,8 +105,8 @@ def sprt_line(test: Figures) -> str:
     asked = f"SPRT of Elo {test['elo0']:g} against {test['elo1']:g}"
     if test["decision"] == "continue":
         return f"{asked}: undecided when the games ended ({numbers})"
-    accepted = test["elo1"] if test["decision"] == "H1" else test["elo0"]
-    return f"{asked}: {test['decision']} accepted, a difference of {accepted:g} ({numbers})"
+    likelier, other = (test["elo1"], test["elo0"]) if test["decision"] == "H1" else (test["elo0"], test["elo1"])
+    return f"{asked}: {test['decision']} accepted, rather {likelier:g} than {other:g} ({numbers})"
 
 
 def promotion_line(found: Figures) -> str:

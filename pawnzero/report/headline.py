@@ -94,7 +94,10 @@ def _age(player: Mapping[str, Any]) -> Tuple[float, bool, str]:
 
 def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     """The last few matches taken together. The very first had no best net to beat and is left out once there are others."""
-    matches = _distinct(matches)
+    others = _distinct([row for row in matches if row.get("itself") is not True])
+    if matches and not others:
+        return Headline(UNKNOWN, "No match has been played but of the best net with itself, which tells nothing.")
+    matches = others
     recent = matches[1:][-_RECENT:] or matches
     if not recent:
         return None
@@ -120,13 +123,13 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
 
 
 def _distinct(matches: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
-    """The matches without those that repeat another: the same step, opponent and seed play the same games once more.
+    """The longest match, of equals the newest, of each net and opponent: with other openings they may play the same games.
 
-    The longest stays, of equals the newest. Rows that do not tell all three are all kept.
+    Rows that do not tell both are all kept.
     """
     kept: Dict[Any, Dict[str, Any]] = {}
     for place, row in enumerate(matches):
-        key: Any = tuple(row.get(name) for name in ("step", "opponent", "seed"))
+        key: Any = row.get("step"), row.get("opponent")
         key = place if None in key else key
         if key not in kept or row["games"] >= kept[key]["games"]:
             kept[key] = row

@@ -169,7 +169,7 @@ def test_an_arena_with_a_sequential_test(cli: Any, tiny_config: Path) -> None:
     assert (found["sprt"]["elo0"], found["sprt"]["elo1"], found["sprt"]["alpha"]) == (-800.0, -300.0, 0.1)
     assert found["games"] == 2 * found["sprt"]["pairs"] < 400
     shown = cli(*argv, "--sprt", "300", "800").out
-    assert "SPRT of Elo 300 against 800: H0 accepted, a difference of 300 (LLR -" in shown
+    assert "SPRT of Elo 300 against 800: H0 accepted, rather 300 than 800 (LLR -" in shown
     assert "as x: " in shown
     assert "distinct games of" in shown
 

@@ -59,8 +59,19 @@ def test_a_match_that_is_played_again_is_no_new_evidence() -> None:
     assert once.answer == "not shown"
     assert again == once
     assert "in the last match (20 games)" in once.sentence
-    others = [{**slightly, **other} for other in ({}, {"step": 60.0}, {"seed": 2.0}, {"opponent": "other"}, {"seed": None})]
+    reseeded = [{**slightly, "seed": float(seed)} for seed in range(1, 6)]  # other openings may lead to the same games
+    assert headline(_run([_match([0, 0, 0, 0, 40]), *reseeded])) == once
+    others = [{**slightly, **other} for other in ({}, {"step": 60.0}, {"step": 80.0}, {"opponent": "other"}, {"step": None})]
     assert "the last 5 matches (100 games)" in headline(_run([_match([0, 0, 0, 0, 40]), *others])).sentence
+
+
+def test_a_match_of_the_best_net_with_itself_tells_nothing() -> None:
+    better = [{**_match([0, 0, 4, 8, 8]), "step": float(step), "opponent": "best"} for step in (20, 40, 60)]
+    alone = {**_match([0, 0, 20, 0, 0]), "step": 60.0, "opponent": "best of 60", "itself": True}
+    assert headline(_run([*better, alone])) == headline(_run(better))
+    told = headline(_run([alone]))
+    assert told.answer == "not measured"
+    assert "of the best net with itself" in told.sentence
 
 
 def test_of_a_match_that_is_played_again_the_longest_counts() -> None:
