@@ -107,6 +107,9 @@ class TrainState:
         pairs = [pair for part in places for pair in zip(places[part], saved_places.get(part, []))]
         state = {place: saved["state"][saved_place] for place, saved_place in pairs if saved_place in saved["state"]}
         self.optimizer.load_state_dict({"state": state, "param_groups": own})
+        if self.optimizer.defaults.get("fused"):  # whose counts must be on the device, where torch 2.0 does not bring them
+            for parameter, moments in self.optimizer.state.items():
+                moments["step"] = moments["step"].to(parameter.device)
 
     def advance(self, config: TrainConfig, samples: int) -> None:
         """Count one finished step of so many samples; its weights join the average."""

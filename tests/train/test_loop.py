@@ -23,7 +23,9 @@ from pawnzero.progress import Figure, Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.ring import HEADER_BYTES
 from pawnzero.train import loop, train
+from pawnzero.train.memory import allocate_moments
 from pawnzero.train.stage import begin_stage, open_state
+from pawnzero.train.state import TrainState
 
 
 class Heard(Progress):
@@ -238,6 +240,31 @@ def asked_at_the_last_save(heard: Heard, until_step: int) -> torch.nn.Module:
 
     net.register_forward_pre_hook(ask)
     return net
+
+
+def test_the_fused_update_s_counts_are_resumed_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `load_state_dict` leaves them on the CPU, as in torch 2.0; "meta" stands for a card."""
+
+    def fused(device: str) -> TrainState:
+        state = TrainState(make_model("cpu", 8, 1, 4, "tic_tac_toe").to(device), CONFIG.trainer)
+        for settings in (state.optimizer.defaults, *state.optimizer.param_groups):
+            settings["fused"] = True
+        return state
+
+    load = torch.optim.AdamW.load_state_dict
+
+    def load_as_2_0(optimizer: torch.optim.AdamW, saved: Dict[str, Any]) -> None:
+        load(optimizer, saved)
+        for moments in optimizer.state.values():
+            moments["step"] = torch.tensor(3.0)
+
+    before, after = TrainState(make_model("cpu", 8, 1, 4, "tic_tac_toe"), CONFIG.trainer), fused("meta")
+    allocate_moments(before.optimizer)
+    monkeypatch.setattr(torch.optim.AdamW, "load_state_dict", load_as_2_0)
+    after._resume_optimizer(before.optimizer.state_dict())
+    assert len(after.optimizer.state) == len(before.optimizer.state) > 10
+    for moments in after.optimizer.state.values():
+        assert {tensor.device.type for tensor in moments.values()} == {"meta"}
 
 
 def test_a_signal_during_the_last_save_is_heard(tmp_path: Path, buffer: ReplayBuffer) -> None:
