@@ -80,6 +80,8 @@ class Stepper:
         self._team = team
         self._tried = team.size == 1
         self._shared = team.wrap(state.module)
+        self._pointwise = [weight for weight in state.parameters if weight.dim() == 4 and weight[0, 0].numel() == 1]
+        """Weights of 1×1 convolutions."""
         patiently(lambda: allocate_moments(state.optimizer), f"the optimizer's moments; {SMALLER_NET}")
 
     def step(self, samples: Samples) -> torch.Tensor:
@@ -200,6 +202,7 @@ class Stepper:
         if self._scaler is not None:
             self._scaler.unscale_(self.state.optimizer)
         self.state.net.tie_gradients()
+        self._lay_out_gradients()
         limit = self._config.grad_clip or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.state.parameters, limit)
         if self._scaler is None:
@@ -209,6 +212,15 @@ class Stepper:
             self._scaler.update()
         self.state.advance(self._config, samples)
         return norm
+
+    def _lay_out_gradients(self) -> None:
+        """Give gradients the strides of their weights, which torch's fused update demanded before 2.5.
+
+        Backward does so, but where only dimensions of size 1 differ: there it takes a gradient as ROCm's convolution made it.
+        """
+        for weight in self._pointwise:
+            if weight.grad is not None and weight.grad.stride() != weight.stride():
+                weight.grad = torch.empty_like(weight).copy_(weight.grad)
 
     @contextmanager
     def _update(self) -> Iterator[None]:

@@ -396,6 +396,31 @@ def test_a_gradient_is_cut_to_its_limit_where_there_is_one(tmp_path: Path, buffe
     assert applied == pytest.approx(limit or record["grad_norm"], rel=1e-3)
 
 
+def test_the_update_meets_no_strides_but_the_weights_own(
+    tmp_path: Path, buffer: ReplayBuffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fused update of torch before 2.5 refuses others, as gradients of 1×1 convolutions have them on ROCm."""
+    train(buffer, CONFIG, checkpoints=tmp_path / "plain", until_step=2, device="cpu")
+    net, step = make_model("cpu", 8, 1, 4, "tic_tac_toe", CONFIG.seed), torch.optim.AdamW.step
+    net.value_planes.weight.register_hook(lambda gradient: gradient.clone(memory_format=torch.contiguous_format))
+    strides = []
+
+    def fused_before_2_5(optimizer: torch.optim.AdamW) -> None:
+        for group in optimizer.param_groups:
+            for weight in group["params"]:
+                moments = optimizer.state.get(weight, {})
+                others = (weight.grad, moments.get("exp_avg"), moments.get("exp_avg_sq"))
+                strides.extend((tensor.stride(), weight.stride()) for tensor in others if tensor is not None)
+        step(optimizer)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", fused_before_2_5)
+    for until_step in (1, 2):
+        train(buffer, CONFIG, checkpoints=tmp_path / "other", until_step=until_step, device="cpu", net=net)
+    assert strides
+    assert all(found == own for found, own in strides)
+    assert_same_state(tmp_path / "plain", tmp_path / "other")
+
+
 def test_settings_that_change_between_calls_count(tmp_path: Path, buffer: ReplayBuffer) -> None:
     train(buffer, CONFIG, checkpoints=tmp_path, until_step=2, device="cpu")
     assert settings_of_optimizer(tmp_path, "lr") == pytest.approx([CONFIG.trainer.lr * 2 / 5] * 2)  # of five to warm up
