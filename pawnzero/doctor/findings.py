@@ -71,9 +71,10 @@ def _unserved(card: Card, machine: Machine) -> Tuple[str, str]:
 
 
 def _missing_code(machine: Machine) -> Iterator[Finding]:
+    built = ", ".join(machine.torch_architectures)
     for card in machine.cards:
-        if card.device and machine.torch_architectures and not _serves(card.architecture, machine.torch_architectures):
-            built = ", ".join(machine.torch_architectures)
+        known = card.device and card.architecture and built
+        if known and not _serves(card.architecture, machine.torch_architectures):
             what = f"{_told(card)}: torch {machine.torch} has no code for it, only for {built}"
             yield Finding(WRONG, what, "install a build of torch that has, or use --device cpu")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Mapping, Optional, Tuple
@@ -93,13 +93,18 @@ def look(place: Path, root: Path = Path("/")) -> Machine:
 
 
 def _all_cards(root: Path) -> Tuple[Card, ...]:
-    """The cards torch computes on, then those the bus shows beyond them."""
-    served = cards_of_torch()
-    unserved = cards_of_pci(root)
-    for card in served:
-        match = next((other for other in unserved if other.vendor == card.vendor), None)
-        if match is not None:
+    """The cards torch computes on, then those the bus shows beyond them.
+
+    An architecture that torch does not tell (AMD's, before 2.2) is the bus's card's of the same vendor and nearest memory.
+    """
+    served, unserved = [], cards_of_pci(root)
+    for card in cards_of_torch():
+        alike = [other for other in unserved if other.vendor == card.vendor]
+        if alike:
+            match = min(alike, key=lambda other: abs((other.memory or 0) - (card.memory or 0)))
             unserved.remove(match)
+            card = replace(card, architecture=card.architecture or match.architecture)
+        served.append(card)
     return (*served, *unserved)
 
 

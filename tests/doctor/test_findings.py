@@ -11,6 +11,7 @@ from machines import GIB, H200, RX580, machine
 from pawnzero.doctor.findings import NOTE, WARNING, WRONG, findings
 
 ROCM: Dict[str, Any] = {"torch": "1.13.1", "torch_backend": "rocm 5.2", "torch_architectures": ("gfx803", "gfx900")}
+"""A build for Polaris. It does not tell a card's architecture, which is known only where the bus shows such a card."""
 SAFER = {f"MIOPEN_DEBUG_CONV_{name}": "0" for name in ("WINOGRAD", "GEMM", "FFT")}
 
 
@@ -86,6 +87,10 @@ def test_a_build_without_code_for_the_card_is_wrong(architecture: str, built: An
     lines = [line for line in told(cards=(card,), torch_backend="cuda 13.0", torch_architectures=built) if "no code" in line]
     assert bool(lines) is not serves
     assert all(line.startswith(WRONG) for line in lines)
+
+
+def test_of_an_architecture_that_torch_does_not_tell_nothing_is_said() -> None:
+    assert told(cards=(replace(RX580, architecture=""),), **ROCM) == []
 
 
 @pytest.mark.parametrize(

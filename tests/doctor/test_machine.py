@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Dict
 
 import pytest
+import torch
 
 from pawnzero.doctor.cards import Card
-from pawnzero.doctor.findings import findings
+from pawnzero.doctor.findings import WARNING, findings
 from pawnzero.doctor.machine import look
 
 CPUINFO = """processor\t: 0
@@ -60,9 +62,29 @@ def test_a_machine_is_read_from_its_files(root: Path, tmp_path: Path) -> None:
     assert any("RX 470/480/570/580/590 (gfx803) is there" in finding.what for finding in findings(found))
 
 
-def test_this_machine_is_described(tmp_path: Path) -> None:
-    import torch
+def test_an_architecture_that_torch_does_not_tell_is_found_on_the_bus(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch before 2.2 has AMD's cards; beside the RX580, and before it on the bus, is a processor's own small card."""
+    own = root / "sys/bus/pci/devices/0000:00:08.0"
+    own.mkdir()
+    for name, text in {"class": "0x030000", "vendor": "0x1002", "device": "0x1638", "mem_info_vram_total": "536870912"}.items():
+        (own / name).write_text(text)
+    card = SimpleNamespace(name="Radeon RX 580 Series", total_memory=8 << 30, major=8, minor=0)
+    monkeypatch.setattr(torch.version, "hip", "5.2.21151")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: card)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["gfx803", "gfx900"])
+    found = look(root, root)
+    assert found.cards == (
+        Card("Radeon RX 580 Series", "amd", "gfx803", 8 << 30, "cuda:0"),
+        Card("AMD card 1002:1638", "amd", "", 512 << 20, ""),
+    )
+    of_the_card = [finding for finding in findings(found) if "gfx803" in finding.what]
+    assert "come out wrong" in of_the_card[0].what
+    assert {finding.level for finding in of_the_card} == {WARNING}
 
+
+def test_this_machine_is_described(tmp_path: Path) -> None:
     found = look(tmp_path)
     assert found.torch == torch.__version__
     assert found.cores == os.cpu_count()
