@@ -6,9 +6,11 @@ kilobyte up and a fifth of that down.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from contextlib import nullcontext
-from typing import Any, ContextManager, List, Optional, Tuple
+from functools import lru_cache
+from typing import Any, ContextManager, Iterator, List, Optional, Tuple
 
 import numpy as np
 import torch
@@ -85,7 +87,7 @@ class DeviceBackend:
         self.net(planes)
 
     def _take_lane(self, question: Question) -> _Lane:
-        """A free lane that is wide enough, else a new one in place of one that is not.
+        """A free lane that is wide enough, else a new one in place of one that is not, in the same stream.
 
         A lane whose question is never collected is not given back; torch keeps its memory until the device is done with it.
         """
@@ -94,9 +96,8 @@ class DeviceBackend:
             for i, lane in enumerate(self._free):
                 if lane.size >= size:
                     return self._free.pop(i)
-            if self._free:
-                self._free.pop()
-        return _Lane(self.net.device, size, question)
+            stream = self._free.pop().stream if self._free else next(_streams(self.net.device))
+        return _Lane(self.net.device, size, question, stream)
 
     def _try(self, size: int) -> None:
         shape = (size, self.net.planes, *self.net.board_shape)
@@ -118,6 +119,15 @@ class DeviceBackend:
             torch.cuda.synchronize(self.net.device)
 
 
+@lru_cache(maxsize=None)
+def _streams(device: torch.device) -> Iterator[Any]:
+    """The streams of a device, in turn: as many as a thread has questions under way, and the same for all threads and nets.
+
+    torch keeps 8 to 32 MB on the card for each thread and stream that have met, until the process ends.
+    """
+    return itertools.cycle([torch.cuda.Stream(device) if device.type == "cuda" else None for _ in range(_QUESTIONS)])
+
+
 class _Lane:
     """Host memory through which one question at a time goes to a device and comes back, and the stream it takes there.
 
@@ -125,10 +135,10 @@ class _Lane:
     that its tensors on the device need no other care.
     """
 
-    def __init__(self, device: torch.device, size: int, question: Question) -> None:
+    def __init__(self, device: torch.device, size: int, question: Question, stream: Any) -> None:
         self.size = size
+        self.stream = stream
         self._device = device
-        self._stream: Any = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._done: Optional[torch.cuda.Event] = None
         self._bits = self._room((size, question.bits.shape[1]), torch.int64)
         self._scalars = self._room((size, question.scalars.shape[1]), torch.float32)
@@ -139,7 +149,7 @@ class _Lane:
 
     def entered(self) -> ContextManager[Any]:
         """Within it, work for the device goes into this lane's stream."""
-        return torch.cuda.stream(self._stream) if self._stream is not None else nullcontext()
+        return torch.cuda.stream(self.stream) if self.stream is not None else nullcontext()
 
     def send(self, question: Question) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The question's bits, scalars and legal actions on the device: rows added up to the bucket, which hold anything, and
@@ -162,9 +172,9 @@ class _Lane:
         self._arriving = self._logits[: logits.numel()].view(logits.shape), self._wdl[: len(wdl)]
         for room, answers in zip(self._arriving, (logits, wdl)):
             room.copy_(answers, non_blocking=True)
-        if self._stream is not None:
+        if self.stream is not None:
             self._done = torch.cuda.Event(blocking=True)  # the waiting thread leaves its core to others
-            self._done.record(self._stream)
+            self._done.record(self.stream)
 
     def arrived(self) -> Tuple[np.ndarray, np.ndarray]:
         """Logits and WDL, once they are here."""
@@ -174,4 +184,4 @@ class _Lane:
         return logits.numpy(), wdl.numpy()
 
     def _room(self, shape: Tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-        return torch.empty(shape, dtype=dtype, pin_memory=self._stream is not None)
+        return torch.empty(shape, dtype=dtype, pin_memory=self.stream is not None)

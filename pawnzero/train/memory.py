@@ -133,7 +133,8 @@ def versions(optimizer: torch.optim.Optimizer) -> List[int]:
 
 
 def free_memory() -> None:
-    """Give back what nothing refers to any longer."""
+    """Give back what nothing refers to any longer, and what torch keeps for the threads that played. Not while any play."""
     gc.collect()
     if torch.cuda.is_available():
+        getattr(torch._C, "_cuda_clearCublasWorkspaces", lambda: None)()  # since torch 2.0
         torch.cuda.empty_cache()

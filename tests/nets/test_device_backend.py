@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
+from contextlib import nullcontext
+from typing import ContextManager, Iterator, List
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,7 +16,8 @@ import torch
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import GAME_NAMES, get_game
-from pawnzero.nets.device_backend import DeviceBackend
+from pawnzero.nets import device_backend
+from pawnzero.nets.device_backend import DeviceBackend, _Lane
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.fold import FoldedNet
 from pawnzero.search.evaluator import Appetite
@@ -84,6 +89,66 @@ def test_lanes_are_used_again(ask, awake) -> None:  # type: ignore[no-untyped-de
     assert lanes[0] == lanes[1] == lanes[2] == lanes[3]
     assert lanes[4] == lanes[5]
     assert all(len(two) == 2 for two in lanes)  # narrow ones make room for wide ones
+
+
+@pytest.fixture
+def streams(monkeypatch) -> Iterator[List[int]]:  # type: ignore[no-untyped-def]
+    """The numbers of the streams that questions went into: what a lane asks of a card, on the CPU. There are 32 in turn, as
+    torch has them."""
+    entered: List[int] = []
+    numbers = itertools.count()
+    send = _Lane.send
+
+    def send_to_cpu(lane, question):  # type: ignore[no-untyped-def]
+        lane._device = CPU
+        return send(lane, question)
+
+    def enter(stream: int) -> ContextManager[None]:
+        entered.append(stream)
+        return nullcontext()
+
+    monkeypatch.setattr(_Lane, "send", send_to_cpu)
+    monkeypatch.setattr(_Lane, "_room", lambda lane, shape, dtype: torch.empty(shape, dtype=dtype))
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: next(numbers) % 32)
+    monkeypatch.setattr(torch.cuda, "stream", enter)
+    monkeypatch.setattr(torch.cuda, "Event", lambda blocking: Mock())
+    device_backend._streams.cache_clear()
+    yield entered
+    device_backend._streams.cache_clear()
+
+
+def _on_a_card(net) -> DeviceBackend:  # type: ignore[no-untyped-def]
+    backend = _backend(net)
+    backend.net.device = torch.device("cuda", 0)
+    return backend
+
+
+def test_threads_and_nets_share_two_streams(ask, awake, streams) -> None:  # type: ignore[no-untyped-def]
+    """Whatever comes and goes: torch never gives back what it keeps for a thread and a stream."""
+
+    def work(backend: DeviceBackend, first: int) -> None:
+        for size in (first, first + 9, first + 30):
+            for collect in [backend.submit(ask("tic_tac_toe", size)) for _ in range(2)]:
+                collect()
+
+    for _ in range(3):
+        backend = _on_a_card(awake("tic_tac_toe"))
+        threads = [threading.Thread(target=work, args=(backend, first)) for first in (8, 16, 24, 60)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(streams) == 3 * 4 * 3 * 2
+    assert len(set(streams)) == 2
+
+
+def test_a_thread_s_two_questions_have_a_stream_each(ask, awake, streams) -> None:  # type: ignore[no-untyped-def]
+    backend = _on_a_card(awake("tic_tac_toe"))
+    for sizes in ((8, 8), (8, 40), (70, 8), (90, 90), (8, 8)):
+        under_way = [backend.submit(ask("tic_tac_toe", size)) for size in sizes]
+        assert len(set(streams[-2:])) == 2
+        for collect in under_way:
+            collect()
 
 
 def test_several_threads_submit_at_once(ask, awake, reference) -> None:  # type: ignore[no-untyped-def]

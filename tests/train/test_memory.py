@@ -23,7 +23,7 @@ from pawnzero.progress import Progress
 from pawnzero.remembered import Remembered
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.train import TrainReport, train
-from pawnzero.train.memory import allocate_moments, pinned, versions
+from pawnzero.train.memory import allocate_moments, free_memory, pinned, versions
 from pawnzero.train.samples import Samples
 from pawnzero.train.schedule import make_optimizer
 
@@ -233,6 +233,18 @@ def test_making_moments_moves_nothing() -> None:
     allocate_moments(optimizer)  # what has moments keeps them
     assert all(torch.equal(moved[name], moments["exp_avg"]) for name, moments in optimizer.state.items())
     assert all(moments["step"] == 1 for moments in optimizer.state.values())
+
+
+def test_what_torch_keeps_for_threads_that_played_is_freed_with_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: List[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append("cache"))
+    monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", lambda: freed.append("workspaces"), raising=False)
+    free_memory()
+    assert freed == ["workspaces", "cache"]  # the cache is where workspaces go
+    monkeypatch.delattr(torch._C, "_cuda_clearCublasWorkspaces")  # torch 1.13 has no such thing
+    free_memory()
+    assert freed[2:] == ["cache"]
 
 
 def test_samples_are_not_pinned_where_there_is_no_memory_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
