@@ -26,9 +26,10 @@ import numpy as np
 import torch
 
 from pawnzero.config import Config, SearchConfig, SelfplayConfig
+from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.chess.perft import perft
-from pawnzero.nets.device import resolve_device
+from pawnzero.nets.device import is_out_of_memory, resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
@@ -41,6 +42,7 @@ from pawnzero.selfplay import Workload, play_games
 from pawnzero.train import train
 from pawnzero.train.loop import SAVE_EVERY
 from pawnzero.train.losses import Targets, losses
+from pawnzero.train.memory import free_memory
 
 SECONDS = 4.0
 _SEARCH_GAMES = 512
@@ -73,8 +75,8 @@ def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> D
     speed, batch = net_speed(evaluator)
     progress.advance(1, net_evals_per_second=round(speed))
     played = selfplay_speed(evaluator, config.search)
-    again, _ = net_speed(evaluator, (batch,))
-    speed = max(speed, again)  # once before and once after, so that a slow moment does not flatter the ratio
+    # Once before and once after, so that a slow moment does not flatter the ratio.
+    speed = max(speed, _speed_in(evaluator, batch, SECONDS))
     figures["net_evals_per_second"] = round(speed)
     figures["net_batch"] = batch
     figures["selfplay_nodes_per_second"] = round(played["simulations"])
@@ -156,30 +158,49 @@ def selfplay_speed(
     }
 
 
-def net_speed(evaluator: NetEvaluator, batches: Tuple[int, ...] = (), seconds: float = SECONDS) -> Tuple[float, int]:
+def net_speed(evaluator: NetEvaluator, seconds: float = SECONDS) -> Tuple[float, int]:
     """Evaluations a second of the bare folded net on planes that are ready on the device, and the batch at which it is best.
 
-    batches: those to try, half as long each; none: those that suit the device. The best is then measured for `seconds`.
+    Batches that suit the device are tried for half of `seconds` each, up to the evaluator's `max_batch` or the first that
+    memory does not hold; then the best for `seconds`. Raises PawnzeroError where memory holds none of them.
     """
-    game = get_game("chess")
-    on_cpu = (*_BATCHES, *(size for size in _BIG_BATCHES if size <= evaluator.max_batch))
-    batches = batches or (on_cpu if evaluator.device.type == "cpu" else _BATCHES[2:] + _BIG_BATCHES)
+    suitable = (_BATCHES if evaluator.device.type == "cpu" else _BATCHES[2:]) + _BIG_BATCHES
+    batches = [batch for batch in suitable if batch <= evaluator.max_batch] or suitable[:1]
     best = (0.0, 0)
     for batch in batches:
+        speed = _speed_in(evaluator, batch, seconds / 2)
+        if not speed:
+            break
+        best = max(best, (speed, batch))
+    if not best[1]:
+        raise PawnzeroError(f"{evaluator.device}: out of memory for a batch of {batches[0]} positions")
+    return _speed_in(evaluator, best[1], seconds) or best[0], best[1]
+
+
+def _speed_in(evaluator: NetEvaluator, batch: int, seconds: float) -> float:
+    """Evaluations a second of the bare net in such batches; 0.0 where memory does not hold one."""
+    game = get_game("chess")
+
+    def measure() -> float:
         planes = torch.rand(batch, game.bit_planes + game.scalar_planes, *game.board_shape, device=evaluator.device)
         whole = evaluator.input_dtype == torch.uint8
         planes = (planes * 255 if whole else planes).to(evaluator.input_dtype).contiguous(memory_format=torch.channels_last)
 
-        def work(planes: torch.Tensor = planes) -> int:
+        def work() -> int:
             evaluator.forward(planes)
             if evaluator.device.type == "cuda":
                 torch.cuda.synchronize(evaluator.device)
-            return len(planes)
+            return batch
 
-        best = max(best, (_rate(work, seconds if len(batches) == 1 else seconds / 2), batch))
-    if len(batches) == 1:
-        return best
-    return net_speed(evaluator, (best[1],), seconds)
+        return _rate(work, seconds)
+
+    try:
+        return measure()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    free_memory()
+    return 0.0
 
 
 def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[float, float]:

@@ -6,6 +6,7 @@ import time
 from typing import List
 
 import pytest
+import torch
 
 from pawnzero import bench
 from pawnzero.config import SearchConfig, SelfplayConfig
@@ -63,6 +64,44 @@ def test_what_breaks_selfplay_is_not_reported_as_a_speed() -> None:
 
     with pytest.raises(PawnzeroError, match="out of memory"):
         bench.selfplay_speed(Broken(), SearchConfig(), games=2, threads=1, simulations=2, seconds=0.1)
+
+
+class Card:
+    """A card whose memory holds so many positions, in the place of a net's evaluator."""
+
+    device, input_dtype = torch.device("cpu"), torch.float32
+
+    def __init__(self, holds: int, max_batch: int = 8192) -> None:
+        self.holds, self.max_batch = holds, max_batch
+        self.asked: List[int] = []
+
+    def forward(self, planes: torch.Tensor) -> None:
+        self.asked.append(len(planes))
+        if len(planes) > self.holds:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 268.00 MiB (GPU 0; 1.95 GiB total capacity)")
+
+
+def test_the_net_is_measured_up_to_the_batch_that_memory_holds() -> None:
+    card = Card(holds=300)
+    speed, batch = bench.net_speed(card, seconds=0.02)  # type: ignore[arg-type]
+    assert speed > 0.0
+    assert batch in (64, 128, 256)
+    assert max(card.asked) == 512  # nothing larger than what failed
+    with pytest.raises(PawnzeroError, match="cpu: out of memory for a batch of 64 positions"):
+        bench.net_speed(Card(holds=8), seconds=0.02)  # type: ignore[arg-type]
+
+
+def test_what_was_measured_stays_where_memory_is_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    speeds = iter([100.0, 300.0, 200.0, 0.0, 0.0])
+    monkeypatch.setattr(bench, "_speed_in", lambda evaluator, batch, seconds: next(speeds))
+    assert bench.net_speed(Card(holds=8192)) == (300.0, 128)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("max_batch", "largest"), [(200, 128), (16, 64)])
+def test_no_batch_is_measured_that_play_would_split(max_batch: int, largest: int) -> None:
+    card = Card(holds=8192, max_batch=max_batch)
+    bench.net_speed(card, seconds=0.02)  # type: ignore[arg-type]
+    assert max(card.asked) == largest
 
 
 def test_training_is_measured_over_whole_save_intervals() -> None:

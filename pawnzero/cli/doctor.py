@@ -95,7 +95,7 @@ def _use_lines(found: Mapping[str, Any]) -> List[str]:
 
 def _probe_line(probe: Mapping[str, Any]) -> str:
     if probe["fault"]:
-        return _row(probe["device"], f"WRONG: {probe['fault']}")
+        return _row(probe["device"], f"{'not checked' if probe['full'] else 'WRONG'}: {probe['fault']}")
     return _row(probe["device"], f"{probe['precision']} agrees with a float32 CPU in {probe['calls']} calls")
 
 

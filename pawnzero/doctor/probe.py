@@ -19,7 +19,7 @@ import torch
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
-from pawnzero.nets.device import resolve_device
+from pawnzero.nets.device import is_out_of_memory, resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.precision import FORMATS, disagreement
 from pawnzero.nets.quantized import SAMPLE
@@ -39,6 +39,7 @@ class Probe:
     """What a device said. `fault` is "" where its numbers were right in all of `calls` calls; else how they were wrong.
 
     selfplay: a CPU's format in self-play, and why
+    full: the fault is that its memory ran out, which says nothing of its numbers
     """
 
     device: str
@@ -49,6 +50,7 @@ class Probe:
     appetite: Appetite = field(default_factory=Appetite)
     calls: int = 0
     fault: str = ""
+    full: bool = False
 
 
 def probe(device: str) -> Probe:
@@ -72,12 +74,20 @@ def probe(device: str) -> Probe:
 
 def examine(device: str) -> Probe:
     """What `probe` asks, in this process."""
-    where, shape = resolve_device(device), Config().model
-    net = PolicyValueNet(shape)
     try:
-        evaluator = NetEvaluator(net, device)
+        return _examine(device)
     except PawnzeroError as error:
         return Probe(device, fault=str(error))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return Probe(device, fault="its memory is full", full=True)
+
+
+def _examine(device: str) -> Probe:
+    where, shape = resolve_device(device), Config().model
+    net = PolicyValueNet(shape)
+    evaluator = NetEvaluator(net, device)
     fault = disagreement(net, where, FORMATS[evaluator.precision], CALLS)
     if not fault and where.type != "cpu":
         fault = _gradient_disagreement(net, where)

@@ -61,6 +61,16 @@ def test_wrong_numbers_are_exit_1(cli: Any, tmp_path: Path, monkeypatch: pytest.
     assert "WRONG: a policy logit is off by 3" in cli("doctor", tmp_path, "--device", "cpu").out
 
 
+def test_a_full_memory_is_no_wrong_number(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "probe", lambda device: Probe(device, fault="its memory is full", full=True))
+    told = cli("doctor", tmp_path, "--device", "cpu")
+    assert told.code == 1
+    assert "  cpu          not checked: its memory is full" in told.out
+    assert "cpu could not be checked: its memory is full" in told.out
+    assert "close other programs that use it" in told.out
+    assert "trusted" not in told.out
+
+
 @pytest.mark.slow
 def test_the_whole_examination(cli: Any, tmp_path: Path) -> None:
     found = cli("doctor", tmp_path, "--device", "cpu", "--json").json()

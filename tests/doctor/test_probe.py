@@ -73,3 +73,16 @@ def test_a_process_that_dies_or_hangs_is_a_fault(
     found = probe("cpu")
     assert told in found.fault
     assert found.precision == ""
+
+
+def test_memory_that_ran_out_is_told_apart_from_wrong_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the process that computes: Python imports `sitecustomize` when it starts."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "from torch.nn import functional\n"
+        "def full(*_, **__):\n"
+        "    raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB')\n"
+        "functional.conv2d = full\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = probe("cpu")
+    assert (found.full, found.fault) == (True, "its memory is full")
