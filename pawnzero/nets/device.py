@@ -18,6 +18,7 @@ _OUT_OF_MEMORY = (
     "not available to allocate buffer",  # MIOpen
     "not enough gpu video memory",
     "status_alloc_failed",  # cuDNN and cuBLAS
+    "allocation_failed",  # cuDNN from 9 on: ..._HOST_ALLOCATION_FAILED, ..._DEVICE_ALLOCATION_FAILED
     "could not create a memory object",  # oneDNN
 )
 

@@ -73,6 +73,8 @@ def test_out_of_memory_on_this_machine() -> None:
         RuntimeError("Memory not available to allocate buffer"),
         RuntimeError("Not enough GPU video memory available!"),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
     ],
 )
 def test_its_faces(error) -> None:  # type: ignore[no-untyped-def]
