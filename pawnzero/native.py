@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from functools import lru_cache
@@ -39,11 +40,14 @@ def cache_home() -> Path:
     """The folder in which everything is kept that is made again when it is missing."""
     if os.environ.get("PAWNZERO_CACHE"):
         return Path(os.environ["PAWNZERO_CACHE"])
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pawnzero"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "pawnzero"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pawnzero"
+    named = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_CACHE_HOME")
+    if os.environ.get(named):
+        return Path(os.environ[named]) / "pawnzero"
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user whom nobody knows, as in some containers
+        return Path(tempfile.gettempdir()) / f"pawnzero-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+    return home.joinpath(*{"win32": (), "darwin": ("Library", "Caches")}.get(sys.platform, (".cache",)), "pawnzero")
 
 
 def _sources(path: Path, found: Dict[Path, str]) -> Dict[Path, str]:

@@ -123,6 +123,8 @@ def append_games(path: Path, games: Iterable[str]) -> None:
                 raise
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
+    except UnicodeEncodeError:
+        raise PawnzeroError(f"{path}: cannot be written (the file system has no such name; give another)") from None
 
 
 def _tag_value(value: str) -> str:

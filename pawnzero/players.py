@@ -241,7 +241,7 @@ def locate_net(spec: str, *, any_player: bool = True) -> Tuple[str, Path]:
         return spec, path
     if path.is_dir():
         agent = Agent.open(path)
-        if agent.best.exists():
+        if agent.best_or_latest() == agent.best:
             return agent.name, agent.best
         raise PawnzeroError(
             f"{path}: no best net yet; `pawnzero promote {in_shell(path)}` makes one, or name a checkpoint file such as "

@@ -265,6 +265,6 @@ def test_an_agent_without_games_or_a_best_net_says_what_makes_them(tmp_path: Pat
     agent = Agent.create(tmp_path / "New", Config())
     with pytest.raises(PawnzeroError, match=r"holds no whole game to export; `pawnzero selfplay .*New --games 10`"):
         export_games(agent, tmp_path / "games.pgn", 5)
-    with pytest.raises(PawnzeroError, match=r"no best net yet; `pawnzero promote"):
+    with pytest.raises(PawnzeroError, match=r"no net yet; `pawnzero iterate .*New` makes one"):
         export_net(str(agent.directory), tmp_path / "net.onnx", "onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["New"]

@@ -221,3 +221,35 @@ def test_every_way_of_importing_is_seen(tmp_path: Path, text: str) -> None:
     (tmp_path / "kernels.py").write_text(f"import numpy as np\n{text}\nfrom pawnzero.bits import popcount\n")
     found = {str(path) for path in native._sources(tmp_path / "kernels.py", {})}
     assert {str(native._PACKAGE / name) for name in ("bits.py", Path("games", "chess", "moves.py"))} <= found
+
+
+def test_a_user_without_a_home_has_a_cache_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("PAWNZERO_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert native.cache_home().parent == tmp_path
+    monkeypatch.setenv("PAWNZERO_CACHE", "elsewhere")
+    assert native.cache_home() == Path("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("system", "named", "expected"),
+    [
+        ("linux", "XDG_CACHE_HOME", "home/.cache/pawnzero"),
+        ("darwin", "", "home/Library/Caches/pawnzero"),
+        ("win32", "LOCALAPPDATA", "home/pawnzero"),
+    ],
+)
+def test_each_system_has_its_place_for_it(monkeypatch: pytest.MonkeyPatch, system: str, named: str, expected: str) -> None:
+    for name in ("PAWNZERO_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", lambda: Path("home"))
+    monkeypatch.setattr(native.sys, "platform", system)
+    assert native.cache_home() == Path(expected)
+    if named:
+        monkeypatch.setenv(named, "named")
+        assert native.cache_home() == Path("named/pawnzero")

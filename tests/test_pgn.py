@@ -113,3 +113,12 @@ def test_lines_and_names_keep_to_the_standard() -> None:
     written = format_game(line.game, {"White": 'C:\\nets\\"a"\\'}, line, None)
     assert max(map(len, written.splitlines())) == 79
     assert "[White \"C:/nets/'a'/\"]" in written
+
+
+def test_a_name_that_the_file_system_cannot_say_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def narrow(*arguments: object, **options: object) -> None:
+        "ü".encode("ascii")
+
+    monkeypatch.setattr("builtins.open", narrow)
+    with pytest.raises(PawnzeroError, match=r"u.pgn: cannot be written \(the file system has no such name; give another\)"):
+        append_games(tmp_path / "u.pgn", ["*"])

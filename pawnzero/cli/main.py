@@ -107,16 +107,22 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The `pawnzero` command: the exit code of `argv` (default: the process's own arguments)."""
     _tolerate_streams()
-    args = make_parser().parse_args(argv)
+    try:
+        args = make_parser().parse_args(argv)
+    except KeyboardInterrupt:  # all commands are being imported
+        return _fail("pawnzero", "interrupted", INTERRUPTED)
     return _run(module_of(args.command), args, f"pawnzero {args.command}")
 
 
 def script(command: str, file: str, argv: Optional[Sequence[str]] = None) -> int:
     """A documented script of training/ at `file`: one command, with the configuration file beside the script as default."""
     _tolerate_streams()
-    parser = command_parser(command, Path(file).name)
-    parser.set_defaults(command=command)
-    args = parser.parse_args(argv)
+    try:
+        parser = command_parser(command, Path(file).name)
+        parser.set_defaults(command=command)
+        args = parser.parse_args(argv)
+    except KeyboardInterrupt:
+        return _fail(Path(file).name, "interrupted", INTERRUPTED)
     args.stock_config = Path(os.path.relpath(str(Path(file).resolve().parent / "config_rx580.json")))
     return _run(module_of(command), args, parser.prog)
 

@@ -49,6 +49,8 @@ class Machine:
     torch_threads: int = 1
     kfd_open: bool = True
     """Whether ROCm's device file may be opened."""
+    place_fault: str = ""
+    """Why no agent can lie where it is to; "" where one can."""
     cache: str = ""
     cache_writable: bool = True
     packages: Mapping[str, Optional[str]] = field(default_factory=dict)
@@ -63,7 +65,9 @@ def look(place: Path, root: Path = Path("/")) -> Machine:
     cores = os.cpu_count() or 1
     memory, free = _memory(_text(root / "proc/meminfo"))
     limit = memory_limit(root / "sys/fs/cgroup")
-    place = next(folder for folder in (place, *place.resolve().parents) if folder.is_dir())
+    there = next(path for path in (place, *place.resolve().parents) if path.exists())
+    fault = "" if _writable(there) else "Permission denied" if there.is_dir() else "Not a directory"
+    place = next(folder for folder in (there, *there.resolve().parents) if folder.is_dir())
     cache = cache_home()
     kfd = root / "dev/kfd"
     return Machine(
@@ -78,6 +82,7 @@ def look(place: Path, root: Path = Path("/")) -> Machine:
         memory_free=free,
         disk=str(place),
         disk_free=shutil.disk_usage(str(place)).free,
+        place_fault=fault and f"{there}: {fault}",
         cards=_all_cards(root),
         torch=torch.__version__,
         torch_backend=_backend(),

@@ -264,3 +264,16 @@ def test_figures_and_times_for_people() -> None:
         "–", "–", "0.1235", "999.4", "3,983", "1,234,567", "12,346", "x", "True",
     ]  # fmt: skip
     assert [duration(v) for v in (4.24, 59.0, 200, 7500)] == ["4.2 s", "59 s", "3 min 20 s", "2 h 05 min"]
+
+
+@pytest.mark.parametrize("command", [["check"], ["--version"]])
+def test_ctrl_c_while_commands_are_imported_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: Any
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(front, "module_of", interrupted)
+    assert front.main(command) == front.INTERRUPTED
+    assert front.script("check", "checks.py", []) == front.INTERRUPTED
+    assert capsys.readouterr().err.splitlines() == ["pawnzero: interrupted", "checks.py: interrupted"]

@@ -58,6 +58,10 @@ def test_a_machine_is_read_from_its_files(root: Path, tmp_path: Path) -> None:
     assert found.cores_allowed <= 1.5
     assert found.disk == str(tmp_path)
     assert found.disk_free > 0
+    assert found.place_fault == ""
+    (tmp_path / "file").write_text("no folder")
+    assert look(tmp_path / "file", root).place_fault == f"{tmp_path / 'file'}: Not a directory"
+    assert look(tmp_path / "file" / "AgentA", root).place_fault == f"{tmp_path / 'file'}: Not a directory"
     assert Card("RX 470/480/570/580/590", "amd", "gfx803", 8 << 30, "") in found.cards
     assert any("RX 470/480/570/580/590 (gfx803) is there" in finding.what for finding in findings(found))
 
