@@ -219,6 +219,11 @@ class Agent:
             progress.note(f"settings that {self.name} was not used with before: {told}{left_out}")
         self.update(config=kept)
 
+    def last_used(self, name: str) -> int:
+        """A setting of top level that is a whole number, as it was last used; 0 where that is not known."""
+        value = self.metadata.get("config", {}).get(name)
+        return value if type(value) is int else 0
+
     def update(self, **changes: Any) -> None:
         """Replace entries of metadata.json. Only the holder of `lock` may call it."""
         assert self._locks_held, "an agent is written by whoever holds its lock"

@@ -43,7 +43,8 @@ def train_loop(
     checks run first, and figures go to its `experiments/train.json`.
 
     cfg: ckpt_dir (needed); batch_size, grad_accum_steps, iters, lr, wd, keep_checkpoints, seed and the other settings of
-    `trainer` with the configuration's defaults; epochs (1), device (the one `model` is on), use_amp (False).
+    `trainer` with the configuration's defaults, though an agent that keeps more checkpoints than that goes on keeping as many;
+    epochs (1), device (the one `model` is on), use_amp (False).
 
     Raises UsageError for an unknown key (it names the nearest) or a wrong value, and under torchrun; else as
     `pawnzero.train.train`.
@@ -64,6 +65,8 @@ def train_loop(
         precheck(model.game_name, experiments if experiments.is_dir() else None, progress or Progress())
         if agent is not None:
             agent.check_net(model.game_name, model.shape)
+            if "keep_checkpoints" not in cfg:
+                config = replace(config, keep_checkpoints=max(config.keep_checkpoints, agent.last_used("keep_checkpoints")))
         before = saved_step(checkpoints, model.game_name, model.shape)
         if agent is not None:
             agent.keep_what_training_lacks(before)

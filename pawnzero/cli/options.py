@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
@@ -33,6 +33,12 @@ _OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
 
 _RULES: Mapping[str, str] = {"eval_threshold": "threshold", "eval_elo0": "sprt", "eval_elo1": "sprt"}
 """Settings that count under one rule of promotion alone."""
+
+_KEPT: Mapping[str, str] = {
+    "replay_capacity": "the replay buffer keeps its {:,} positions",
+    "keep_checkpoints": "{:,} numbered checkpoints are kept, as before",
+}
+"""Settings that are not made smaller unasked, since that deletes something, and how that is told."""
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -127,7 +133,8 @@ class _OneName(argparse.Action):
 def read_settings(args: argparse.Namespace) -> Config:
     """The settings of this run: flags beat the file, the file beats the defaults. Says which file it is.
 
-    Of an agent that is there, game, net shape and size of the replay buffer are its own where neither file nor flag names them.
+    Of an agent that is there, game and net shape are its own where neither file nor flag names them, and so are the size of the
+    replay buffer and the number of checkpoints kept where the agent's are larger.
     Raises UsageError for settings that are none, for a flag that the rule of promotion leaves without effect, and for one that
     names another game than the agent's; a file may.
     """
@@ -138,18 +145,19 @@ def read_settings(args: argparse.Namespace) -> Config:
     _check_game(config.game, None if "game" in flags else path)
     _check_promotion(args, config, path)
     directory = getattr(args, "agent_dir", None)
-    kept = None
+    kept: Dict[str, Any] = {}
     if directory is not None:
         config = _with_own_net(directory, config, flags, keys_in(path) if path else set())
         asked = flags | (keys_in(args.config) if args.config else set())
-        kept = None if "replay_capacity" in asked else _kept_capacity(directory, config)
-    print(f"settings: {path or 'defaults (no file)'}" + (f"; the replay buffer keeps its {kept:,} positions" if kept else ""))
+        kept = {name: larger for name, larger in _larger(directory, config).items() if name not in asked}
+    told = "".join(f"; {_KEPT[name]}".format(larger) for name, larger in kept.items())
+    print(f"settings: {path or 'defaults (no file)'}{told}")
     if "trainer.replay_ratio" in given and "trainer_iters" in flags and config.trainer.replay_ratio > 0.0:
         print(
             f"trainer_iters {config.trainer_iters} is not used: trainer.replay_ratio {config.trainer.replay_ratio:g} decides "
             "the steps; --replay-ratio 0 uses it"
         )
-    return replace(config, replay_capacity=kept) if kept else config
+    return replace(config, **kept)
 
 
 def _check_promotion(args: argparse.Namespace, config: Config, path: Optional[Path]) -> None:
@@ -210,26 +218,24 @@ def settings_again(args: argparse.Namespace, single: bool = False) -> List[str]:
     return words + (["--device", args.device] if args.device != "auto" else [])
 
 
-def _kept_capacity(directory: Path, config: Config) -> Optional[int]:
-    """The capacity of the agent's replay buffer where it is larger than the default, which nobody asked for; else None.
+def _larger(directory: Path, config: Config) -> Dict[str, int]:
+    """Those of _KEPT that the agent has larger than by default, where the default is what `config` has.
 
-    So that a command without the --config that an agent was made with does not throw its positions away.
+    So that a command without the --config that an agent was made with does not throw its positions or its nets away.
     """
-    if config.replay_capacity != Config().replay_capacity:
-        return None
     from pawnzero.agent import Agent
     from pawnzero.replay import ReplayBuffer
 
-    capacity = 0
+    has = dict.fromkeys(_KEPT, 0)
     if (directory / "metadata.json").exists():
         agent = Agent.open(directory)
-        wanted = agent.metadata.get("config", {}).get("replay_capacity")
-        capacity = wanted if isinstance(wanted, int) else 0
+        has = {name: agent.last_used(name) for name in _KEPT}
     replay = directory / "checkpoints" / "replay.pt"
     if replay.exists():
         with suppress(PawnzeroError), ReplayBuffer(replay) as buffer:  # who needs a damaged one says so
-            capacity = buffer.capacity
-    return capacity if capacity > config.replay_capacity else None
+            has["replay_capacity"] = buffer.capacity
+    by_default = {name: getattr(config, name) == SETTINGS[name].default for name in _KEPT}
+    return {name: value for name, value in has.items() if by_default[name] and value > getattr(config, name)}
 
 
 def read_device(args: argparse.Namespace) -> str:

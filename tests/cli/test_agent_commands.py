@@ -119,6 +119,31 @@ def test_a_command_without_the_agents_own_file_keeps_its_positions_and_says_what
     assert capacity() == 100_000
 
 
+def test_a_command_without_the_agents_own_file_deletes_none_of_its_checkpoints(
+    cli: Any, tmp_path: Path, tiny_config: Path
+) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps({**json.loads(tiny_config.read_text()), "keep_checkpoints": 8}))
+    agent = tmp_path / "A"
+    kept = "8 numbered checkpoints are kept, as before"
+    assert kept not in cli("iterate", agent, "--config", own).out
+    for _ in range(6):
+        assert kept not in cli("train", agent, "--config", own, "--iters-per-epoch", "1").out
+    assert len(Agent.open(agent).numbered()) == 7
+    shown = cli("train", agent, "--iters-per-epoch", "1").out
+    assert kept in shown
+    assert "keep_checkpoints 8" not in shown
+    assert len(Agent.open(agent).numbered()) == 8
+    assert kept in cli("train", agent, "--iters-per-epoch", "1").out  # it is still known as the agent's
+    assert len(Agent.open(agent).numbered()) == 8
+    assert "checkpoints are kept" not in cli("train", agent, "--iters-per-epoch", "1", "--keep-checkpoints", "6").out
+    assert len(Agent.open(agent).numbered()) == 6
+    fewer = tmp_path / "fewer.json"
+    fewer.write_text('{"keep_checkpoints": 5}')
+    cli("train", agent, "--iters-per-epoch", "1", "--config", fewer)
+    assert len(Agent.open(agent).numbered()) == 5
+
+
 def test_run_does_so_many_iterations(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
     found = cli("run", agent_dir, "--iterations", "2", "--config", tiny_config, "--json").json()
     assert [done["iteration"] for done in found["iterations"]] == [1, 2]

@@ -71,6 +71,17 @@ def test_an_agent_keeps_its_shape_and_game(tmp_path: Path, buffer: ReplayBuffer)
     assert train_loop(make_net(), buffer, own).step == 2
 
 
+def test_an_agent_keeps_as_many_checkpoints_as_before(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    shape = ModelConfig(channels=8, blocks=1, se_ratio=4)
+    agent = Agent.create(tmp_path / "A", Config(game="tic_tac_toe", model=shape, keep_checkpoints=7))
+    own = settings(tmp_path / "A", iters=1)
+    for _ in range(8):
+        train_loop(make_net(), buffer, own)
+    assert [step for step, _ in agent.numbered()] == [2, 3, 4, 5, 6, 7, 8]
+    train_loop(make_net(), buffer, {**own, "keep_checkpoints": 3})
+    assert [step for step, _ in agent.numbered()] == [7, 8, 9]
+
+
 def test_a_failed_precheck_stops_it_in_any_folder(tmp_path: Path, buffer: ReplayBuffer, failing_checks: None) -> None:
     with pytest.raises(PawnzeroError, match=r"integrity checks failed .*run: pawnzero check"):
         train_loop(make_net(), buffer, settings(tmp_path))
