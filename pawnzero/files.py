@@ -62,9 +62,13 @@ def text_bytes(text: str) -> bytes:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace `path` by `value` as indented JSON."""
+    """Replace `path` by `value` as indented JSON. A number that is not finite becomes null, since JSON cannot say it."""
+    try:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    except ValueError:
+        text = json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None), indent=2)
     with replacing(path) as stream:
-        stream.write((json.dumps(value, indent=2) + "\n").encode())
+        stream.write((text + "\n").encode())
 
 
 def read_json(path: Path) -> Any:

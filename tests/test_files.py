@@ -1,7 +1,8 @@
-"""Files that are replaced: what becomes of links, in checkpoints and in the replay file too."""
+"""Files that are replaced: what JSON cannot say, and what becomes of links, in checkpoints and in the replay file too."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,14 +10,21 @@ from pathlib import Path
 import pytest
 
 from pawnzero.agent import Agent
-from pawnzero.files import replacing
+from pawnzero.files import replacing, write_json
 from pawnzero.replay import ReplayBuffer
 from tests.iterations import CONFIG
 from tests.test_selfplay import play
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links take a privilege there")
+links = pytest.mark.skipif(sys.platform == "win32", reason="links take a privilege there")
 
 
+def test_a_number_that_is_not_finite_is_written_as_null(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": [float("nan"), 1.5], "b": {"c": (float("inf"), -float("inf"), "NaN")}})
+    assert json.loads(path.read_text(), parse_constant=pytest.fail) == {"a": [None, 1.5], "b": {"c": [None, None, "NaN"]}}
+
+
+@links
 @pytest.mark.parametrize("target", ["ckpt_000100.pt", "../other/latest.pt"])
 def test_what_a_net_was_linked_to_keeps_what_it_holds(tmp_path: Path, target: str) -> None:
     """A link says where to begin; another's net is never written."""
@@ -31,6 +39,7 @@ def test_what_a_net_was_linked_to_keeps_what_it_holds(tmp_path: Path, target: st
     assert (latest.read_text(), (latest.parent / target).read_text()) == ("of step 200", "of step 100")
 
 
+@links
 def test_a_replay_file_stays_on_the_disk_that_it_was_linked_to(tmp_path: Path) -> None:
     (tmp_path / "big disk").mkdir()
     link, file = tmp_path / "replay.pt", tmp_path / "big disk" / "replay.pt"
@@ -45,6 +54,7 @@ def test_a_replay_file_stays_on_the_disk_that_it_was_linked_to(tmp_path: Path) -
         assert (ReplayBuffer(file).capacity, len(ReplayBuffer(file))) == (capacity, len(record))
 
 
+@links
 def test_what_a_killed_write_left_beside_a_linked_file_is_cleared(tmp_path: Path) -> None:
     agent, big = Agent.create(tmp_path / "A", CONFIG), tmp_path / "big disk"
     big.mkdir()

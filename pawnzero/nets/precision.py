@@ -69,7 +69,7 @@ def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "a
 
     The folded net's answers are compared with those of the net itself, in float32 on the CPU, before a format is trusted, and
     float32 is taken where they differ. Raises UsageError for a format that is not to be had, PawnzeroError where `wanted`, or
-    even float32, gives wrong numbers.
+    even float32, gives wrong numbers, and where the net's own answers are not finite.
     """
     if wanted != "auto" and wanted not in FORMATS:
         raise UsageError(f"precision {wanted!r}: expected auto, {', '.join(FORMATS)}")
@@ -171,7 +171,8 @@ def _convolution_seconds(device: torch.device, channels: int, dtype: torch.dtype
 def disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype, repeats: int = _CHECK_REPEATS) -> str:
     """How a folded net's answers differ from the net's own on a float32 CPU by more than the tolerance; "" where they do not.
 
-    Asked `repeats` times, since there are cards that compute wrongly only now and then.
+    Asked `repeats` times, since there are cards that compute wrongly only now and then. Raises PawnzeroError where the net's
+    own answers are not finite, which is no fault of the device or the format.
     """
     folded = CompiledNet(net, dtype) if device.type == "cpu" else FoldedNet(net, device, dtype)
     where = torch.from_numpy(folded.policy_where).long()
@@ -183,6 +184,11 @@ def disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype, 
     with torch.inference_mode():
         planes = unpack_tensor(words, torch.zeros(_CHECK_POSITIONS, 0), folded.board_shape, torch.float32)
         policy, wdl = unfolded(net)(planes)
+        if not bool(torch.isfinite(policy).all() and torch.isfinite(wdl).all()):
+            raise PawnzeroError(
+                "the net's own answers are not finite, so its training went wrong; where it is an agent's latest.pt, copy its "
+                "newest numbered checkpoint whose answers are finite over it to go on from there"
+            )
         limit = float(policy.abs().max()) * tolerance
         for _ in range(repeats):
             got_policy, got_wdl = folded(planes.to(device, dtype))

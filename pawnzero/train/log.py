@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -81,7 +82,12 @@ def _earlier(path: Path, step: int) -> List[Record]:
     records = read_json(path)
     if not isinstance(records, list) or not all(isinstance(r, dict) and isinstance(r.get("step"), int) for r in records):
         raise PawnzeroError(f"{path}: expected a JSON array of records with a step each")
-    return [record for record in records if record["step"] <= step]
+    return [_sound(record) for record in records if record["step"] <= step]
+
+
+def _sound(record: Record) -> Record:
+    """Without figures that are none: earlier versions wrote what is not finite."""
+    return {name: value for name, value in record.items() if not isinstance(value, float) or math.isfinite(value)}
 
 
 def _open_tensorboard(folder: Path, step: int) -> Any:

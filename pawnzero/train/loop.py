@@ -209,17 +209,17 @@ class _Run:
                 elif step % LOG_EVERY == 0:
                     log.add(self._read(positions))
                     if time.monotonic() - self._saved_at >= SAVE_SECONDS:
-                        self._save_between(log, checkpoints)
+                        self._save_between(positions, log, checkpoints)
                 shown = {"loss": f"{self._last['loss']:.3f}"} if self._last else {}
                 self._progress.advance(1, **shown)
                 if self._interrupted:
                     return
 
     def _save(self, positions: Positions, log: TrainLog, checkpoints: Path) -> None:
-        """Log what is not logged yet, and write checkpoints."""
-        if len(self._tally):
-            record = self._read(positions)
-            self._held_out = self._measure(positions)
+        """Log what is not logged yet, and write checkpoints. Raises PawnzeroError where the net's answers are ill."""
+        record = self._read(positions) if len(self._tally) else None
+        self._held_out = self._measure(positions)
+        if record is not None:
             log.add({**record, **self._held_out})
             log.write()
             self._look_for_alarms(log)
@@ -228,8 +228,9 @@ class _Run:
             self._checkpoint = patiently(lambda: self._stepper.save(checkpoints, self._config.keep_checkpoints), _WRITING)
         self._clock, self._saved_at = time.perf_counter(), time.monotonic()
 
-    def _save_between(self, log: TrainLog, checkpoints: Path) -> None:
+    def _save_between(self, positions: Positions, log: TrainLog, checkpoints: Path) -> None:
         """Write latest.pt, when all has just been read. What depends on the time leaves no other trace."""
+        self._measure(positions)
         log.write()
         if self._team.leads:
             patiently(lambda: self._stepper.save_latest(checkpoints), _WRITING)
@@ -257,11 +258,20 @@ class _Run:
         return {"step": self._state.step, "epoch": self._state.epoch, "time": round(time.time(), 1), **rounded(figures)}
 
     def _measure(self, positions: Positions) -> Dict[str, float]:
-        """The figures on held-out positions, where there are any; without those that none of the positions drawn has."""
-        if positions.held_out is None or not self._team.leads:
+        """The figures on held-out positions, where there are any; without those that none of the positions drawn has.
+
+        Raises PawnzeroError where the net's answers, to other positions where no game is held out, are not finite: a step's
+        figures are those before its update, so that of the last one nothing else would tell.
+        """
+        if not self._team.leads:
             return {}
-        samples = self._draw(positions.held_out, self._state.step, 0, self._effective)
-        figures = name_figures(self._stepper.measure(samples).tolist(), self._config.trainer)
+        samples = self._draw(positions.held_out or positions.train, self._state.step, 0, self._effective)
+        measured = self._stepper.measure(samples).tolist()
+        if not all(map(math.isfinite, measured)):
+            raise self._ill(self._state.step - 1, positions.train)
+        if positions.held_out is None:
+            return {}
+        figures = name_figures(measured, self._config.trainer)
         missing = of_nothing(samples, self._config.trainer)
         return rounded({f"held_out_{name}": value for name, value in figures.items() if name not in missing})
 

@@ -145,6 +145,15 @@ def test_a_format_that_is_fast_but_wrong_is_not_trusted(awake, monkeypatch) -> N
         choose_precision(net, CPU, "bfloat16")
 
 
+@pytest.mark.parametrize("part", ["policy", "wdl"])
+def test_a_net_whose_own_answers_are_not_finite_is_no_fault_of_the_device(part, awake) -> None:  # type: ignore[no-untyped-def]
+    net = awake("tic_tac_toe")
+    with torch.no_grad():
+        (net.policy_out if part == "policy" else net.value_out).bias.fill_(float("nan"))
+    with pytest.raises(PawnzeroError, match=r"^the net's own answers are not finite.*copy its newest numbered checkpoint"):
+        choose_precision(net, CPU, "auto")
+
+
 @pytest.mark.parametrize("head", [0, 1])
 def test_a_format_that_is_always_wrong_is_not_trusted(head, awake, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     class Wrong(CompiledNet):

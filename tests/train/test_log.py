@@ -47,6 +47,15 @@ def test_a_file_is_continued_from_the_saved_step(tmp_path: Path) -> None:
     assert [record["step"] for record in json.loads(path.read_text())] == [10, 20, 25]
 
 
+def test_figures_that_earlier_versions_wrote_though_they_are_none_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "train.json"
+    path.write_text('[{"step": 10, "loss": 1.0, "held_out_loss": NaN, "grad_norm": Infinity}]')
+    log = TrainLog(path, step=10)
+    assert log.records == [{"step": 10, "loss": 1.0}]
+    log.close()
+    assert json.loads(path.read_text(), parse_constant=pytest.fail) == [{"step": 10, "loss": 1.0}]
+
+
 def test_no_file_is_written_without_a_path(tmp_path: Path) -> None:
     log = TrainLog(None, step=0)
     log.add({"step": 1})

@@ -460,6 +460,27 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, buffer: Rep
     assert not list((tmp_path / "c").iterdir())
 
 
+@pytest.mark.parametrize("games", [1, 40])
+def test_a_net_whose_answers_are_not_finite_is_never_saved(tmp_path: Path, games: int) -> None:
+    """Its weights are, and so are all figures of the step that made them so large. A buffer of one game holds none out."""
+    buffer, log = fill(tmp_path / "few.pt", games=games), tmp_path / "train.json"
+    train(buffer, CONFIG, checkpoints=tmp_path / "c", until_step=1, device="cpu", log=log)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "c").iterdir()}
+    sick = configure(lr=1e12, warmup_steps=0)
+    with pytest.raises(PawnzeroError, match=r"not finite at step 2 \(replay rows \d+, .*lr"):
+        train(buffer, sick, checkpoints=tmp_path / "c", until_step=2, device="cpu", log=log)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "c").iterdir()} == before
+    assert [record["step"] for record in json.loads(log.read_text())] == [1]
+
+
+def test_nor_is_it_between_checkpoints(tmp_path: Path, buffer: ReplayBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    with pytest.raises(PawnzeroError, match="not finite at step 1 "):
+        train(buffer, configure(lr=1e12, warmup_steps=0), checkpoints=tmp_path / "c", until_step=9, device="cpu")
+    assert not list((tmp_path / "c").iterdir())
+
+
 @pytest.mark.parametrize("shape", [CONFIG.model, ModelConfig(channels=8, blocks=1, se_ratio=0, activation="silu")])
 def test_mixed_precision_says_what_it_does_and_learns_the_same(
     tmp_path: Path, buffer: ReplayBuffer, shape: ModelConfig
