@@ -11,6 +11,7 @@ from queue import Empty, Queue
 from typing import Callable, Iterable, Iterator, List, Optional, Sized
 
 from pawnzero.config import SearchConfig, SelfplayConfig
+from pawnzero.errors import UsageError
 from pawnzero.games.base import Game
 from pawnzero.in_flight import crew
 from pawnzero.records import GameRecord
@@ -52,7 +53,11 @@ def play_games(
     workload: counts what it costs, when given
     stop:     when set, all games are left unfinished
     tick:     called now and then, in the thread that takes the records, while games go on
+
+    Raises UsageError for fewer than 1 simulation.
     """
+    if simulations < 1:
+        raise UsageError(f"simulations {simulations}: expected 1 or more")
     leaves = leaves_a_tree(search, among)
     playing = crew(
         game,

@@ -27,6 +27,15 @@ def test_search_finds_a_mate_with_any_net() -> None:
         search_position("rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3", UniformEvaluator())
 
 
+@pytest.mark.parametrize("simulations", [0, -5])
+def test_it_takes_a_simulation_at_least(simulations: int) -> None:
+    told = f"simulations {simulations}: expected 1 or more"
+    with pytest.raises(UsageError, match=told):
+        search_position("startpos", UniformEvaluator(), simulations)
+    with pytest.raises(UsageError, match=told):
+        next(selfplay_games(make_model(channels=8, blocks=1, game="tic_tac_toe"), 2, simulations))
+
+
 def test_games_of_a_net_of_any_game() -> None:
     model = make_model(channels=8, blocks=1, game="connect_four")
     records = list(selfplay_games(model, games=3, simulations=8))

@@ -18,7 +18,7 @@ def search_position(
 ) -> SearchResult:
     """Search a position (a FEN, "startpos", or a `Line` that brings its history) with a net; row 0 of the result is its answer.
 
-    Raises UsageError for text that is no position, and for a game that is over.
+    Raises UsageError for text that is no position, for a game that is over, and for fewer than 1 simulation.
     """
     line = position if isinstance(position, Line) else Line(get_game("chess"), get_game("chess").parse(position))
     if line.over:

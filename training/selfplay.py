@@ -15,7 +15,10 @@ from pawnzero.selfplay import play_games
 def selfplay_games(
     model: PolicyValueNet, games: int, simulations: int = 64, seed: int = 0, device: str = "auto"
 ) -> Iterator[GameRecord]:
-    """Records of `games` games of the net's own game, as they end; `ReplayBuffer.append` takes them."""
+    """Records of `games` games of the net's own game, as they end; `ReplayBuffer.append` takes them.
+
+    Raises UsageError for fewer than 1 simulation.
+    """
     return play_games(
         get_game(model.game_name),
         NetEvaluator(model, device),

@@ -10,6 +10,7 @@ from typing import Dict, Sequence
 import numpy as np
 
 from pawnzero.config import SearchConfig
+from pawnzero.errors import UsageError
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.search.batch import BatchedSearch, Leaves, leaves_a_tree
@@ -46,7 +47,7 @@ class SearchResult:
 class Searcher:
     """Searches batches of positions of one game with one evaluator, without noise.
 
-    simulations: visits spent below each root, 1 or more
+    simulations: visits spent below each root, 1 or more; UsageError for fewer
     threads:     at most so many search side by side when positions are many
 
     A wave takes of each position what `leaves_a_tree` says of many: what a match's player finds of a position is not to depend
@@ -54,7 +55,8 @@ class Searcher:
     """
 
     def __init__(self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1) -> None:
-        assert simulations >= 1
+        if simulations < 1:
+            raise UsageError(f"simulations {simulations}: expected 1 or more")
         self.game = game
         self.evaluator = evaluator
         self.config = config
