@@ -7,6 +7,7 @@ import pytest
 
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
+from pawnzero.games.line import Line
 from pawnzero.search import UniformEvaluator
 from training.config import TrainConfig
 from training.mcts import search_position
@@ -25,6 +26,13 @@ def test_search_finds_a_mate_with_any_net() -> None:
         search_position("no such position", UniformEvaluator())
     with pytest.raises(UsageError, match=r"the game is over \(checkmate\)"):
         search_position("rnb1kbnr/pppp1ppp/8/4p3/6Pq/5P2/PPPPP2P/RNBQKBNR w KQkq - 1 3", UniformEvaluator())
+
+
+def test_a_net_is_asked_about_its_own_game() -> None:
+    model = make_model(channels=8, blocks=1, game="connect_four")
+    with pytest.raises(UsageError, match="the net plays connect_four, not chess"):
+        search_position("startpos", model, 4, "cpu")
+    assert search_position(Line(get_game("connect_four")), model, 4, "cpu").count[0] == 7
 
 
 @pytest.mark.parametrize("simulations", [0, -5])

@@ -18,11 +18,13 @@ def search_position(
 ) -> SearchResult:
     """Search a position (a FEN, "startpos", or a `Line` that brings its history) with a net; row 0 of the result is its answer.
 
-    Raises UsageError for text that is no position, for a game that is over, and for fewer than 1 simulation.
+    Raises UsageError for text that is no position, a game that is over or not the net's, and fewer than 1 simulation.
     """
     line = position if isinstance(position, Line) else Line(get_game("chess"), get_game("chess").parse(position))
     if line.over:
         raise UsageError(f"the game is over ({line.game.endings[line.ending]}): expected a position with a move to search")
+    if isinstance(model, PolicyValueNet) and model.game_name != line.game.name:
+        raise UsageError(f"the net plays {model.game_name}, not {line.game.name} as in the position to search")
     evaluator = NetEvaluator(model, device) if isinstance(model, PolicyValueNet) else model
     return Searcher(line.game, evaluator, SearchConfig(), simulations).run([line])
 
