@@ -108,6 +108,8 @@ def _one_move(figures: Mapping[str, Any]) -> Optional[Alarm]:
 
 
 def _overconfident(record: Mapping[str, Any]) -> Optional[Alarm]:
+    if "policy_entropy" not in record:  # cheap searches alone were trained on
+        return None
     target, net = record["target_entropy"], record["policy_entropy"]
     if net >= OVERCONFIDENT * target:
         return None
@@ -119,7 +121,7 @@ def _overconfident(record: Mapping[str, Any]) -> Optional[Alarm]:
 
 
 def _overfitting(records: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
-    measured = [record for record in records if "held_out_loss" in record][-2 * _TREND :]
+    measured = [record for record in records if "held_out_loss" in record and "loss" in record][-2 * _TREND :]
     if len(measured) < 2 * _TREND:
         return None
     rise, fall = _rise([r["held_out_loss"] for r in measured]), _rise([-r["loss"] for r in measured])

@@ -95,7 +95,7 @@ def test_a_net_surer_than_its_teacher() -> None:
     assert alarm.name == "policy_collapse"
     assert "0.400 nats of entropy against 1.000" in alarm.text
     assert not training_alarms(records(FALLING, FALLING, target=1.0, net=0.9))
-    assert not training_alarms(records(FALLING, FALLING, target=0.0, net=0.0))  # a buffer of cheap searches
+    assert not training_alarms(records(FALLING, FALLING, target=0.0, net=0.0))
 
 
 def test_games_learned_by_heart() -> None:
@@ -151,6 +151,11 @@ def test_no_records_and_records_without_held_out_games_raise_nothing() -> None:
     bare = [{name: value for name, value in record.items() if name != "held_out_loss"} for record in records(FALLING, RISING)]
     assert not training_alarms([])
     assert not training_alarms(bare)
+
+
+def test_records_of_cheap_searches_alone_have_no_policy_and_raise_nothing() -> None:
+    of_policy = ("loss", "policy_entropy", "target_entropy")
+    assert not training_alarms([{k: v for k, v in record.items() if k not in of_policy} for record in records(FALLING, RISING)])
 
 
 def test_what_helps_are_settings() -> None:

@@ -97,14 +97,14 @@ class LoopStory:
         )
 
     def _losses(self) -> str:
-        trained = [stage for stage in self._stages("train") if stage.get("policy_loss") is not None]
+        trained = [stage for stage in self._stages("train") if stage.get("value_loss") is not None]
         if not trained:
             return ""
         told = []
         for name in ("policy", "value"):
-            losses = [stage[f"{name}_loss"] for stage in trained]
+            losses = [stage[f"{name}_loss"] for stage in trained if stage[f"{name}_loss"] is not None]
             way = [losses[0], *losses[-3:]] if len(losses) > 3 else losses
-            told.append(f"{name} {' → '.join(f'{loss:.3f}' for loss in way)}")
+            told += [f"{name} {' → '.join(f'{loss:.3f}' for loss in way)}"] if losses else []
         return f"{', '.join(told)} (first, then the last) at step {figure(trained[-1]['step'])}"
 
     def _arena(self) -> str:

@@ -210,7 +210,7 @@ class _Run:
                     log.add(self._read(positions))
                     if time.monotonic() - self._saved_at >= SAVE_SECONDS:
                         self._save_between(positions, log, checkpoints)
-                shown = {"loss": f"{self._last['loss']:.3f}"} if self._last else {}
+                shown = {"loss": f"{self._last['loss']:.3f}"} if "loss" in self._last else {}
                 self._progress.advance(1, **shown)
                 if self._interrupted:
                     return
@@ -272,7 +272,7 @@ class _Run:
         if positions.held_out is None:
             return {}
         figures = name_figures(measured, self._config.trainer)
-        missing = of_nothing(samples, self._config.trainer)
+        missing = of_nothing(samples.policy_total, samples.reply_total, self._config.trainer)
         return rounded({f"held_out_{name}": value for name, value in figures.items() if name not in missing})
 
     def _look_for_alarms(self, log: TrainLog) -> None:

@@ -10,17 +10,19 @@ import torch
 
 from pawnzero.alarms import Alarm
 from pawnzero.config import TrainConfig
-from pawnzero.train.step import LOSS_FIGURES, STEP_FIGURES, name_figures
+from pawnzero.train.auxiliary import OF_REPLY
+from pawnzero.train.losses import OF_POLICY
+from pawnzero.train.step import LOSS_FIGURES, STEP_FIGURES, name_figures, of_nothing
 
 
 @dataclass(frozen=True)
 class TrainReport:
-    """One call of `train`. Losses in nats; None where no step was made.
+    """One call of `train`. Losses in nats; None where no step was made, or no sample has what they are means over.
 
     step, epoch:        steps made and epochs completed by all calls
     steps_done, samples: in this call
     stage_steps, stage_samples: in all calls of this stage, one that was interrupted before among them
-    loss, policy_loss, value_loss: means over this call's samples
+    loss, policy_loss, value_loss: means over this call's samples; those of cheap searches have no policy
     last_loss:          mean over the last logged steps
     policy_kl:          policy_loss less the target's entropy, which is what can still be learned; over the last logged steps
     policy_accuracy, value_accuracy: over the last logged steps
@@ -66,7 +68,8 @@ class Tally:
     """Figures of the steps since the last reading, and means over all. They stay on the device until they are read.
 
     A mean is one over samples: a step counts by as many of its samples as a figure is of, which for those of the policy may be
-    few or none (`figure_weights`). Where none of the steps has any, the figure stays as it was read last, 0 at first.
+    few or none (`figure_weights`). Where none of the steps has any, the figure stays as it was read last, and until there was
+    one it is left out.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -105,7 +108,7 @@ class Tally:
         sums, totals = (rows[:, :-1] * weights).sum(0), weights.sum(0)
         self._means = _ratio(sums, totals, self._means)
         self._sums, self._totals = self._sums + sums, self._totals + totals
-        figures = name_figures(self._means.tolist(), self._config)
+        figures = self._named(self._means)
         figures["grad_norm"] = float(norms[fine].mean()) if overflows < len(rows) else 0.0
         figures["replay_age"] = sum(ages) / len(ages)
         figures["overflows"] = overflows
@@ -113,10 +116,16 @@ class Tally:
         return Reading(figures, first_ill=None)
 
     def mean(self, name: str) -> Optional[float]:
-        """Mean of a loss over all steps read; None before the first."""
+        """Mean of a loss over all steps read; None before the first that says anything of it."""
         if not bool(self._totals.any()):
             return None
-        return name_figures(_ratio(self._sums, self._totals, self._means).tolist(), self._config)[name]
+        return self._named(_ratio(self._sums, self._totals, self._means)).get(name)
+
+    def _named(self, means: torch.Tensor) -> Dict[str, float]:
+        """`name_figures` of means, without those of which no step that was read says anything."""
+        totals = dict(zip(LOSS_FIGURES, self._totals.tolist()))
+        missing = of_nothing(totals[OF_POLICY[0]], totals[OF_REPLY[0]], self._config)
+        return {name: mean for name, mean in name_figures(means.tolist(), self._config).items() if name not in missing}
 
 
 def _ratio(sums: torch.Tensor, totals: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:

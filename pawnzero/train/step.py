@@ -44,10 +44,13 @@ def figure_weights(samples: Samples) -> List[float]:
     return [special.get(name, float(samples.samples_total)) for name in LOSS_FIGURES]
 
 
-def of_nothing(samples: Samples, config: TrainConfig) -> Set[str]:
-    """Names in `name_figures` that say nothing, since no sample has what they are means over; the loss with them."""
-    missing = set(OF_POLICY) | {"policy_kl"} if not samples.policy_total else set()
-    if config.reply_weight > 0.0 and not samples.reply_total:
+def of_nothing(policy_total: float, reply_total: float, config: TrainConfig) -> Set[str]:
+    """Names in `name_figures` that say nothing, since no sample has what they are means over; the loss with them.
+
+    The totals are those of the samples' weights as in `Samples`, of one batch or of several.
+    """
+    missing = set(OF_POLICY) | {"policy_kl"} if not policy_total else set()
+    if config.reply_weight > 0.0 and not reply_total:
         missing |= set(OF_REPLY)
     return missing | {"loss"} if missing else missing
 

@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List
 
+import numpy as np
 import pytest
 import torch
-from random_games import CONFIG, configure, fill
+from random_games import CONFIG, configure, fill, random_record
 
+from pawnzero.cli.loop_story import LoopStory
+from pawnzero.cli.stories import train_line
 from pawnzero.config import TrainConfig
-from pawnzero.progress import Progress
+from pawnzero.progress import Figure, Progress
+from pawnzero.replay import ReplayBuffer
 from pawnzero.train import loop, train
 from pawnzero.train.report import Tally
 from pawnzero.train.stage import begin_stage, open_state
@@ -53,6 +57,54 @@ def test_what_no_step_says_anything_of_stays_as_it_was_read_last() -> None:
     assert figures["loss"] == 2.0 + 0.5 + 0.5 * 3.0
     assert tally.mean("policy_loss") == 2.0
     assert tally.mean("value_loss") == 0.75
+
+
+def test_what_no_step_has_said_anything_of_yet_is_left_out_and_so_is_the_sum() -> None:
+    tally = Tally(WITH_REPLY)
+    add(tally, policy=0, reply=0, policy_loss=0.0, reply_loss=0.0, value_loss=1.0)
+    figures = tally.read(scaled=False).figures
+    of_policy = {"policy_loss", "target_entropy", "policy_entropy", "policy_accuracy", "policy_kl"}
+    assert not (of_policy | {"reply_loss", "reply_accuracy", "loss"}) & set(figures)
+    assert (figures["value_loss"], tally.mean("value_loss")) == (1.0, 1.0)
+    assert (tally.mean("policy_loss"), tally.mean("reply_loss"), tally.mean("loss")) == (None, None, None)
+    add(tally, policy=2, reply=0, policy_loss=2.0, reply_loss=0.0, value_loss=1.0)
+    figures = tally.read(scaled=False).figures
+    assert of_policy < set(figures)
+    assert not {"reply_loss", "reply_accuracy", "loss"} & set(figures)
+    assert (tally.mean("policy_loss"), tally.mean("loss")) == (2.0, None)
+    add(tally, policy=0, reply=3, policy_loss=0.0, reply_loss=4.0, value_loss=1.0)
+    assert tally.read(scaled=False).figures["loss"] == 2.0 + 1.0 + 0.5 * 4.0
+    assert tally.mean("loss") == 2.0 + 1.0 + 0.5 * 4.0
+
+
+class Shown(Progress):
+    """Keeps what is shown of each step."""
+
+    def __init__(self) -> None:
+        self.figures: List[Dict[str, Figure]] = []
+
+    def advance(self, count: int = 1, **figures: Figure) -> None:
+        self.figures.append(figures)
+
+
+def test_training_on_cheap_searches_alone_reports_no_policy(tmp_path: Path) -> None:
+    buffer, log, shown = ReplayBuffer(tmp_path / "replay.pt", game="tic_tac_toe"), tmp_path / "train.json", Shown()
+    for game_id in range(40):
+        record = random_record(game_id)
+        buffer.append(replace(record, full_search=np.zeros_like(record.full_search)))
+    report = train(buffer, CONFIG, checkpoints=tmp_path / "c", until_step=20, device="cpu", log=log, progress=shown)
+    told = (report.loss, report.last_loss, report.policy_loss, report.policy_kl, report.policy_accuracy)
+    assert told == (None,) * 5
+    assert report.value_loss is not None
+    assert report.held_out_value_loss is not None
+    assert report.held_out_policy_loss is None
+    for record in records(log):
+        assert "value_loss" in record
+        assert not {"loss", "policy_loss", "policy_kl", "policy_accuracy", "policy_entropy", "target_entropy"} & set(record)
+    assert shown.figures == [{}] * 20
+    assert "loss – (policy –, value " in train_line(report.to_json())
+    (losses,) = [text for name, text in LoopStory([{"train": report.to_json()}], 1, iterations=2).rows() if name == "losses"]
+    assert losses.startswith("value ")
 
 
 def records(path: Path) -> List[Dict[str, Any]]:
