@@ -67,6 +67,7 @@ def begin_stage(
     if before is not None and oldest <= before.window[0] and before.window[1] <= window[1]:
         window = before.window  # all of it still stands, and what came since is for the next stage
     positions = _positions(buffer, seed, window, config.trainer)
+    step_samples = config.batch_size * config.grad_accum_steps
     if before is None:
         state.stage = Stage(
             start_step=state.step,
@@ -78,10 +79,16 @@ def begin_stage(
             batch_size=config.batch_size,
             micro_batch=config.batch_size,
             name=name,
+            step_samples=step_samples,
         )
-    elif before.window != window or before.batch_size != config.batch_size:
-        progress.note("training goes on with other positions or another batch size than before it was interrupted")
-        state.stage = replace(before, window=window, batch_size=config.batch_size, micro_batch=config.batch_size)
+        return positions
+    alike = before.batch_size == config.batch_size
+    if before.window != window or not (before.step_samples == step_samples if before.step_samples else alike):
+        progress.note("training goes on with other positions, or more or fewer a step, than before it was interrupted")
+    micro_batch = before.micro_batch if alike else config.batch_size
+    state.stage = replace(
+        before, window=window, batch_size=config.batch_size, micro_batch=micro_batch, step_samples=step_samples
+    )
     return positions
 
 

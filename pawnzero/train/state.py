@@ -30,6 +30,7 @@ class Stage:
     micro_batch: samples of one pass, fewer than `batch_size` where memory has run out
     fitted_for:  what `micro_batch` was found to fit on (`pawnzero.nets.fitted.Fitted.key`); "" before the first step
     steps, samples: what it has trained so far, in all its calls
+    step_samples: samples of a step in the last of them; 0 where an earlier version wrote it
     """
 
     start_step: int
@@ -44,6 +45,7 @@ class Stage:
     name: str = ""
     steps: int = 0
     samples: int = 0
+    step_samples: int = 0
 
     def epoch(self, step: int) -> int:
         """Epochs completed, by all stages, when `step` steps are done."""

@@ -9,7 +9,7 @@ import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ from random_games import CONFIG, configure, fill, random_record
 from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets import make_model
-from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.nets.checkpoint import load_checkpoint, save_checkpoint
 from pawnzero.progress import Figure, Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.ring import HEADER_BYTES
@@ -354,6 +354,46 @@ def test_a_stage_whose_rows_were_overwritten_meanwhile_goes_on_with_others(tmp_p
     heard = Heard()
     assert begin_stage(state, buffer, CONFIG, 10, 10, heard).train.window == (buffer.total - 99, buffer.total)
     assert ["goes on with other positions" in note for note in heard.notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "known", "told"),
+    [
+        ((8, 2), (8, 2), True, False),
+        ((8, 2), (8, 4), True, True),
+        ((8, 2), (16, 1), True, False),
+        ((8, 2), (16, 2), True, True),
+        ((8, 2), (8, 4), False, False),
+        ((8, 2), (16, 1), False, True),
+    ],
+)
+def test_a_stage_that_goes_on_with_other_steps_says_so(
+    tmp_path: Path, buffer: ReplayBuffer, before: Tuple[int, int], after: Tuple[int, int], known: bool, told: bool
+) -> None:
+    """A step is made of batch_size × grad_accum_steps samples. Earlier versions noted the first of these alone."""
+    first, second = (replace(CONFIG, batch_size=batch, grad_accum_steps=steps) for batch, steps in (before, after))
+    state = open_state(tmp_path / "c", first, "tic_tac_toe", None, torch.device("cpu"))
+    begin_stage(state, buffer, first, 10, 10, Progress())
+    assert state.stage is not None
+    state.stage = replace(state.stage, micro_batch=4, step_samples=state.stage.step_samples if known else 0)
+    heard = Heard()
+    begin_stage(state, buffer, second, 10, 10, heard)
+    assert ["training goes on with other positions, or more or fewer a step" in note for note in heard.notes] == [True] * told
+    assert (state.stage.batch_size, state.stage.step_samples) == (after[0], after[0] * after[1])
+    assert state.stage.micro_batch == (4 if before[0] == after[0] else after[0])
+
+
+def test_a_stage_that_an_earlier_version_wrote_is_gone_on_with(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    stop, heard = Heard(after=3, action=lambda: os.kill(os.getpid(), signal.SIGTERM)), Heard()
+    train(buffer, CONFIG, checkpoints=tmp_path, until_step=6, device="cpu", progress=stop, stage="a")
+    checkpoint = load_checkpoint(tmp_path / "latest.pt")
+    assert checkpoint.step < 6
+    assert checkpoint.training is not None
+    del checkpoint.training["stage"]["step_samples"]
+    save_checkpoint(tmp_path / "latest.pt", checkpoint)
+    report = train(buffer, CONFIG, checkpoints=tmp_path, until_step=6, device="cpu", progress=heard, stage="a")
+    assert (report.step, report.stage_steps, report.stage_samples) == (6, 6, 6 * 16)
+    assert not [note for note in heard.notes if "goes on" in note]
 
 
 def test_a_schedule_without_a_horizon_falls_over_the_whole_stage(tmp_path: Path, buffer: ReplayBuffer) -> None:
