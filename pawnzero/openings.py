@@ -20,7 +20,7 @@ import re
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Callable, Dict, Hashable, Iterable, Iterator, List, NamedTuple, Optional, Set, TextIO, Tuple, cast
+from typing import Any, Callable, Dict, Hashable, Iterable, Iterator, List, NamedTuple, Optional, Set, TextIO, Tuple, cast
 
 import numpy as np
 
@@ -176,12 +176,24 @@ def _read_pgn(path: Path, text: str) -> Iterator[Opening]:
             raise UsageError(f"{place}: {error}") from None
         if game is None:
             return
+        if not _is_chess(game.headers):
+            raise UsageError(f"{place}: a game of {game.headers['Variant']}, expected one of chess")
         if game.errors:
             raise UsageError(f"{place}, before line {counted.lines + 1}: {game.errors[0]}")
         start = game.headers.get("FEN", "")
         moves = tuple(move.uci() for move in game.mainline_moves())
         if start or moves:
             yield Opening(place, start, moves)
+
+
+def _is_chess(headers: Any) -> bool:
+    """Whether the "Variant" of a game's headers (`chess.pgn.Headers`), if it has one, is chess itself, which has many names."""
+    import chess
+
+    try:
+        return headers.variant() is chess.Board and not headers.is_chess960()
+    except ValueError:  # a variant that nobody knows
+        return False
 
 
 def _play(game: Game, opening: Opening, max_plies: int) -> Line:

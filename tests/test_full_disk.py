@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,3 +40,11 @@ def test_a_kernel_that_cannot_be_kept_runs(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(FunctionCache, "save_overload", save)
     native._Cache.__new__(native._Cache).save_overload(None, None)
+
+
+@needs_full
+def test_what_is_told_beside_a_json_result_costs_it_nothing() -> None:
+    command = [sys.executable, "-m", "pawnzero", "arena", "random", "random", "--game", "tic_tac_toe", "--games", "4", "--json"]
+    with FULL.open("w") as full:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True)
+    assert (done.returncode, json.loads(done.stdout)["games"]) == (0, 4)

@@ -148,6 +148,27 @@ def test_the_same_position_counts_once(tmp_path):
     assert played(openings(CHESS, 3, seed=0, file=file))[2] == played(openings(CHESS, 3, seed=0, file=file))[0]
 
 
+@pytest.mark.parametrize(
+    ("variant", "fine"),
+    [
+        ("Standard", True),
+        ("From Position", True),
+        ("Chess960", False),
+        ("Crazyhouse", False),
+        ("Atomic", False),
+        ("Loop", False),
+    ],
+)
+def test_games_of_variants_are_refused(tmp_path, variant, fine):
+    path = tmp_path / "games.pgn"
+    path.write_text(f'[White "a"]\n\n1. e4 *\n\n[Variant "{variant}"]\n[White "b"]\n\n1. d4 *\n')
+    if fine:
+        assert len(openings(CHESS, 2, 0, path)) == 2
+        return
+    with pytest.raises(UsageError, match=rf"games.pgn: the game after line \d+: a game of {variant}, expected one of chess"):
+        openings(CHESS, 2, 0, path)
+
+
 def test_other_games_read_moves_and_positions(tmp_path):
     game = get_game("connect_four")
     file = tmp_path / "four.txt"

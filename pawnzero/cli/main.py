@@ -217,12 +217,31 @@ def _ended_as_interrupted() -> Iterator[None]:
 def _told_elsewhere(args: argparse.Namespace) -> Iterator[None]:
     """What a command tells on its way goes to standard error with --json; with --quiet or from a follower nowhere."""
     with contextlib.ExitStack() as until_then:
-        elsewhere: TextIO = sys.stderr if getattr(args, "json", False) else sys.stdout
+        elsewhere: Any = _Heedless(sys.stderr) if getattr(args, "json", False) else sys.stdout
         if getattr(args, "quiet", False) or this_launch().rank > 0:
             elsewhere = until_then.enter_context(open(os.devnull, "w", encoding="utf-8"))
         until_then.enter_context(contextlib.redirect_stdout(elsewhere))
         until_then.enter_context(_shown_log())
         yield
+
+
+class _Heedless:
+    """A stream for what is told beside the result: what it cannot take, on a full disk or where nobody reads, is lost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _ShownLog(logging.Handler):
