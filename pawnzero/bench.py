@@ -165,7 +165,7 @@ def net_speed(evaluator: NetEvaluator, seconds: float = SECONDS) -> Tuple[float,
     memory does not hold; then the best for `seconds`. Raises PawnzeroError where memory holds none of them.
     """
     suitable = (_BATCHES if evaluator.device.type == "cpu" else _BATCHES[2:]) + _BIG_BATCHES
-    batches = [batch for batch in suitable if batch <= evaluator.max_batch] or suitable[:1]
+    batches = [batch for batch in suitable if batch <= evaluator.max_batch] or [evaluator.max_batch]
     best = (0.0, 0)
     for batch in batches:
         speed = _speed_in(evaluator, batch, seconds / 2)

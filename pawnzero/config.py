@@ -224,6 +224,11 @@ class Config:
     selfplay: SelfplayConfig = field(default_factory=SelfplayConfig)
     trainer: TrainConfig = field(default_factory=TrainConfig)
 
+    @property
+    def step_samples(self) -> int:
+        """Samples of a training step."""
+        return self.batch_size * self.grad_accum_steps
+
     def check_selfplay(self) -> None:
         """Raises UsageError where settings of self-play do not fit together: cheap searches would cost what full ones do and
         teach no policy for it, games would begin in more ways than there are games, or nothing would show what is hopeless.

@@ -13,3 +13,10 @@ class UsageError(PawnzeroError):
     """The command line or the configuration is wrong. Exit code 2."""
 
     exit_code = 2
+
+
+def positive(value: int, name: str) -> int:
+    """`value`, which the caller calls `name`. Raises UsageError where it is below 1."""
+    if value < 1:
+        raise UsageError(f"{name} {value}: expected 1 or more")
+    return value

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import text_bytes
+from pawnzero.files import replacing, text_bytes
 from pawnzero.progress import Progress
 
 UNTRAINED = "untrained net"
-"""The opponent of a match without a best net, whose winner is promoted whatever the score."""
+"""The opponent of a match without a best net, after which the latest net is promoted whatever the score."""
 
 COLUMNS = (
     "time",
@@ -64,7 +64,7 @@ COLUMNS = (
 """Columns of arena.csv. `pairs` are the pentanomial counts (see `MatchResult`) with spaces between, `endings` are
 "checkmate: 7; stalemate: 1". What is undefined is left empty: the threshold or the columns of the SPRT, by the rule of
 `promotion`, among it. `elo` and `los` are of the games as they are; `sprt_elo` and `sprt_los` reckon with a test's having ended
-them."""
+them. `itself`: whether the latest net was the best one already."""
 
 
 def has_row(table: Path, report: Mapping[str, Any]) -> bool:
@@ -83,8 +83,9 @@ def cells(report: Mapping[str, Any]) -> Dict[str, Any]:
 def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progress] = None) -> None:
     """Add a row of COLUMNS to the table, with the header first where the file is new.
 
-    A last line without its end, which a crash may leave, is removed before. A file with a header of its own keeps its columns;
-    one whose first line has none of COLUMNS is renamed, which one line says. Raises PawnzeroError where it cannot be written.
+    A last line without its end, which a crash may leave, is removed before. A table that an earlier version began gets the
+    columns that came since, empty in its rows; a file with a header of its own keeps its columns; one whose first line has none
+    of COLUMNS is renamed, which one line says. Raises PawnzeroError where it cannot be written.
     """
     try:
         if path.exists() and _header(path.read_bytes()) == []:
@@ -92,6 +93,8 @@ def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progres
             path.rename(aside)
             if progress is not None:
                 progress.note(f"{path}: its first line names no column of ours; it is {aside.name} now, and a new table begins")
+        if path.exists():
+            _lengthen(path)
         with open(path, "a+b") as handle:
             handle.seek(0)
             before = handle.read()
@@ -109,6 +112,18 @@ def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progres
             os.fsync(handle.fileno())
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _lengthen(path: Path) -> None:
+    """Give a table whose columns are the first of COLUMNS the others, empty in its rows."""
+    table = path.read_bytes()
+    names = _header(table) or []
+    missing = len(COLUMNS) - len(names)
+    if missing and names == list(COLUMNS[: len(names)]) and b"\r" not in table:
+        rows = table.split(b"\n")[1:]
+        header = ",".join(COLUMNS).encode()
+        with replacing(path) as handle:
+            handle.write(b"\n".join([header, *(row and row + b"," * missing for row in rows)]))
 
 
 def _header(table: bytes) -> Optional[List[str]]:

@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -37,7 +38,8 @@ _log = logging.getLogger("pawnzero")
 
 
 def cache_home() -> Path:
-    """The folder in which everything is kept that is made again when it is missing."""
+    """The folder in which everything is kept that is made again when it is missing: of a user without a home, one among the
+    temporary files."""
     if os.environ.get("PAWNZERO_CACHE"):
         return Path(os.environ["PAWNZERO_CACHE"])
     named = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_CACHE_HOME")
@@ -45,9 +47,23 @@ def cache_home() -> Path:
         return Path(os.environ[named]) / "pawnzero"
     try:
         home = Path.home()
-    except RuntimeError:  # a user whom nobody knows, as in some containers
-        return Path(tempfile.gettempdir()) / f"pawnzero-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+    except (KeyError, RuntimeError):  # a user whom nobody knows, as in some containers; KeyError before Python 3.10
+        return _homeless()
     return home.joinpath(*{"win32": (), "darwin": ("Library", "Caches")}.get(sys.platform, (".cache",)), "pawnzero")
+
+
+@lru_cache(maxsize=None)
+def _homeless() -> Path:
+    """A folder among the temporary files that is this user's own, since what lies in it is run: one that others made or may
+    write to is left alone, and this process has one to itself."""
+    folder = Path(tempfile.gettempdir()) / f"pawnzero-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return folder  # that it cannot be written is told where it is used
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return folder if own else Path(tempfile.mkdtemp(prefix="pawnzero-"))
 
 
 def _sources(path: Path, found: Dict[Path, str]) -> Dict[Path, str]:

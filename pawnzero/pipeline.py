@@ -105,16 +105,13 @@ def _iterate(
         under_way.selfplay = iteration_games(agent, config, number, under_way.frozen, device, progress)
         enter(TRAIN)
     if under_way.train is None:
-        positions = under_way.selfplay["positions"]
         if under_way.until_step is None:
-            plan = plan_training(agent, config, positions)
-            under_way.steps, under_way.until_step, under_way.samples_owed = plan
+            plan_training(agent, config, under_way)
             enter(TRAIN)
         elif under_way.lacks is not None:
             under_way.until_step, under_way.lacks = step_reached(agent) + under_way.lacks, None
             enter(TRAIN)
-        until, steps = under_way.until_step, under_way.steps
-        trained = iteration_training(agent, config, number, until, steps, positions, device, use_amp, progress)
+        trained = iteration_training(agent, config, under_way, device, use_amp, progress)
         under_way.train = {**trained, "interrupted": False}
         enter(ARENA)
         if trained["interrupted"]:  # all of it is kept; the match waits

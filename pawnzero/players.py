@@ -226,7 +226,12 @@ def net_player(
     checkpoint = load_net(path)
     if checkpoint.game != game.name:
         raise UsageError(f"{path}: plays {checkpoint.game}, expected a player of {game.name}")
-    evaluator = NetEvaluator(checkpoint.make_net(averaged=True), device=device, progress=progress)
+    try:
+        evaluator = NetEvaluator(checkpoint.make_net(averaged=True), device=device, progress=progress)
+    except UsageError:
+        raise
+    except PawnzeroError as error:  # of two players nobody would know whose net it is
+        raise PawnzeroError(f"{path}: {error}") from None
     net = f"{path} (step {checkpoint.step})"
     return NetPlayer(game, evaluator, name=name, simulations=simulations, search=search, net=net)
 

@@ -33,8 +33,8 @@ from pawnzero.search.random import stream
 from pawnzero.sequential import Hypotheses
 from pawnzero.stats import ACCEPT_H1
 
-_ADDED = ("promoted", "promotion", "threshold", "simulations", "step", "opponent", "itself", "iteration", "time")
-"""What a report says beside the match."""
+_ADDED = ("promoted", "promotion", "threshold", "simulations", "step", "opponent", "iteration", "time")
+"""What every version's report says beside the match."""
 
 
 def evaluate_and_promote(

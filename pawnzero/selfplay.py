@@ -11,7 +11,7 @@ from queue import Empty, Queue
 from typing import Callable, Iterable, Iterator, List, Optional, Sized
 
 from pawnzero.config import SearchConfig, SelfplayConfig
-from pawnzero.errors import UsageError
+from pawnzero.errors import positive
 from pawnzero.games.base import Game
 from pawnzero.in_flight import crew
 from pawnzero.records import GameRecord
@@ -56,8 +56,7 @@ def play_games(
 
     Raises UsageError for fewer than 1 simulation.
     """
-    if simulations < 1:
-        raise UsageError(f"simulations {simulations}: expected 1 or more")
+    positive(simulations, "simulations")
     leaves = leaves_a_tree(search, among)
     playing = crew(
         game,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config
@@ -14,6 +14,7 @@ from pawnzero.train import train
 from pawnzero.train.ratio import steps_worth
 from pawnzero.train.state import saved_step
 from pawnzero.train.team import ALONE, Team
+from pawnzero.under_way import UnderWay
 
 _OF_TRAINING = ("batch_size", "grad_accum_steps", "trainer", "keep_checkpoints", "seed", "replay_capacity")
 """How the settings begin that training alone uses."""
@@ -31,15 +32,17 @@ def train_stage(
     progress: Optional[Progress] = None,
     team: Team = ALONE,
 ) -> Dict[str, Any]:
-    """Train the agent's net for `epochs` × `trainer_iters` steps more on what its replay buffer holds.
+    """Train the agent's net for `epochs` × `trainer_iters` steps more on what its replay buffer holds. Returns the figures.
 
     team: the processes that do it together, all of which call this alike; the one that leads holds the agent's lock.
+
+    Raises KeyboardInterrupt where a signal ended it, PawnzeroError where a precheck fails, and else as `pawnzero.train.train`.
     """
     progress = progress or Progress()
     if not team.leads:
         stage, until_step = team.tell(("", 0))
         config = agent.adopt(config, progress)
-        return _alone(_train_until(agent, config, stage, until_step, device, use_amp, progress, team=team))
+        return _unless_interrupted(_train_until(agent, config, stage, until_step, device, use_amp, progress, team=team))
     with agent.lock():
         config = agent.adopt(config, progress)
         precheck(agent.game, agent.experiments, progress)
@@ -49,55 +52,37 @@ def train_stage(
         agent.keep_what_training_lacks(reached)
         open_replay(agent, config, progress).close()  # of the size that is wanted, before the others open it
         stage, until_step = team.tell((f"from step {reached}", reached + steps))
-        return _alone(_train_until(agent, config, stage, until_step, device, use_amp, progress, team=team))
+        return _unless_interrupted(_train_until(agent, config, stage, until_step, device, use_amp, progress, team=team))
 
 
-class Plan(NamedTuple):
-    """How far an iteration trains.
-
-    steps:        that it makes
-    until_step:   by which they are done
-    samples_owed: what the replay ratio leaves to the next iteration; None where none is set
-    """
-
-    steps: int
-    until_step: int
-    samples_owed: Optional[float]
-
-
-def plan_training(agent: Agent, config: Config, positions: int) -> Plan:
-    """How far an iteration with so many new positions trains, fixed when its training begins."""
-    steps, left = config.trainer_iters, None
+def plan_training(agent: Agent, config: Config, under_way: UnderWay) -> None:
+    """Fix how far the iteration trains, whose games are played: its `steps`, `until_step` and `samples_owed`."""
+    assert under_way.selfplay is not None, "an iteration trains when it has played"
+    under_way.steps = config.trainer_iters
     if config.trainer.replay_ratio > 0.0:
-        owed = agent.metadata.get("samples_owed", 0.0)
-        steps, left = steps_worth(positions, config.trainer.replay_ratio, _effective(config), owed)
-    return Plan(steps, step_reached(agent) + steps, left)
+        positions, owed = under_way.selfplay["positions"], agent.metadata.get("samples_owed", 0.0)
+        under_way.steps, under_way.samples_owed = steps_worth(positions, config.trainer.replay_ratio, config.step_samples, owed)
+    under_way.until_step = step_reached(agent) + under_way.steps
 
 
 def iteration_training(
-    agent: Agent,
-    config: Config,
-    number: int,
-    until_step: int,
-    steps: Optional[int],
-    positions: int,
-    device: str,
-    use_amp: bool,
-    progress: Progress,
+    agent: Agent, config: Config, under_way: UnderWay, device: str, use_amp: bool, progress: Progress
 ) -> Dict[str, Any]:
-    """Training of iteration `number`, which played `positions`, until `until_step`, or the rest of it.
+    """Training of an iteration until its `until_step`, or the rest of it.
 
     Returns its figures, which are complete, with the steps and samples of all its parts. `interrupted`: whether a signal came
-    as its last step was saved. Raises KeyboardInterrupt where one came before.
+    as its last step was saved. Raises KeyboardInterrupt where one came before, and else as `pawnzero.train.train`.
 
-    steps: that it was to make in all; None where the version that began it did not note that.
-    replay_ratio, of the figures: samples for each position; None where none was played. Steps that latest.pt does not
-    know of, since other training came between, are taken to have been of as many samples as one is now.
+    replay_ratio, of the figures: samples for each position that the iteration played; None where it played none. Steps that
+    latest.pt does not know of, since other training came between, are taken to have been of as many samples as one is now.
     """
-    trained = _train_until(agent, config, f"iteration {number}", until_step, device, use_amp, progress, epoch_steps=steps)
+    assert under_way.selfplay is not None, "an iteration trains when it has played"
+    assert under_way.until_step is not None, "how far it trains is planned before"
+    name, steps, positions = f"iteration {under_way.iteration}", under_way.steps, under_way.selfplay["positions"]
+    trained = _train_until(agent, config, name, under_way.until_step, device, use_amp, progress, epoch_steps=steps)
     known = trained["stage_steps"]
-    done = max(known, steps or 0)
-    samples = trained["stage_samples"] + (done - known) * _effective(config)
+    done = max(known, steps or 0)  # an earlier version did not note the steps
+    samples = trained["stage_samples"] + (done - known) * config.step_samples
     ratio = round(samples / positions, 4) if positions else None
     return {**_figures(trained), "steps_done": done, "samples": samples, "replay_ratio": ratio}
 
@@ -107,12 +92,7 @@ def step_reached(agent: Agent) -> int:
     return saved_step(agent.checkpoints, agent.game, agent.model)
 
 
-def _effective(config: Config) -> int:
-    """Samples of a step."""
-    return config.batch_size * config.grad_accum_steps
-
-
-def _alone(trained: Dict[str, Any]) -> Dict[str, Any]:
+def _unless_interrupted(trained: Dict[str, Any]) -> Dict[str, Any]:
     """The figures of training that is complete. Raises KeyboardInterrupt where a signal came as its last step was saved."""
     if trained["interrupted"]:
         raise KeyboardInterrupt

@@ -14,7 +14,7 @@ SELFPLAY, TRAIN, ARENA = "selfplay", "train", "arena"
 
 @dataclasses.dataclass
 class UnderWay:
-    """None stands for what is not known yet.
+    """One iteration, from its first game to its match; None stands for what is not known yet.
 
     iteration:    its number
     frozen:       what its games go by to their end, also after an interruption (`selfplay_stage.begin_games`)

@@ -61,3 +61,18 @@ def test_a_table_that_a_spreadsheet_has_saved_is_added_to(tmp_path: Path) -> Non
     path.write_bytes(before)
     append_row(path, {"step": 2, "opponent": "é"})
     assert path.read_bytes() == before + "2,é\n".encode()
+
+
+def test_a_table_of_an_earlier_version_gets_the_columns_that_came_since(tmp_path: Path) -> None:
+    path, before = tmp_path / "arena.csv", COLUMNS[:6]
+    path.write_text(",".join(before) + "\n1,2,3,4,5,6\n7,8,9,10,11,12\ntorn,")
+    append_row(path, {"step": 5, "itself": True})
+    with open(path, newline="") as stream:
+        first, second, added = csv.DictReader(stream)
+    assert list(first) == list(COLUMNS)
+    assert [first[name] for name in before] == ["1", "2", "3", "4", "5", "6"]
+    assert {second[name] for name in COLUMNS[6:]} == {""}
+    assert (added["step"], added["itself"], added["time"]) == ("5", "true", "")
+    whole = path.read_text()
+    append_row(path, {"step": 6})
+    assert path.read_text().startswith(whole)

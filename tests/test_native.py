@@ -223,15 +223,31 @@ def test_every_way_of_importing_is_seen(tmp_path: Path, text: str) -> None:
     assert {str(native._PACKAGE / name) for name in ("bits.py", Path("games", "chess", "moves.py"))} <= found
 
 
-def test_a_user_without_a_home_has_a_cache_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody() -> Path:
-        raise RuntimeError("Could not determine home directory.")
+@pytest.mark.skipif(sys.platform == "win32", reason="users without a home are Unix's")
+@pytest.mark.parametrize(
+    "refusal", [RuntimeError("Could not determine home directory."), KeyError("getpwuid(): uid not found")]
+)
+def test_a_user_without_a_home_has_a_cache_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    """Before Python 3.10 it is a KeyError."""
 
+    def nobody() -> Path:
+        raise refusal
+
+    native._homeless.cache_clear()
     for name in ("PAWNZERO_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", nobody)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert native.cache_home().parent == tmp_path
+    own = native.cache_home()
+    assert own == tmp_path / f"pawnzero-{os.getuid()}"
+    assert own.stat().st_mode & 0o777 == 0o700
+    own.chmod(0o777)  # anybody may have put something there, and it would be run
+    native._homeless.cache_clear()
+    other = native.cache_home()
+    assert (other.parent, other == own) == (tmp_path, False)
+    native._homeless.cache_clear()
     monkeypatch.setenv("PAWNZERO_CACHE", "elsewhere")
     assert native.cache_home() == Path("elsewhere")
 

@@ -18,7 +18,6 @@ from pawnzero.nets.checkpoint import Checkpoint, Weights, load_checkpoint, save_
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.replay import ReplayBuffer
 from pawnzero.selfplay_stage import selfplay_stage
-from pawnzero.smoke import smoke
 from pawnzero.training_stage import train_stage
 from tests.iterations import CONFIG, Notes, files_of
 
@@ -131,13 +130,6 @@ def test_a_run_counts_its_iterations(tmp_path: Path) -> None:
     assert [found["iteration"] for found in done["iterations"]] == [0, 1]
     more = pipeline.run_until(tmp_path / "A", CONFIG, hours=1e-5, device="cpu")
     assert [found["iteration"] for found in more["iterations"]] == [2]  # the budget was spent while it ran
-
-
-def test_smoke_finds_a_sound_setup() -> None:
-    figures = smoke(device="cpu")
-    assert figures["ok"] is True
-    assert figures["faults"] == []
-    assert figures["plies"] > 0
 
 
 def test_a_failed_precheck_stops_training(tmp_path: Path, failing_checks: None) -> None:

@@ -198,6 +198,13 @@ def test_a_match_whose_row_was_torn_is_in_the_table_in_the_end(agent, torn):
     assert table.read_bytes().endswith(b"\n")
 
 
+def test_a_report_of_an_earlier_version_is_not_played_again(agent):
+    found, path = promote(agent, iteration=0), agent.experiments / "last_arena.json"
+    path.write_text(json.dumps({name: value for name, value in found.items() if name != "itself"}))
+    assert promote(agent, iteration=0)["promoted"] == found["promoted"]
+    assert len(rows(agent)) == 1
+
+
 def test_a_match_of_the_best_net_with_itself_is_told_as_such(agent):
     first, again = promote(agent, games=2), promote(agent, games=4)
     assert (first["itself"], again["itself"]) == (False, True)

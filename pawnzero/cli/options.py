@@ -150,7 +150,8 @@ def read_settings(args: argparse.Namespace) -> Config:
         config = _with_own_net(directory, config, flags, keys_in(path) if path else set())
         asked = flags | (keys_in(args.config) if args.config else set())
         kept = {name: larger for name, larger in _larger(directory, config).items() if name not in asked}
-    told = "".join(f"; {_KEPT[name]}".format(larger) for name, larger in kept.items())
+    # Of checkpoints only those commands speak that remove any, which have a flag for them.
+    told = "".join(f"; {_KEPT[name]}".format(kept[name]) for name in kept if name != "keep_checkpoints" or name in given)
     print(f"settings: {path or 'defaults (no file)'}{told}")
     if "trainer.replay_ratio" in given and "trainer_iters" in flags and config.trainer.replay_ratio > 0.0:
         print(
@@ -219,7 +220,7 @@ def settings_again(args: argparse.Namespace, single: bool = False) -> List[str]:
 
 
 def _larger(directory: Path, config: Config) -> Dict[str, int]:
-    """Those of _KEPT that the agent has larger than by default, where the default is what `config` has.
+    """The agent's values, by name, of those of _KEPT that it has larger than by default, where `config` has the default.
 
     So that a command without the --config that an agent was made with does not throw its positions or its nets away.
     """

@@ -65,7 +65,7 @@ def look(place: Path, root: Path = Path("/")) -> Machine:
     cores = os.cpu_count() or 1
     memory, free = _memory(_text(root / "proc/meminfo"))
     limit = memory_limit(root / "sys/fs/cgroup")
-    there = next(path for path in (place, *place.resolve().parents) if path.exists())
+    there = next(path for path in (place, *place.resolve().parents) if os.path.exists(str(path)))
     fault = "" if _writable(there) else "Permission denied" if there.is_dir() else "Not a directory"
     place = next(folder for folder in (there, *there.resolve().parents) if folder.is_dir())
     cache = cache_home()
@@ -140,7 +140,7 @@ def _text(path: Path) -> str:
 
 def _writable(folder: Path) -> bool:
     """Whether `folder`, or what it would be made in, can be written."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(str(path)))
     return there.is_dir() and os.access(str(there), os.W_OK)
 
 

@@ -93,7 +93,8 @@ def _age(player: Mapping[str, Any]) -> Tuple[float, bool, str]:
 
 
 def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
-    """The last few matches taken together. The very first had no best net to beat and is left out once there are others."""
+    """The last few matches taken together, without those of the best net with itself, which tell nothing (UNKNOWN where there
+    are no others). The very first had no best net to beat and is left out once there are others."""
     others = _distinct([row for row in matches if row.get("itself") is not True])
     if matches and not others:
         return Headline(UNKNOWN, "No match has been played but of the best net with itself, which tells nothing.")
@@ -125,12 +126,27 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
 def _distinct(matches: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
     """The longest match, of equals the newest, of each net and opponent: with other openings they may play the same games.
 
-    Rows that do not tell both are all kept.
+    Rows that do not tell both are all kept. Where the steps fall, somebody went back to an earlier net: from there on the same
+    step is another net's.
     """
     kept: Dict[Any, Dict[str, Any]] = {}
+    run = 0
+    before: Mapping[str, Any] = {}
     for place, row in enumerate(matches):
-        key: Any = row.get("step"), row.get("opponent")
+        run += _went_back(before, row)
+        before = row
+        key: Any = run, row.get("step"), row.get("opponent")
         key = place if None in key else key
         if key not in kept or row["games"] >= kept[key]["games"]:
+            kept.pop(key, None)  # it stands where it was played
             kept[key] = row
     return list(kept.values())
+
+
+def _went_back(before: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether the match `row` is of a net that does not come after that of the match `before` it."""
+    step_before, step = number(before.get("step")), number(row.get("step"))
+    if step_before is None or step is None or step_before != step:
+        return step_before is not None and step is not None and step < step_before
+    iterations = {number(one.get("iteration")) for one in (before, row)}
+    return None not in iterations and len(iterations) == 2

@@ -25,9 +25,9 @@ _MOST_SIMULATIONS = 2**31 - 1 - 1000
 
 
 _SETTLED_VISITS = 64
-"""Simulations for each position of the tree, and besides """
+"""So many simulations for each position of its tree make a search settled: nearly all end at positions that are known."""
 _SETTLED_AT_LEAST = 10_000
-"""so many, by which a search without end is settled: nearly all of them end at positions that are known, and add nothing."""
+"""No search is settled after fewer simulations."""
 
 
 class PositionSearch:
@@ -69,7 +69,7 @@ class PositionSearch:
         assert not line.over
         assert room >= 1
         self.line = line
-        self._asked = simulations
+        self._asked = None if simulations is None else min(simulations, _MOST_SIMULATIONS)
         self._whole_room = room
         self._temperature = temperature
         if simulations is None:

@@ -10,7 +10,7 @@ from typing import Dict, Sequence
 import numpy as np
 
 from pawnzero.config import SearchConfig
-from pawnzero.errors import UsageError
+from pawnzero.errors import positive
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.search.batch import BatchedSearch, Leaves, leaves_a_tree
@@ -55,8 +55,7 @@ class Searcher:
     """
 
     def __init__(self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1) -> None:
-        if simulations < 1:
-            raise UsageError(f"simulations {simulations}: expected 1 or more")
+        positive(simulations, "simulations")
         self.game = game
         self.evaluator = evaluator
         self.config = config

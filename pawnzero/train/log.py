@@ -87,7 +87,11 @@ def _earlier(path: Path, step: int) -> List[Record]:
 
 def _sound(record: Record) -> Record:
     """Without figures that are none: earlier versions wrote what is not finite."""
-    return {name: value for name, value in record.items() if not isinstance(value, float) or math.isfinite(value)}
+    return {name: value for name, value in record.items() if value is not None and not _ill(value)}
+
+
+def _ill(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _open_tensorboard(folder: Path, step: int) -> Any:

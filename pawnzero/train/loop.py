@@ -13,7 +13,7 @@ import torch
 
 from pawnzero.alarms import Alarm, training_alarms
 from pawnzero.config import Config
-from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.errors import PawnzeroError, positive
 from pawnzero.nets.fitted import Fitted
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.nets.threads import heed_quota
@@ -85,8 +85,10 @@ def train(
     """
     heed_quota()
     progress = (team.leads and progress) or Progress()
-    effective = _positive(config.batch_size, "batch_size") * _positive(config.grad_accum_steps, "grad_accum_steps")
-    epoch_steps = _positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
+    positive(config.batch_size, "batch_size")
+    positive(config.grad_accum_steps, "grad_accum_steps")
+    effective = config.step_samples
+    epoch_steps = positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
     where = team.device(device)
     first, stop = team.share(effective)
     a_pass = min(config.batch_size, stop - first)
@@ -110,12 +112,6 @@ def train(
             progress.note(f"{buffer.path}: rows whose checksum does not fit were met {buffer.damaged} times and left out")
     team.tell(None)  # what the leader has written is there when any of them returns
     return run.report(stage, until_step)
-
-
-def _positive(value: int, name: str) -> int:
-    if value < 1:
-        raise UsageError(f"{name} {value}: expected 1 or more")
-    return value
 
 
 def _make_folder(folder: Path) -> None:
@@ -216,7 +212,7 @@ class _Run:
                     return
 
     def _save(self, positions: Positions, log: TrainLog, checkpoints: Path) -> None:
-        """Log what is not logged yet, and write checkpoints. Raises PawnzeroError where the net's answers are ill."""
+        """Log what is not logged yet, and write checkpoints. Raises PawnzeroError where a step or the net's answers are ill."""
         record = self._read(positions) if len(self._tally) else None
         self._held_out = self._measure(positions)
         if record is not None:
@@ -229,7 +225,7 @@ class _Run:
         self._clock, self._saved_at = time.perf_counter(), time.monotonic()
 
     def _save_between(self, positions: Positions, log: TrainLog, checkpoints: Path) -> None:
-        """Write latest.pt, when all has just been read. What depends on the time leaves no other trace."""
+        """Write latest.pt, when all has just been read. What depends on the time leaves no other trace. Raises as `_save`."""
         self._measure(positions)
         log.write()
         if self._team.leads:
@@ -309,8 +305,8 @@ class _Run:
         rows = [sampler.window[1] - int(age) for age in sampler.batch(step, self._effective).age]
         some = ", ".join(str(row) for row in sorted(rows)[:_ROWS_NAMED]) + (", …" if len(rows) > _ROWS_NAMED else "")
         return PawnzeroError(
-            f"training: loss, gradient or weights not finite at step {step + 1} (replay rows {some}; {len(rows)} in all); "
-            "the checkpoints written before it stand; a lower learning rate (trainer.lr) may help"
+            f"training: loss, gradient, weights or the net's answers not finite at step {step + 1} (replay rows {some}; "
+            f"{len(rows)} in all); the checkpoints written before it stand; a lower learning rate (trainer.lr) may help"
         )
 
     def report(self, name: str, until_step: int) -> TrainReport:

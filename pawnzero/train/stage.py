@@ -56,6 +56,8 @@ def begin_stage(
 ) -> Positions:
     """Go on with the state's stage where it has this name and end, else begin another.
 
+    Where one goes on with other positions or samples a step than it had, a line says so and it is changed.
+
     Raises PawnzeroError when the buffer holds nothing.
     """
     before = state.stage
@@ -67,7 +69,7 @@ def begin_stage(
     if before is not None and oldest <= before.window[0] and before.window[1] <= window[1]:
         window = before.window  # all of it still stands, and what came since is for the next stage
     positions = _positions(buffer, seed, window, config.trainer)
-    step_samples = config.batch_size * config.grad_accum_steps
+    step_samples = config.step_samples
     if before is None:
         state.stage = Stage(
             start_step=state.step,
@@ -83,8 +85,14 @@ def begin_stage(
         )
         return positions
     alike = before.batch_size == config.batch_size
-    if before.window != window or not (before.step_samples == step_samples if before.step_samples else alike):
-        progress.note("training goes on with other positions, or more or fewer a step, than before it was interrupted")
+    if before.window != window:
+        progress.note("training goes on with other positions than before it was interrupted")
+    if before.step_samples not in (0, step_samples):
+        progress.note(
+            f"training goes on with {step_samples:,} samples a step, {before.step_samples:,} before it was interrupted"
+        )
+    elif not (before.step_samples or alike):
+        progress.note("training goes on with another batch_size than before it was interrupted")
     micro_batch = before.micro_batch if alike else config.batch_size
     state.stage = replace(
         before, window=window, batch_size=config.batch_size, micro_batch=micro_batch, step_samples=step_samples

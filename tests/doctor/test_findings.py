@@ -105,7 +105,7 @@ def test_of_an_architecture_that_torch_does_not_tell_nothing_is_said() -> None:
         ({"cpu_features": ("avx",)}, "no AVX2"),
         ({"memory": 3 * GIB}, "3.0 GB of memory"),
         ({"disk_free": GIB}, "1.0 GB are free at models"),
-        ({"place_fault": "models: Permission denied"}, "no agent can be written there (models: Permission denied)"),
+        ({"place_fault": "models: Permission denied"}, "no agent can be written: models: Permission denied"),
     ],
 )
 def test_what_costs_speed_or_room_is_a_warning(changes: Any, words: str) -> None:

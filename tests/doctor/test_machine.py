@@ -66,6 +66,21 @@ def test_a_machine_is_read_from_its_files(root: Path, tmp_path: Path) -> None:
     assert any("RX 470/480/570/580/590 (gfx803) is there" in finding.what for finding in findings(found))
 
 
+def test_a_folder_that_nobody_may_look_into_is_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root sees no modes, so the system's refusal is made up."""
+    closed, see, may = tmp_path / "closed", os.stat, os.access
+    closed.mkdir()
+
+    def refuse(path: Any, **options: Any) -> os.stat_result:
+        if str(path).startswith(str(closed) + os.sep):
+            raise PermissionError(13, "Permission denied", str(path))
+        return see(path, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(closed) and may(path, mode))
+    assert look(closed / "in" / "AgentA", root).place_fault == f"{closed}: Permission denied"
+
+
 def test_an_architecture_that_torch_does_not_tell_is_found_on_the_bus(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As torch before 2.2 has AMD's cards; beside the RX580, and before it on the bus, is a processor's own small card."""
     own = root / "sys/bus/pci/devices/0000:00:08.0"

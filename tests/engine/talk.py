@@ -16,6 +16,9 @@ CHESS = get_game("chess")
 Step = Union[str, Tuple[str, str]]
 """A line to say, or with a pattern that an answer must match before the next line is said."""
 
+NARROW = "k7/p7/P7/8/8/8/8/K7 w - - 94 80"
+"""Kings alone can move, and six plies on it is drawn: less than two thousand positions, and the start is never proven."""
+
 SECONDS = 60.0
 
 

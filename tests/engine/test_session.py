@@ -10,7 +10,7 @@ import pytest
 
 from pawnzero.config import SearchConfig
 from pawnzero.search import Question, UniformEvaluator
-from tests.engine.talk import only, talk
+from tests.engine.talk import NARROW, only, talk
 
 MATE_IN_ONE = "position fen 6k1/5ppp/8/8/8/8/8/R3K3 w Q - 0 1"
 MATE_IN_TWO = "position fen kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1"
@@ -223,10 +223,6 @@ def test_games_go_on_past_draws_that_nobody_claimed() -> None:
     assert not only(said, "info string")
     assert bests(said)[0].startswith("e8")
     assert "(none)" not in bests(said)
-
-
-NARROW = "k7/p7/P7/8/8/8/8/K7 w - - 94 80"
-"""Kings alone can move, and six plies on it is drawn."""
 
 
 def test_the_search_tells_when_its_tree_is_full() -> None:

@@ -142,7 +142,7 @@ def test_threads_and_nets_share_two_streams(ask, awake, streams) -> None:  # typ
     assert len(set(streams)) == 2
 
 
-def test_a_thread_s_two_questions_have_a_stream_each(ask, awake, streams) -> None:  # type: ignore[no-untyped-def]
+def test_two_questions_of_a_thread_that_is_alone_have_a_stream_each(ask, awake, streams) -> None:  # type: ignore[no-untyped-def]
     backend = _on_a_card(awake("tic_tac_toe"))
     for sizes in ((8, 8), (8, 40), (70, 8), (90, 90), (8, 8)):
         under_way = [backend.submit(ask("tic_tac_toe", size)) for size in sizes]

@@ -65,6 +65,19 @@ def test_a_match_that_is_played_again_is_no_new_evidence() -> None:
     assert "the last 5 matches (100 games)" in headline(_run([_match([0, 0, 0, 0, 40]), *others])).sentence
 
 
+def test_after_going_back_the_same_steps_are_other_nets() -> None:
+    def row(step: int, iteration: int, pairs: List[int]) -> Dict[str, Any]:
+        return {**_match(pairs), "step": float(step), "iteration": float(iteration), "opponent": "best of 100"}
+
+    first = row(100, 0, [0, 0, 0, 0, 10])
+    given_up = [row(100 * n, n, [7, 1, 1, 1, 0]) for n in range(2, 9)]
+    anew = [row(100 * n, n + 7, [0, 1, 1, 1, 7]) for n in range(2, 5)]
+    plain = [{**one, "step": None} for one in (first, *given_up, *anew)]
+    assert headline(_run([first, *given_up, *anew])) == headline(_run(plain))
+    long = {**row(200, 1, [14, 2, 2, 2, 0]), "games": 40}
+    assert headline(_run([first, long, row(200, 2, [0, 1, 1, 1, 7])])).sentence.count("60 games") == 1
+
+
 def test_a_match_of_the_best_net_with_itself_tells_nothing() -> None:
     better = [{**_match([0, 0, 4, 8, 8]), "step": float(step), "opponent": "best"} for step in (20, 40, 60)]
     alone = {**_match([0, 0, 20, 0, 0]), "step": 60.0, "opponent": "best of 60", "itself": True}

@@ -13,14 +13,10 @@ from pawnzero.games.line import Line
 from pawnzero.search import Question, Searcher, UniformEvaluator, position
 from pawnzero.search.position import PositionSearch, room_in
 from pawnzero.search.tree import PROVEN_LOSS, PROVEN_WIN, UNPROVEN, bytes_a_tree
-from tests.engine.talk import talk
+from tests.engine.talk import NARROW, talk
 from tests.search.naive import HashEvaluator, NaiveSearch, visits_of
 
 CHESS = get_game("chess")
-
-
-NARROW = "k7/p7/P7/8/8/8/8/K7 w - - 94 80"
-"""Kings alone can move, and six plies on it is drawn: less than two thousand positions, none of which is proven."""
 
 
 def at(fen: str) -> Line:
@@ -222,9 +218,11 @@ def test_a_search_without_end_ends_where_nothing_new_is_found() -> None:
     assert (known.simulations, known.settled, known.full) == (30_000, False, False)
 
 
-def test_a_search_without_end_ends_where_its_visits_could_not_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("simulations", [None, 10**12])
+def test_a_search_ends_where_its_visits_could_not_be_counted(monkeypatch: pytest.MonkeyPatch, simulations: int) -> None:
     monkeypatch.setattr(position, "_SETTLED_VISITS", 1 << 31)
-    search = PositionSearch(Line(CHESS), HashEvaluator(), SearchConfig(), room=5000, leaves=8)
+    by_visits = SearchConfig(algorithm="puct")
+    search = PositionSearch(at(NARROW), HashEvaluator(), by_visits, room=5000, simulations=simulations, leaves=8)
     search.step()
     search._trees.started[0] = np.iinfo(np.int32).max - 1010
     search._trees.budget[0] = np.iinfo(np.int32).max - 1005

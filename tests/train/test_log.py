@@ -49,7 +49,7 @@ def test_a_file_is_continued_from_the_saved_step(tmp_path: Path) -> None:
 
 def test_figures_that_earlier_versions_wrote_though_they_are_none_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "train.json"
-    path.write_text('[{"step": 10, "loss": 1.0, "held_out_loss": NaN, "grad_norm": Infinity}]')
+    path.write_text('[{"step": 10, "loss": 1.0, "held_out_loss": NaN, "grad_norm": Infinity, "value_loss": null}]')
     log = TrainLog(path, step=10)
     assert log.records == [{"step": 10, "loss": 1.0}]
     log.close()

@@ -378,7 +378,8 @@ def test_a_stage_that_goes_on_with_other_steps_says_so(
     state.stage = replace(state.stage, micro_batch=4, step_samples=state.stage.step_samples if known else 0)
     heard = Heard()
     begin_stage(state, buffer, second, 10, 10, heard)
-    assert ["training goes on with other positions, or more or fewer a step" in note for note in heard.notes] == [True] * told
+    words = f"{after[0] * after[1]} samples a step, {before[0] * before[1]} before" if known else "another batch_size"
+    assert [words in note for note in heard.notes] == [True] * told
     assert (state.stage.batch_size, state.stage.step_samples) == (after[0], after[0] * after[1])
     assert state.stage.micro_batch == (4 if before[0] == after[0] else after[0])
 
@@ -495,7 +496,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path:
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, buffer: ReplayBuffer) -> None:
-    with pytest.raises(PawnzeroError, match=r"weights not finite at step 1 .*lr"):
+    with pytest.raises(PawnzeroError, match=r"weights or the net.s answers not finite at step 1 .*lr"):
         train(buffer, configure(lr=1e38, warmup_steps=0), checkpoints=tmp_path / "c", until_step=1, device="cpu")
     assert not list((tmp_path / "c").iterdir())
 
