@@ -155,7 +155,7 @@ def _room(machine: Machine) -> Iterator[Finding]:
         what = f"{machine.memory / 2**30:.1f} GB of memory"
         yield Finding(WARNING, what, "batch_size 32, and selfplay.games_in_flight of 128 or fewer")
     if machine.place_fault:
-        yield Finding(WARNING, f"no agent can be written: {machine.place_fault}", "name another folder, or make it writable")
+        yield Finding(WRONG, f"no agent can be written: {machine.place_fault}", "name another folder, or make it writable")
     if machine.disk_free < _LEAST_DISK:
         what = f"{machine.disk_free / 2**30:.1f} GB are free at {machine.disk}"
         yield Finding(WARNING, what, "an agent needs 320 bytes or less a position of replay_capacity, and its checkpoints")

@@ -105,7 +105,6 @@ def test_of_an_architecture_that_torch_does_not_tell_nothing_is_said() -> None:
         ({"cpu_features": ("avx",)}, "no AVX2"),
         ({"memory": 3 * GIB}, "3.0 GB of memory"),
         ({"disk_free": GIB}, "1.0 GB are free at models"),
-        ({"place_fault": "models: Permission denied"}, "no agent can be written: models: Permission denied"),
     ],
 )
 def test_what_costs_speed_or_room_is_a_warning(changes: Any, words: str) -> None:
@@ -113,6 +112,11 @@ def test_what_costs_speed_or_room_is_a_warning(changes: Any, words: str) -> None
     assert line.startswith(WARNING)
     assert words in line
     assert line.partition(" → ")[2]
+
+
+def test_where_no_agent_can_lie_something_is_wrong() -> None:
+    (line,) = told(place_fault="models: Permission denied")
+    assert line.startswith(f"{WRONG}: no agent can be written: models: Permission denied → ")
 
 
 def test_what_is_good_to_know_is_a_note_and_stands_last() -> None:
