@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Dict
 
 import torch
+from hearing import Heard
 from random_games import CONFIG
-from test_loop import Heard, asked_at_the_last_save
+from saved import asked_at_the_last_save
 
 from pawnzero import remembered
 from pawnzero.config import Config

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from random_games import CONFIG, configure, fill
-from test_loop import assert_same_gradient, assert_same_state
+from saved import assert_same_gradient, assert_same_state
 
 from pawnzero.config import TrainConfig
 from pawnzero.nets import make_model
@@ -30,11 +30,6 @@ from pawnzero.train.stage import open_state
 
 BOTH = configure(reply_weight=0.5, plies_left_weight=0.3)
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def buffer(tmp_path: Path) -> ReplayBuffer:
-    return fill(tmp_path / "replay.pt")
 
 
 def run(folder: Path, buffer: ReplayBuffer, until_step: int, config: Any = BOTH, **more: Any) -> Dict[str, float]:

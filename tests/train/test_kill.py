@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 import pytest
 from child import CONFIG_OF_CHILD
 from random_games import fill, random_record
-from test_loop import assert_same_state
+from saved import assert_same_state
 
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.replay import ReplayBuffer

@@ -11,8 +11,9 @@ from typing import Any, Callable, List, Optional, Tuple
 
 import pytest
 import torch
-from random_games import CONFIG, fill
-from test_loop import Heard, assert_same_gradient, assert_same_state
+from hearing import Heard
+from random_games import CONFIG
+from saved import assert_same_gradient, assert_same_state
 
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError
@@ -30,11 +31,6 @@ from pawnzero.train.schedule import make_optimizer
 OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 2.00 GiB"
 ONE_PASS = replace(CONFIG, batch_size=16, grad_accum_steps=1)
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def buffer(tmp_path: Path) -> ReplayBuffer:
-    return fill(tmp_path / "replay.pt")
 
 
 def make_net() -> PolicyValueNet:

@@ -14,8 +14,8 @@ from typing import Any, Dict, List
 import pytest
 import torch
 from random_games import CONFIG, fill
+from saved import assert_same_state
 from team_child import CONFIG_OF_TEAM, go
-from test_loop import assert_same_state
 
 from pawnzero.agent import Agent
 from pawnzero.cli.main import main
