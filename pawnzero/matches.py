@@ -119,7 +119,7 @@ def _lengthen(path: Path) -> None:
     table = path.read_bytes()
     names = _header(table) or []
     missing = len(COLUMNS) - len(names)
-    if missing and names == list(COLUMNS[: len(names)]) and b"\r" not in table:
+    if names and missing and names == list(COLUMNS[: len(names)]) and b"\r" not in table:
         rows = table.split(b"\n")[1:]
         header = ",".join(COLUMNS).encode()
         with replacing(path) as handle:

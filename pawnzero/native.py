@@ -42,18 +42,22 @@ def cache_home() -> Path:
     temporary files."""
     if os.environ.get("PAWNZERO_CACHE"):
         return Path(os.environ["PAWNZERO_CACHE"])
-    named = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_CACHE_HOME")
-    if os.environ.get(named):
-        return Path(os.environ[named]) / "pawnzero"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or _home()) / "pawnzero"
+    if sys.platform == "darwin":
+        return _home() / "Library" / "Caches" / "pawnzero"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "pawnzero"
+
+
+def _home() -> Path:
     try:
-        home = Path.home()
+        return Path.home()
     except (KeyError, RuntimeError):  # a user whom nobody knows, as in some containers; KeyError before Python 3.10
-        return _homeless()
-    return home.joinpath(*{"win32": (), "darwin": ("Library", "Caches")}.get(sys.platform, (".cache",)), "pawnzero")
+        return _for_the_homeless()
 
 
 @lru_cache(maxsize=None)
-def _homeless() -> Path:
+def _for_the_homeless() -> Path:
     """A folder among the temporary files that is this user's own, since what lies in it is run: one that others made or may
     write to is left alone, and this process has one to itself."""
     folder = Path(tempfile.gettempdir()) / f"pawnzero-{os.getuid()}"

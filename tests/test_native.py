@@ -235,19 +235,19 @@ def test_a_user_without_a_home_has_a_cache_all_the_same(
     def nobody() -> Path:
         raise refusal
 
-    native._homeless.cache_clear()
+    native._for_the_homeless.cache_clear()
     for name in ("PAWNZERO_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", nobody)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    own = native.cache_home()
-    assert own == tmp_path / f"pawnzero-{os.getuid()}"
+    own = tmp_path / f"pawnzero-{os.getuid()}"
+    assert own in native.cache_home().parents
     assert own.stat().st_mode & 0o777 == 0o700
     own.chmod(0o777)  # anybody may have put something there, and it would be run
-    native._homeless.cache_clear()
-    other = native.cache_home()
-    assert (other.parent, other == own) == (tmp_path, False)
-    native._homeless.cache_clear()
+    native._for_the_homeless.cache_clear()
+    assert tmp_path in native.cache_home().parents
+    assert own not in native.cache_home().parents
+    native._for_the_homeless.cache_clear()
     monkeypatch.setenv("PAWNZERO_CACHE", "elsewhere")
     assert native.cache_home() == Path("elsewhere")
 

@@ -23,7 +23,6 @@ _VISITS_A_LEAF = 8
 _MOST_SIMULATIONS = 2**31 - 1 - 1000
 """Where a search without end ends: its visits are 32-bit numbers. A wave's leaves find room above."""
 
-
 _SETTLED_VISITS = 64
 """So many simulations for each position of its tree make a search settled: nearly all end at positions that are known."""
 _SETTLED_AT_LEAST = 10_000

@@ -87,10 +87,9 @@ def train(
     progress = (team.leads and progress) or Progress()
     positive(config.batch_size, "batch_size")
     positive(config.grad_accum_steps, "grad_accum_steps")
-    effective = config.step_samples
     epoch_steps = positive(config.trainer_iters if epoch_steps is None else epoch_steps, "steps of an epoch")
     where = team.device(device)
-    first, stop = team.share(effective)
+    first, stop = team.share(config.step_samples)
     a_pass = min(config.batch_size, stop - first)
     _make_folder(checkpoints)
     state = patiently(lambda: open_state(checkpoints, config, buffer.game.name, net, where), f"the net; {SMALLER_NET}")
@@ -104,7 +103,7 @@ def train(
     positions = begin_stage(state, buffer, config, until_step, epoch_steps, progress, stage) if unfinished else None
     if team.tell(state.stage) != state.stage:
         raise PawnzeroError("training: the processes would not train the same; start them again when nothing else writes here")
-    run = _Run(state, config, effective, where, precision, progress, team)
+    run = _Run(state, config, where, precision, progress, team)
     if positions is not None:
         with freed_memory_kept() if where.type == "cpu" else nullcontext():
             run.go(positions, TrainLog(log if team.leads else None, state.step), checkpoints, save_every)
@@ -135,7 +134,6 @@ class _Run:
         self,
         state: TrainState,
         config: Config,
-        effective: int,
         device: torch.device,
         precision: TrainPrecision,
         progress: Progress,
@@ -143,12 +141,11 @@ class _Run:
     ) -> None:
         self._state = state
         self._config = config
-        self._effective = effective
         self._device = device
         self._precision = precision
         self._progress = progress
         self._team = team
-        self._share = team.share(effective)
+        self._share = team.share(config.step_samples)
         self._began_at = self._read_at = state.step
         self._tally = Tally(config.trainer)
         fitted = Fitted("training", state.net, device, precision.name, config.batch_size, progress)
@@ -243,7 +240,7 @@ class _Run:
         self._last = reading.figures
         self._read_at = self._state.step
         now = time.perf_counter()
-        rate = steps * self._effective / max(now - self._clock, 1e-9)
+        rate = steps * self._config.step_samples / max(now - self._clock, 1e-9)
         self._clock = now
         figures = {
             **reading.figures,
@@ -261,7 +258,7 @@ class _Run:
         """
         if not self._team.leads:
             return {}
-        samples = self._draw(positions.held_out or positions.train, self._state.step, 0, self._effective)
+        samples = self._draw(positions.held_out or positions.train, self._state.step, 0, self._config.step_samples)
         measured = self._stepper.measure(samples).tolist()
         if not all(map(math.isfinite, measured)):
             raise self._ill(self._state.step - 1, positions.train)
@@ -290,7 +287,11 @@ class _Run:
         own = (samples.policy_total, samples.reply_total, samples.age * len(samples), float(stop))
         policy, reply, age, stops = self._team.totals(*own)
         everybodys = replace(
-            samples, samples_total=self._effective, policy_total=policy, reply_total=reply, age=age / self._effective
+            samples,
+            samples_total=self._config.step_samples,
+            policy_total=policy,
+            reply_total=reply,
+            age=age / self._config.step_samples,
         )
         return everybodys, stops > 0.0
 
@@ -302,7 +303,7 @@ class _Run:
         )
 
     def _ill(self, step: int, sampler: Sampler) -> PawnzeroError:
-        rows = [sampler.window[1] - int(age) for age in sampler.batch(step, self._effective).age]
+        rows = [sampler.window[1] - int(age) for age in sampler.batch(step, self._config.step_samples).age]
         some = ", ".join(str(row) for row in sorted(rows)[:_ROWS_NAMED]) + (", …" if len(rows) > _ROWS_NAMED else "")
         return PawnzeroError(
             f"training: loss, gradient, weights or the net's answers not finite at step {step + 1} (replay rows {some}; "
@@ -318,7 +319,7 @@ class _Run:
             step=self._state.step,
             steps_done=done,
             epoch=self._state.epoch,
-            samples=done * self._effective,
+            samples=done * self._config.step_samples,
             loss=self._tally.mean("loss"),
             policy_loss=self._tally.mean("policy_loss"),
             value_loss=self._tally.mean("value_loss"),
@@ -328,7 +329,7 @@ class _Run:
             value_accuracy=self._last.get("value_accuracy"),
             held_out_policy_loss=self._held_out.get("held_out_policy_loss"),
             held_out_value_loss=self._held_out.get("held_out_value_loss"),
-            samples_per_second=done * self._effective / self._seconds if done else None,
+            samples_per_second=done * self._config.step_samples / self._seconds if done else None,
             stage_steps=0 if own is None else own.steps,
             stage_samples=0 if own is None else own.samples,
             overflows=self._tally.overflows,
