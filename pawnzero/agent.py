@@ -26,7 +26,7 @@ from pawnzero.files import in_shell, linked_to, read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.journal import Journal
 from pawnzero.locks import locked
-from pawnzero.metadata import FORMAT, WITH_ITERATIONS, new_metadata, read_iterations, read_metadata, write_iterations
+from pawnzero.metadata import new_metadata, read_iterations, read_metadata
 from pawnzero.numbered import check_latest, numbered_checkpoints
 from pawnzero.progress import Progress
 from pawnzero.records import OUTSIDE_ITERATIONS
@@ -149,10 +149,7 @@ class Agent:
     def iterations(self) -> List[Dict[str, Any]]:
         """What each finished iteration found, oldest first. Raises PawnzeroError where that cannot be relied on."""
         if self._iterations is None:
-            inside = self.metadata["format"] == WITH_ITERATIONS
-            self._iterations = (
-                self.metadata["iterations"] if inside else read_iterations(self._log, self.metadata["next_iteration"])
-            )
+            self._iterations = read_iterations(self._log, self.metadata["next_iteration"])
         return self._iterations
 
     @property
@@ -269,7 +266,6 @@ class Agent:
                         self._make_folders()
                     except OSError as error:
                         raise PawnzeroError(f"{error.filename}: cannot be made ({error.strerror})") from None
-                    self._move_iterations()
                 yield
             finally:
                 self._locks_held = 0
@@ -288,14 +284,6 @@ class Agent:
             with suppress(OSError):  # it has just got its name, or its writer has it open on Windows
                 if path in left or time.time() - path.stat().st_mtime > _ABANDONED:
                     path.unlink()
-
-    def _move_iterations(self) -> None:
-        """Out of a metadata.json that still holds the finished iterations itself."""
-        if self.metadata["format"] == WITH_ITERATIONS:
-            write_iterations(self._log, self.metadata["iterations"])
-            rest = {name: value for name, value in self.metadata.items() if name != "iterations"}
-            write_json(self.directory / "metadata.json", {**rest, "format": FORMAT})
-            self.metadata = {**rest, "format": FORMAT}
 
     def _check_what_lies_there(self) -> int:
         """Raises PawnzeroError where there are a net or games of another agent than this one, whose metadata was lost.

@@ -18,19 +18,19 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._stream: Optional[IO[bytes]] = None
 
     def __enter__(self) -> Journal:
         """Open for adding. Raises PawnzeroError where it cannot be written."""
         try:
-            self._stream = open(self._path, "a+b")
+            self._stream = open(self.path, "a+b")
             if self._stream.tell():
                 self._stream.seek(-1, os.SEEK_END)
                 if self._stream.read(1) != b"\n":
                     self._stream.write(b"\n")  # what was cut short ends here
         except OSError as error:
-            raise PawnzeroError(f"{self._path}: cannot be written ({error.strerror})") from None
+            raise PawnzeroError(f"{self.path}: cannot be written ({error.strerror})") from None
         return self
 
     def __exit__(
@@ -43,7 +43,7 @@ class Journal:
                 os.fsync(self._stream.fileno())
         except OSError as closing:
             if error is None:  # else it says why the last line could not be written
-                raise PawnzeroError(f"{self._path}: cannot be written ({closing.strerror})") from None
+                raise PawnzeroError(f"{self.path}: cannot be written ({closing.strerror})") from None
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Add a line. Raises PawnzeroError where it cannot be written."""
@@ -52,13 +52,13 @@ class Journal:
             self._stream.write(json.dumps(line).encode() + b"\n")
             self._stream.flush()
         except OSError as error:
-            raise PawnzeroError(f"{self._path}: cannot be written ({error.strerror})") from None
+            raise PawnzeroError(f"{self.path}: cannot be written ({error.strerror})") from None
 
     def lines(self) -> Iterator[Dict[str, Any]]:
         """The whole lines, oldest first; none where there is no file."""
-        if not self._path.exists():
+        if not self.path.exists():
             return
-        for text in self._path.read_bytes().splitlines():
+        for text in self.path.read_bytes().splitlines():
             try:
                 line = json.loads(text)
             except ValueError:
@@ -68,5 +68,5 @@ class Journal:
 
     def remove(self) -> None:
         """Forget everything, if there is anything."""
-        if self._path.exists():
-            self._path.unlink()
+        if self.path.exists():
+            self.path.unlink()

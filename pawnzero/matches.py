@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import os
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import replacing, text_bytes
+from pawnzero.files import text_bytes
 from pawnzero.progress import Progress
 
 UNTRAINED = "untrained net"
@@ -83,27 +82,26 @@ def cells(report: Mapping[str, Any]) -> Dict[str, Any]:
 def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progress] = None) -> None:
     """Add a row of COLUMNS to the table, with the header first where the file is new.
 
-    A last line without its end, which a crash may leave, is removed before. A table that an earlier version began gets the
-    columns that came since, empty in its rows; a file with a header of its own keeps its columns; one whose first line has none
-    of COLUMNS is renamed, which one line says. Raises PawnzeroError where it cannot be written.
+    A last line without its end, which a crash may leave, is removed before. A table with another header is renamed, which one
+    line says. Raises PawnzeroError where it cannot be written.
     """
     try:
-        if path.exists() and _header(path.read_bytes()) == []:
-            aside = next(name for name in map(path.with_name, _names_aside(path)) if not name.exists())
+        before = path.read_bytes() if path.exists() else b""
+        whole = before[: before.rfind(b"\n") + 1]
+        # As a spreadsheet saves it, too.
+        header = whole.partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r")
+        if whole and header != ",".join(COLUMNS):
+            names = (f"{path.stem}.{number}{path.suffix}" for number in count(1))
+            aside = next(name for name in map(path.with_name, names) if not name.exists())
             path.rename(aside)
+            before = whole = b""
             if progress is not None:
-                progress.note(f"{path}: its first line names no column of ours; it is {aside.name} now, and a new table begins")
-        if path.exists():
-            _lengthen(path)
-        with open(path, "a+b") as handle:
-            handle.seek(0)
-            before = handle.read()
-            whole = before[: before.rfind(b"\n") + 1]
+                progress.note(f"{path}: another header than this version's; it is {aside.name} now, and a new table begins")
+        with open(path, "ab") as handle:
             if len(whole) < len(before):
                 handle.truncate(len(whole))
-            header = _header(whole) or list(COLUMNS)
             text = io.StringIO()
-            writer = csv.DictWriter(text, header, restval="", extrasaction="ignore", lineterminator="\n")
+            writer = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
             if not whole:
                 writer.writeheader()
             writer.writerow({name: _cell(value) for name, value in values.items()})
@@ -112,37 +110,6 @@ def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progres
             os.fsync(handle.fileno())
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
-
-
-def _lengthen(path: Path) -> None:
-    """Give a table whose columns are the first of COLUMNS the others, empty in its rows."""
-    table = path.read_bytes()
-    names = _header(table) or []
-    missing = len(COLUMNS) - len(names)
-    if names and missing and names == list(COLUMNS[: len(names)]) and b"\r" not in table:
-        rows = table.split(b"\n")[1:]
-        header = ",".join(COLUMNS).encode()
-        with replacing(path) as handle:
-            handle.write(b"\n".join([header, *(row and row + b"," * missing for row in rows)]))
-
-
-def _header(table: bytes) -> Optional[List[str]]:
-    """The columns that a table's first line names; none where it is no header, None where there is no whole line."""
-    line, end, _ = table.partition(b"\n")
-    if not end:
-        return None
-    with suppress(csv.Error):
-        names = next(csv.reader([line.decode("utf-8-sig", "replace").rstrip("\r")]))
-        if set(names) & set(COLUMNS):
-            return names
-    return []
-
-
-def _names_aside(path: Path) -> Iterator[str]:
-    """arena.damaged.csv, arena.damaged.2.csv, …"""
-    yield f"{path.stem}.damaged{path.suffix}"
-    for number in count(2):
-        yield f"{path.stem}.damaged.{number}{path.suffix}"
 
 
 def _cell(value: Any) -> str:

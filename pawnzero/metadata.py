@@ -8,21 +8,18 @@ metadata.json said so.
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 from pawnzero.config import Config, to_json
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import read_json, replacing
+from pawnzero.files import read_json
 from pawnzero.journal import Journal
 from pawnzero.settings import read_shape
 
 FORMAT = 2
-"""Version of metadata.json; one that is newer is not read."""
-WITH_ITERATIONS = 1
-"""The version before, which held the finished iterations itself, as `iterations`."""
+"""Version of metadata.json; no other one is read."""
 
 _NUMBER = (int, float)
 _KINDS = {
@@ -67,9 +64,9 @@ def read_metadata(path: Path) -> Dict[str, Any]:
     if not isinstance(metadata, dict):
         raise PawnzeroError(f"{path}: expected an agent's metadata in braces")
     version = metadata.get("format")
-    if version not in (FORMAT, WITH_ITERATIONS):
+    if version != FORMAT:
         raise PawnzeroError(f"{path}: format {version!r}, expected {FORMAT} (written by another version?)")
-    _check_kinds(metadata, {**_KINDS, **({"iterations": (list,)} if version == WITH_ITERATIONS else {})}, "", path)
+    _check_kinds(metadata, _KINDS, "", path)
     _check_kinds(metadata, {key: kinds for key, kinds in _OPTIONAL.items() if key in metadata}, "", path)
     stage, alone = metadata["stage"], metadata.get("selfplay_alone")
     if stage is not None:
@@ -77,8 +74,6 @@ def read_metadata(path: Path) -> Dict[str, Any]:
         _check_kinds(stage["found"], _FOUND, "stage.found.", path)
     if alone is not None:
         _check_kinds(alone, _ALONE, "selfplay_alone.", path)
-    for place, found in enumerate(metadata["iterations"] if version == WITH_ITERATIONS else ()):
-        _check_iteration(found, f"iterations[{place}]", path)
     try:
         read_shape(metadata["model"], str(path))
     except UsageError as error:
@@ -93,21 +88,9 @@ def read_iterations(path: Path, before: int) -> List[Dict[str, Any]]:
     """
     found: Dict[int, Dict[str, Any]] = {}
     for line in Journal(path).lines():
-        _check_iteration(line, f"iteration {line.get('iteration', '?')}", path)
+        _check_kinds(line, _ITERATION, f"iteration {line.get('iteration', '?')}.", path)
         found[line["iteration"]] = line
     return [found[number] for number in sorted(found) if number < before]
-
-
-def write_iterations(path: Path, iterations: Sequence[Mapping[str, Any]]) -> None:
-    """Replace experiments/iterations.jsonl."""
-    with replacing(path) as stream:
-        stream.writelines(json.dumps(found).encode() + b"\n" for found in iterations)
-
-
-def _check_iteration(found: Any, name: str, path: Path) -> None:
-    if not isinstance(found, dict):
-        raise PawnzeroError(f"{path}: {name} is {found!r}, expected dict")
-    _check_kinds(found, _ITERATION, f"{name}.", path)
 
 
 def _check_kinds(values: Mapping[str, Any], wanted: Mapping[str, Tuple[type, ...]], prefix: str, path: Path) -> None:

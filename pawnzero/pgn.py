@@ -25,8 +25,6 @@ _WIDTH = 79
 """Most characters of a line of moves (PGN standard, 8.2.1: fewer than 80)."""
 
 _TAG = re.compile(r'\[(\w+) "(.*)"\]')
-_GIVEN = re.compile(r"(\d+) plies given")
-"""What the header "Opening" said before there was "GivenPlies"."""
 _MOVE_NUMBER = re.compile(r"^\d+\.+")
 
 
@@ -39,8 +37,7 @@ class WrittenGame(NamedTuple):
     @property
     def given_plies(self) -> Optional[int]:
         """Moves at its beginning that were given rather than chosen; None where its headers do not say."""
-        before = _GIVEN.search(self.headers.get("Opening", ""))
-        given = self.headers.get("GivenPlies", before.group(1) if before else "")
+        given = self.headers.get("GivenPlies", "")
         return int(given) if given.isdecimal() else None
 
     def replay(self, game: Game) -> Line:

@@ -105,7 +105,7 @@ def _iterate(
         under_way.selfplay = iteration_games(agent, config, number, under_way.frozen, device, progress)
         enter(TRAIN)
     if under_way.train is None:
-        if under_way.until_step is None:
+        if under_way.steps is None:
             plan_training(agent, config, under_way)
             enter(TRAIN)
         elif under_way.lacks is not None:

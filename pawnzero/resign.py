@@ -17,8 +17,6 @@ _MOST_HOPELESS = 0.5
 """Nobody gives up who expects to score so much."""
 _STEP = 1e-5
 """Scores are kept to five places."""
-_UNKNOWN = -1
-"""The game of an outlook that was kept without its game's id."""
 
 
 def outlooks_of(record: GameRecord, game: Game) -> List[Tuple[float, bool]]:
@@ -47,13 +45,11 @@ class Outlooks:
     """
 
     def __init__(self, state: Any = ()) -> None:
-        """state: what `state` gave, or gave before games had their ids there. Raises PawnzeroError for anything else."""
+        """state: what `state` gave. Raises PawnzeroError for anything else."""
         if not isinstance(state, (list, tuple)) or not all(map(_is_outlook, state)):
-            raise PawnzeroError("expected pairs of an expected score and whether the game was lost, and the game's id")
+            raise PawnzeroError("expected triples of an expected score, whether the game was lost, and the game's id")
         newest = state[-_MOST_OUTLOOKS:]
-        self._outlooks: List[Tuple[float, bool, int]] = [
-            (float(worst), lost, game_id[0] if game_id else _UNKNOWN) for worst, lost, *game_id in newest
-        ]
+        self._outlooks: List[Tuple[float, bool, int]] = [(float(worst), lost, game_id) for worst, lost, game_id in newest]
 
     def state(self) -> List[Tuple[float, bool, int]]:
         """Everything known, as plain values: (lowest expected score, lost, the game's id), oldest first."""
@@ -92,9 +88,9 @@ class Outlooks:
 
 
 def _is_outlook(value: Any) -> bool:
-    if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
+    if not isinstance(value, (list, tuple)) or len(value) != 3:
         return False
-    worst, lost, game_id = (*value, _UNKNOWN)[:3]
+    worst, lost, game_id = value
     if not isinstance(lost, bool) or isinstance(worst, bool) or not isinstance(worst, (int, float)):
         return False
     if isinstance(game_id, bool) or not isinstance(game_id, int):

@@ -158,7 +158,11 @@ def _play(
     left = [game_id for game_id in ids[:games] if game_id not in stored][: max(0, games - len(stored))]
     if stored:
         progress.note(f"{len(stored)} of {len(stored) + len(left)} games were played before the interruption")
-    summary, outlooks = _so_far(noted, stored), _remember(agent, noted, progress)
+    try:
+        summary = _so_far(noted, stored)
+    except KeyError as error:
+        raise PawnzeroError(f"{journal.path}: the line of a game lacks {error} (written by another version?)") from None
+    outlooks = _remember(agent, noted, progress)
     precision = None
     if left:
         on_cpu = resolve_device(device).type == "cpu"
@@ -197,7 +201,7 @@ def _read_journal(journal: Journal, ids: range) -> _Noted:
         if isinstance(line.get("game_id"), int):
             if line["game_id"] in ids:
                 noted.games[line["game_id"]] = line
-        elif "session" in line and line.get("first", ids.start) == ids.start:  # a journal of before does not say
+        elif "session" in line and line.get("first") == ids.start:
             noted.costs[line["session"]] = line
     return noted
 

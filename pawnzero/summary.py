@@ -65,7 +65,7 @@ class GamesSummary:
         """Count a finished game (see `figures_of`)."""
         self.games += 1
         self.positions += figures["positions"]
-        self._plies += figures.get("plies", figures["positions"])  # a journal of before has none
+        self._plies += figures["plies"]
         self._results[figures["result"]] += 1
         self._endings[figures["ending"]] += 1
         self._begun[figures["begun"]] += 1

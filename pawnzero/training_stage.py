@@ -77,11 +77,12 @@ def iteration_training(
     latest.pt does not know of, since other training came between, are taken to have been of as many samples as one is now.
     """
     assert under_way.selfplay is not None, "an iteration trains when it has played"
+    assert under_way.steps is not None, "how many steps it trains is planned before"
     assert under_way.until_step is not None, "how far it trains is planned before"
     name, steps, positions = f"iteration {under_way.iteration}", under_way.steps, under_way.selfplay["positions"]
     trained = _train_until(agent, config, name, under_way.until_step, device, use_amp, progress, epoch_steps=steps)
     known = trained["stage_steps"]
-    done = max(known, steps or 0)  # an earlier version did not note the steps
+    done = max(known, steps)
     samples = trained["stage_samples"] + (done - known) * config.step_samples
     ratio = round(samples / positions, 4) if positions else None
     return {**_figures(trained), "steps_done": done, "samples": samples, "replay_ratio": ratio}

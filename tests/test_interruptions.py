@@ -14,6 +14,7 @@ import pytest
 from pawnzero import pipeline
 from pawnzero.agent import Agent
 from pawnzero.config import SelfplayConfig
+from pawnzero.errors import PawnzeroError
 from pawnzero.journal import Journal
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.records import GameRecord
@@ -55,6 +56,17 @@ def test_selfplay_alone_goes_on_where_it_was_interrupted(tmp_path: Path) -> None
     assert figures["games"] == ReplayBuffer(agent.replay).games_stored == 8
     assert selfplay_stage(agent, CONFIG, games=8, device="cpu")["games"] == 8
     assert ReplayBuffer(agent.replay).games_stored == 16
+
+
+def test_a_journal_of_another_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(agent, CONFIG, games=8, device="cpu", progress=Notes("self-play", 3))
+    path = agent.experiments / "selfplay_alone.jsonl"
+    path.write_text(path.read_text().replace('"plies"', '"moves"'))
+    with pytest.raises(PawnzeroError) as caught:
+        selfplay_stage(agent, CONFIG, games=8, device="cpu")
+    assert str(caught.value) == f"{path}: the line of a game lacks 'plies' (written by another version?)"
 
 
 def test_games_that_the_buffer_has_overwritten_were_played(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_the_averaged_weights_play_for_training(tmp_path: Path) -> None:
 
 def test_hopeless_games_are_given_up_where_that_is_asked_for(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", CONFIG)
-    (agent.experiments / "resignation.json").write_text(json.dumps([(0.49999, True)] * 300))
+    (agent.experiments / "resignation.json").write_text(json.dumps([(0.49999, True, 1)] * 300))
     for resign in (False, True):
         config = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(resign=resign, resign_playthrough=0.01))
         found = selfplay_stage(agent, config, games=12, device="cpu")

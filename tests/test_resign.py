@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from typing import Any
+from typing import Any, Sequence, Tuple
 
 import numpy as np
 import pytest
@@ -17,6 +17,11 @@ from pawnzero.games.line import Line
 from pawnzero.resign import Outlooks, outlooks_of
 from pawnzero.selfplay import Workload
 from tests.test_selfplay import SETTINGS, play
+
+
+def outlooks_from(pairs: Sequence[Tuple[float, bool]]) -> Outlooks:
+    """(lowest expected score, lost) of one player each of as many games."""
+    return Outlooks([(worst, lost, game_id) for game_id, (worst, lost) in enumerate(pairs)])
 
 
 def test_hopeless_games_are_given_up_but_for_a_share() -> None:
@@ -44,29 +49,29 @@ def test_hopeless_games_are_given_up_but_for_a_share() -> None:
 def test_the_threshold_keeps_false_resignations_rare() -> None:
     losers = [(i / 1000, True) for i in range(400)]
     others = [(0.2 + i / 100, False) for i in range(60)]
-    outlooks = Outlooks(losers + others)
+    outlooks = outlooks_from(losers + others)
     threshold = outlooks.threshold(0.05)
     figures = outlooks.to_json(threshold)
     assert 0.2 < threshold <= 0.3
     assert 0.0 < figures["false_positive_rate"] < 0.04  # of 300 or so; more would not surely be below 0.05
-    assert Outlooks([(0.01, False)] * 200 + [(0.5, True)]).threshold(0.05) == 0.0
+    assert outlooks_from([(0.01, False)] * 200 + [(0.5, True)]).threshold(0.05) == 0.0
 
 
 def test_few_hopeless_players_say_nothing() -> None:
     """Of n who all lost, the upper bound of those who would not have is 2.7 / (n + 2.7)."""
     hopeful = [(0.9, False)] * 100
-    assert Outlooks([(0.1, True)] * 87 + hopeful).threshold(0.03) == 0.0
-    assert Outlooks([(0.1, True)] * 88 + hopeful).threshold(0.03) == 0.10001  # of what lies above nothing was seen
-    assert Outlooks([(0.6, True)] * 1000).threshold(0.03) == 0.0  # who expects to score half does not give up
+    assert outlooks_from([(0.1, True)] * 87 + hopeful).threshold(0.03) == 0.0
+    assert outlooks_from([(0.1, True)] * 88 + hopeful).threshold(0.03) == 0.10001  # of what lies above nothing was seen
+    assert outlooks_from([(0.6, True)] * 1000).threshold(0.03) == 0.0  # who expects to score half does not give up
 
 
 def test_who_stands_at_the_threshold_plays_on_and_is_not_counted() -> None:
     held = [(0.02, False)] * 50
-    sure = Outlooks([(0.01, True)] * 200 + held)
+    sure = outlooks_from([(0.01, True)] * 200 + held)
     assert sure.threshold(0.03) == 0.01001
     assert sure.to_json(0.02) == {"threshold": 0.02, "games_played_on": 125, "would_resign": 200, "false_positive_rate": 0.0}
-    assert Outlooks([(0.01, False)] * 3 + [(0.02, True)] * 197).threshold(0.03) == 0.0
-    assert Outlooks([(0.01, False)] * 3 + [(0.02, True)] * 297).threshold(0.03) == 0.02001
+    assert outlooks_from([(0.01, False)] * 3 + [(0.02, True)] * 197).threshold(0.03) == 0.0
+    assert outlooks_from([(0.01, False)] * 3 + [(0.02, True)] * 297).threshold(0.03) == 0.02001
 
 
 def test_the_true_share_stays_below_what_is_asked() -> None:
@@ -75,7 +80,7 @@ def test_the_true_share_stays_below_what_is_asked() -> None:
     true = []
     for _ in range(200):
         worst = rng.random(400)
-        threshold = Outlooks([(float(w), bool(rng.random() >= w)) for w in worst]).threshold(0.1)
+        threshold = outlooks_from([(float(w), bool(rng.random() >= w)) for w in worst]).threshold(0.1)
         true += [threshold / 2] if threshold else []
     assert len(true) > 20
     assert np.mean(true) < 0.1
@@ -125,26 +130,24 @@ def test_a_game_of_one_search_says_nothing_of_resigning() -> None:
         [1, 2],
         "x",
         7,
-        [[0.1, True], [0.2]],
-        [["a", True]],
-        [[0.1, "no"]],
-        [[True, True]],
-        [[math.nan, True]],
+        [[0.1, True, 7], [0.2]],
+        [["a", True, 7]],
+        [[0.1, "no", 7]],
+        [[True, True, 7]],
+        [[math.nan, True, 7]],
+        [[0.1, True]],
         [[0.1, True, "7"]],
         [[0.1, True, 7, 8]],
     ],
 )
 def test_what_are_no_outlooks_is_refused(state: object) -> None:
-    with pytest.raises(PawnzeroError, match="expected pairs"):
+    with pytest.raises(PawnzeroError, match="expected triples"):
         Outlooks(state)
 
 
 def test_outlooks_come_back_from_json() -> None:
     known = [(0.25, True, 7), (1.0, False, 7), (0.0, True, (1 << 62) + 3)]
     assert Outlooks(json.loads(json.dumps(known))).state() == known
-    before_ids = Outlooks([(0.25, True), (1.0, False)])
-    assert Outlooks(json.loads(json.dumps(before_ids.state()))).state() == before_ids.state()
-    assert [lost for _, lost, _ in before_ids.state()] == [True, False]
     assert Outlooks().state() == Outlooks([]).state() == []
 
 
@@ -169,17 +172,17 @@ def test_outlooks_of_a_drawn_game_and_of_one_that_the_second_player_began() -> N
 
 
 def test_the_newest_outlooks_stay() -> None:
-    outlooks = Outlooks([(0.5, True)] * 4000)
+    outlooks = outlooks_from([(0.5, True)] * 4000)
     assert len(outlooks.state()) == 1000
     outlooks.add(9, [(0.4, False), (0.6, False)])
     assert len(outlooks.state()) == 1000
-    assert outlooks.state()[-3:] == [(0.5, True, -1), (0.4, False, 9), (0.6, False, 9)]
+    assert outlooks.state()[-3:] == [(0.5, True, 3999), (0.4, False, 9), (0.6, False, 9)]
 
 
 def test_a_game_that_is_told_again_counts_once() -> None:
-    outlooks = Outlooks([(0.5, True)])
+    outlooks = outlooks_from([(0.5, True)])
     for game_id in (1, 2, 1):
         outlooks.add(game_id, [(0.1 * game_id, True)])
-    assert outlooks.state() == [(0.5, True, -1), (0.2, True, 2), (0.1, True, 1)]
+    assert outlooks.state() == [(0.5, True, 0), (0.2, True, 2), (0.1, True, 1)]
     outlooks.add(2, [])
     assert len(outlooks.state()) == 3

@@ -17,7 +17,7 @@ from pawnzero.arena import MatchResult
 from pawnzero.config import Config, SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
-from pawnzero.ladder.contestants import ENGINE, Contestant, engine_digest
+from pawnzero.ladder.contestants import ENGINE, Contestant
 from pawnzero.players import RANDOM
 from pawnzero.ratings import Result, rate
 from pawnzero.settings import SETTINGS
@@ -122,8 +122,7 @@ class Book:
     def add(self, first: str, second: str, match: MatchResult) -> None:
         """Count the games of a match between two players of the ladder; an even number of them.
 
-        Of pairs that repeat one which the pairing has, from this match or an earlier one, the rating knows nothing. Ladders of
-        before did not keep what was played: their pairs repeat none.
+        Of pairs that repeat one which the pairing has, from this match or an earlier one, the rating knows nothing.
         """
         assert match.games % 2 == 0, "games of a ladder are pairs"
         pairing = self._find(first, second)
@@ -203,11 +202,10 @@ class Book:
         if self.anchor[0] not in self._players or not math.isfinite(self.anchor[1]):
             raise ValueError(f"the anchor {self.anchor[0]!r} at {self.anchor[1]:g}, expected a player and its rating")
         for player in self._players.values():
-            if not all(isinstance(player[name], str) for name in ("name", "spec", "kind", "digest")):
+            texts = all(isinstance(player[name], str) for name in ("name", "spec", "kind", "digest"))
+            if not texts or (player["kind"] == ENGINE and not player["digest"]):
                 raise ValueError(f"the player {player['name']!r}")
-            if player["kind"] == ENGINE and not player["digest"]:  # ladders of before knew engines by their names alone
-                player["digest"] = engine_digest(player["name"], player["spec"])
-        self._pairings = [{"digests": [], **one} for one in content["pairings"]]
+        self._pairings = content["pairings"]
         for one in self._pairings:
             points = [one[name] for name in ("wins", "draws", "losses")]
             if (

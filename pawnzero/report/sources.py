@@ -139,7 +139,7 @@ def _is_iteration(one: Any) -> bool:
 
 
 def _is_alarm(alarm: Any) -> bool:
-    return isinstance(alarm, str) or (isinstance(alarm, dict) and "text" in alarm)
+    return isinstance(alarm, dict) and "text" in alarm
 
 
 def _sound(
@@ -174,7 +174,7 @@ def _alarms(one: Figures) -> Iterator[str]:
     """Texts of an iteration's alarms; of one under way those of its stages so far."""
     stages = (one.get(stage) or {} for stage in ("selfplay", "train"))
     for alarm in one["alarms"] if "alarms" in one else [alarm for stage in stages for alarm in stage.get("alarms", ())]:
-        yield str(alarm["text"] if isinstance(alarm, dict) else alarm)
+        yield str(alarm["text"])
 
 
 def _training(path: Path, missing: List[str]) -> List[Dict[str, Any]]:

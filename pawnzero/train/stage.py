@@ -61,7 +61,7 @@ def begin_stage(
     Raises PawnzeroError when the buffer holds nothing.
     """
     before = state.stage
-    if before is not None and (before.name not in ("", name) or before.until_step != until_step):  # "": written before names
+    if before is not None and (before.name, before.until_step) != (name, until_step):
         before = None
     seed = config.seed if before is None else before.seed
     window = _window(buffer, seed, config.trainer)
@@ -91,8 +91,6 @@ def begin_stage(
         progress.note(
             f"training goes on with {step_samples:,} samples a step, {before.step_samples:,} before it was interrupted"
         )
-    elif not (before.step_samples or alike):
-        progress.note("training goes on with another batch_size than before it was interrupted")
     micro_batch = before.micro_batch if alike else config.batch_size
     state.stage = replace(
         before, window=window, batch_size=config.batch_size, micro_batch=micro_batch, step_samples=step_samples

@@ -30,7 +30,7 @@ class Stage:
     micro_batch: samples of one pass, fewer than `batch_size` where memory has run out
     fitted_for:  what `micro_batch` was found to fit on (`pawnzero.nets.fitted.Fitted.key`); "" before the first step
     steps, samples: what it has trained so far, in all its calls
-    step_samples: samples of a step in the last of them; 0 where an earlier version wrote it
+    step_samples: samples of a step in the last of them; 0: not known
     """
 
     start_step: int
