@@ -8,7 +8,6 @@ from typing import Any, Dict
 
 from pawnzero.errors import UsageError
 
-ACTIVATION_NAMES = ("relu", "silu")
 MOST_ELO = 4000.0
 """Largest Elo difference of a sequential test: a score of 1 − 10⁻¹⁰."""
 
@@ -27,14 +26,9 @@ class ModelConfig:
     mirrored: bool = field(
         default=False, metadata={"help": "mirrored positions get mirrored answers, in games that may always be mirrored"}
     )
-    activation: str = field(
-        default="relu", metadata={"help": "relu, or silu, which lc0's nets do not know", "choices": ACTIVATION_NAMES}
-    )
 
     def __post_init__(self) -> None:
-        """Raises UsageError for settings that do not fit together, and an activation that is none."""
-        if self.activation not in ACTIVATION_NAMES:
-            raise UsageError(f"model.activation is {self.activation!r}, expected one of {', '.join(ACTIVATION_NAMES)}")
+        """Raises UsageError for settings that do not fit together."""
         if self.mirrored and (self.channels % 2 or self.squeezed % 2):
             squeezed = f" and by model.se_ratio {self.squeezed} in squeeze-excitation" if self.squeezed else ""
             raise UsageError(f"model.mirrored: model.channels is {self.channels}{squeezed}, expected even numbers")

@@ -78,6 +78,9 @@ def read_metadata(path: Path) -> Dict[str, Any]:
         read_shape(metadata["model"], str(path))
     except UsageError as error:
         raise PawnzeroError(str(error)) from None
+    for shape in (metadata["model"], metadata.get("config", {}).get("model")):
+        if isinstance(shape, dict) and shape.get("activation") == "relu":
+            del shape["activation"]  # as `read_shape` does
     return metadata
 
 

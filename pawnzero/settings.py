@@ -233,6 +233,8 @@ def read_shape(values: Any, place: str) -> ModelConfig:
     """
     if not isinstance(values, dict):
         raise UsageError(f"{place}: model is {_written(values)}, expected a section in braces")
+    # Files from when there was a choice of activations say "relu", which every net has now.
+    values = {name: value for name, value in values.items() if (name, value) != ("activation", "relu")}
     known = [item.name for item in dataclasses.fields(ModelConfig)]
     for name in values:
         if name not in known:

@@ -217,7 +217,10 @@ def test_a_place_that_cannot_be_written(place: str) -> None:
         ({"selfplay_alone": {"games": 4}}, "selfplay_alone.first is missing, expected int"),
         ({"model": {"channels": 8}}, "expected blocks in it"),
         ({"model": {"channels": -8, "blocks": 1, "se_ratio": 4}}, "channels is -8, expected an integer from 1 to 4,096"),
-        ({"model": {"channels": 8, "blocks": 1, "se_ratio": 4, "activation": "mish"}}, "expected one of relu, silu"),
+        (
+            {"model": {"channels": 8, "blocks": 1, "se_ratio": 4, "activation": "silu"}},
+            "model has 'activation', which is unknown",
+        ),
         ({"model": {"channels": 9, "blocks": 1, "se_ratio": 0, "mirrored": True}}, "expected even numbers"),
         (
             {"model": {"channels": 8, "blocks": 1, "se_ratio": 4, "depth": 3}},
@@ -235,11 +238,17 @@ def test_metadata_that_cannot_be_relied_on(tmp_path: Path, change: dict, told: s
     assert told in str(caught.value)
 
 
-def test_metadata_from_before_nets_were_mirrored_or_had_another_activation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"mirrored": False, "activation": "relu"}])
+def test_metadata_from_before_nets_were_mirrored_and_one_that_names_the_activation(
+    tmp_path: Path, more: Dict[str, Any]
+) -> None:
     agent = Agent.create(tmp_path / "A", SMALL)
-    shape = {name: agent.metadata["model"][name] for name in ("channels", "blocks", "se_ratio")}
-    (agent.directory / "metadata.json").write_text(json.dumps({**agent.metadata, "model": shape}))
-    assert Agent.open(agent.directory).model == SMALL.model
+    shape = {**{name: agent.metadata["model"][name] for name in ("channels", "blocks", "se_ratio")}, **more}
+    used = {**agent.metadata["config"], "model": shape}
+    (agent.directory / "metadata.json").write_text(json.dumps({**agent.metadata, "model": shape, "config": used}))
+    found = Agent.open(agent.directory)
+    assert found.model == SMALL.model
+    assert "activation" not in {**found.metadata["model"], **found.metadata["config"]["model"]}
 
 
 def test_update_is_on_disk_and_needs_the_lock(tmp_path: Path) -> None:

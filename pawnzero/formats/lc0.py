@@ -56,11 +56,9 @@ _BLOCK: Mapping[str, Tuple[str, str]] = {
 
 
 def encode_lc0(checkpoint: Checkpoint) -> bytes:
-    """The averaged net as lc0's weights file. Raises UsageError for another game than chess or activation than ReLU."""
+    """The averaged net as lc0's weights file. Raises UsageError for another game than chess."""
     if checkpoint.game != _GAME:
         raise UsageError(f"a net for {checkpoint.game}, expected one for chess: lc0 plays nothing else")
-    if checkpoint.model.activation != "relu":
-        raise UsageError(f"a net with model.activation {checkpoint.model.activation}, expected relu: lc0 has no other of ours")
     kind = {name: wanted[0] for name, (wanted, _) in _KINDS.items()}
     if not checkpoint.model.se_ratio:
         kind["network"] = _RESNET

@@ -39,7 +39,7 @@ def encode_onnx(checkpoint: Checkpoint) -> bytes:
     """
     game = get_game(checkpoint.game)
     layers = fold(checkpoint.make_net(averaged=True))
-    graph = _Graph(layers.activation)
+    graph = _Graph()
     graph.add_net(layers, game)
     planes: List[Size] = ["batch", game.bit_planes + game.scalar_planes, *game.board_shape]
     content = [
@@ -76,40 +76,36 @@ def _metadata(checkpoint: Checkpoint, game: Game) -> Dict[str, str]:
 class _Graph:
     """Nodes and constants of a graph, as fields of its message; what a method adds is named by what it returns."""
 
-    def __init__(self, activation: str) -> None:
-        """activation: `Layers.activation` of the net to come."""
-        self._activation = activation
+    def __init__(self) -> None:
         self.nodes: List[bytes] = []
         self.constants: List[bytes] = []
 
     def add_net(self, layers: Layers, game: Game) -> None:
         """From INPUT to POLICY and WDL."""
-        x = self._activated(self._convolve(INPUT, layers.stem, "stem"))
+        x = self._relu(self._convolve(INPUT, layers.stem, "stem"))
         for index, block in enumerate(layers.blocks):
             x = self._residual(x, block, f"block{index + 1}")
-        hidden = self._activated(self._convolve(x, layers.policy_hidden, "policy_hidden"))
+        hidden = self._relu(self._convolve(x, layers.policy_hidden, "policy_hidden"))
         logits = self._node("Flatten", [self._convolve(hidden, layers.policy_out, "policy_out")], "policy_squares")
         where = self._constant("policy_index", game.policy_index.astype(np.int64))
         self._node("Gather", [logits, where], POLICY, axis=1)
-        value = self._activated(self._convolve(x, layers.value_planes, "value_planes"))
+        value = self._relu(self._convolve(x, layers.value_planes, "value_planes"))
         value = self._node("Flatten", [value], "value_squares")
-        value = self._activated(self._multiply(value, layers.value_hidden, "value_hidden"))
+        value = self._relu(self._multiply(value, layers.value_hidden, "value_hidden"))
         self._node("Softmax", [self._multiply(value, layers.value_out, "value_out")], WDL, axis=1)
 
     def _residual(self, x: str, block: Block, name: str) -> str:
         """Squeeze-excitation's matrices are convolutions of a board of one square, the one with two outputs two of them."""
-        branch = self._convolve(
-            self._activated(self._convolve(x, block.first, f"{name}_first")), block.second, f"{name}_second"
-        )
+        branch = self._convolve(self._relu(self._convolve(x, block.first, f"{name}_first")), block.second, f"{name}_second")
         if block.squeeze is None or block.excite is None:
-            return self._activated(self._node("Add", [x, branch], name))
+            return self._relu(self._node("Add", [x, branch], name))
         mean = self._node("GlobalAveragePool", [branch], f"{name}_mean")
         middle = self._relu(self._convolve(mean, _on_one_square(block.squeeze), f"{name}_squeeze"))
         scale, shift = _halves(_on_one_square(block.excite))
         gate = self._node("Sigmoid", [self._convolve(middle, scale, f"{name}_scale")], f"{name}_gate")
         branch = self._node("Mul", [branch, gate], f"{name}_scaled")
         branch = self._node("Add", [branch, self._convolve(middle, shift, f"{name}_shift")], f"{name}_excited")
-        return self._activated(self._node("Add", [x, branch], name))
+        return self._relu(self._node("Add", [x, branch], name))
 
     def _convolve(self, x: str, layer: Layer, name: str) -> str:
         size = layer.weight.shape[-1]
@@ -117,11 +113,6 @@ class _Graph:
 
     def _multiply(self, x: str, layer: Layer, name: str) -> str:
         return self._node("Gemm", [x, *self._weights(layer, name)], name, transB=1)
-
-    def _activated(self, x: str) -> str:
-        if self._activation == "relu":
-            return self._relu(x)
-        return self._node("Mul", [x, self._node("Sigmoid", [x], f"{x}_sigmoid")], f"{x}_silu")
 
     def _relu(self, x: str) -> str:
         return self._node("Relu", [x], f"{x}_relu")

@@ -19,14 +19,13 @@ def make_model(
     game: str = "chess",
     seed: int = 0,
     mirrored: bool = False,
-    activation: str = "relu",
 ) -> PolicyValueNet:
     """A fresh net on `device` ("auto", "cpu", "cuda", "cuda:N"); the same seed gives the same weights.
 
-    Raises UsageError when the device is not there, a number is out of range, the game or the activation is not known, or a
-    mirrored net cannot be made of this.
+    Raises UsageError when the device is not there, a number is out of range, the game is not known, or a mirrored
+    net cannot be made of this.
     """
-    sizes = {"channels": channels, "blocks": blocks, "se_ratio": se_ratio, "mirrored": mirrored, "activation": activation}
+    sizes = {"channels": channels, "blocks": blocks, "se_ratio": se_ratio, "mirrored": mirrored}
     shape = read_shape(sizes, "make_model")
     net = PolicyValueNet(shape, game, seed)
     return net.to(resolve_device(device))

@@ -107,10 +107,9 @@ def load_checkpoint(path: Path, game: Optional[str] = None, model: Optional[Mode
 
 
 def describe_shape(model: ModelConfig) -> str:
-    """A net's shape in words: "64 channels × 6 blocks (se_ratio 4, mirrored, silu)"."""
+    """A net's shape in words: "64 channels × 6 blocks (se_ratio 4, mirrored)"."""
     mirrored = ", mirrored" if model.mirrored else ""
-    activation = "" if model.activation == "relu" else f", {model.activation}"
-    return f"{model.channels} channels × {model.blocks} blocks (se_ratio {model.se_ratio}{mirrored}{activation})"
+    return f"{model.channels} channels × {model.blocks} blocks (se_ratio {model.se_ratio}{mirrored})"
 
 
 def _read(path: Path) -> Any:

@@ -1,7 +1,7 @@
 """A net made ready to answer: constants folded into weights, one number format, and the fewest passes over memory.
 
 `FoldedNet` is written in tensor operations and runs on any device. `CompiledNet` is for CPUs: oneDNN's convolutions with
-their activation built in, and between them our own kernels.
+ReLU built in, and between them our own kernels.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ import torch
 from torch.nn import functional
 
 from pawnzero.games import get_game
-from pawnzero.nets.kernels import excite_and_add, silu_in_place
+from pawnzero.nets.kernels import excite_and_add
 from pawnzero.nets.planes import numbers, unpack_on_cpu
-from pawnzero.nets.resnet import ACTIVATIONS, PolicyValueNet, ResidualBlock, by_square
+from pawnzero.nets.resnet import PolicyValueNet, ResidualBlock, by_square
 
 _DENSE_BLOCK = 32
-_ONEDNN = {"relu": "relu", "silu": "swish"}
-"""What torch's operators for oneDNN call the activations."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Block:
-    """x → f(x + sigmoid(s) · y + t), where y = second(f(first(x))) and (s, t) = excite(relu(squeeze(mean of y))).
+    """x → relu(x + sigmoid(s) · y + t), where y = second(relu(first(x))) and (s, t) = excite(relu(squeeze(mean of y))).
 
-    f is `Layers.activation`.
-    squeeze, excite: both None where there is no squeeze-excitation, so that x → f(x + y).
+    squeeze, excite: both None where there is no squeeze-excitation, so that x → relu(x + y).
     """
 
     first: Layer
@@ -61,11 +58,10 @@ class Block:
 class Layers:
     """All that a net computes with, as `PolicyValueNet` names it: the planes' and the branches' scales are in the weights.
 
-    The stem takes planes as `Game.encode` gives them. Matrices after planes take them plane by plane. activation: one of
-    `ModelConfig`'s, after the stem, in blocks, and after the heads' layers that are not their last.
+    The stem takes planes as `Game.encode` gives them. Matrices after planes take them plane by plane. ReLU comes
+    after the stem, in blocks, and after the heads' layers that are not their last.
     """
 
-    activation: str
     stem: Layer
     blocks: Tuple[Block, ...]
     policy_hidden: Layer
@@ -84,7 +80,6 @@ def fold(net: PolicyValueNet) -> Layers:
         gates = block.excitation
         blocks.append(Block(*convolutions, *([] if gates is None else [_folded(gates.squeeze), _folded(gates.excite)])))
     return Layers(
-        activation=net.shape.activation,
         stem=_folded(net.stem, net.plane_scale),
         blocks=tuple(blocks),
         policy_hidden=_folded(net.policy_hidden),
@@ -117,7 +112,6 @@ class FoldedNet:
         self.policy_where = _square_by_square(game.policy_index, game.policy_planes, game.board_shape)
         """[A] int32: where an action's logit stands in a row of the policy output."""
         layers = fold(net)
-        self._silu = layers.activation == "silu"
         self._stem = layers.stem.to(device, dtype)
         self._blocks = [block.to(device, dtype) for block in layers.blocks]
         self._policy_hidden = layers.policy_hidden.to(device, dtype)
@@ -144,28 +138,24 @@ class FoldedNet:
         return by_square(policy).flatten(1), self._value(x)
 
     def _value(self, x: torch.Tensor) -> torch.Tensor:
-        value = self._activated(functional.linear(by_square(x), self._value_planes.weight, self._value_planes.bias))
+        value = functional.linear(by_square(x), self._value_planes.weight, self._value_planes.bias).relu_()
         return self._dense(value.flatten(1))
 
     def _dense(self, value: torch.Tensor) -> torch.Tensor:
-        value = self._activated(functional.linear(value, self._value_hidden.weight, self._value_hidden.bias))
+        value = functional.linear(value, self._value_hidden.weight, self._value_hidden.bias).relu_()
         return functional.linear(value.float(), self._value_out.weight, self._value_out.bias)
 
     def _residual(self, x: torch.Tensor, block: Block) -> torch.Tensor:
         branch = self._convolve(self._convolve(x, block.first, True), block.second, False)
         if block.squeeze is None or block.excite is None:
-            return self._activated(branch.add_(x))
+            return branch.add_(x).relu_()
         middle = functional.linear(branch.mean((2, 3)), block.squeeze.weight, block.squeeze.bias).relu_()
         scale, shift = functional.linear(middle, block.excite.weight, block.excite.bias)[:, :, None, None].chunk(2, dim=1)
-        return self._activated(torch.addcmul(x, branch, torch.sigmoid(scale)).add_(shift))
+        return torch.addcmul(x, branch, torch.sigmoid(scale)).add_(shift).relu_()
 
     def _convolve(self, x: torch.Tensor, layer: Layer, activate: bool) -> torch.Tensor:
         y = functional.conv2d(x, layer.weight, layer.bias, padding=1).contiguous(memory_format=torch.channels_last)
-        return self._activated(y) if activate else y
-
-    def _activated(self, x: torch.Tensor) -> torch.Tensor:
-        """In place."""
-        return functional.silu(x, inplace=True) if self._silu else x.relu_()
+        return y.relu_() if activate else y
 
 
 class CompiledNet(FoldedNet):
@@ -174,9 +164,8 @@ class CompiledNet(FoldedNet):
     def __init__(self, net: PolicyValueNet, dtype: torch.dtype) -> None:
         assert dtype in (torch.float32, torch.bfloat16)
         super().__init__(net, torch.device("cpu"), dtype)
-        self._gates = [_gates(block, self._silu) for block in net.blocks]
+        self._gates = [_gates(block) for block in net.blocks]
         self._fused = fused_convolutions(dtype)
-        self._fused_activation = _ONEDNN[net.shape.activation]
         if self._fused:
             self._stem = self._packed(self._stem)
             self._blocks = [Block(self._packed(b.first), self._packed(b.second), b.squeeze, b.excite) for b in self._blocks]
@@ -190,7 +179,7 @@ class CompiledNet(FoldedNet):
                 excite_and_add(numbers(by_square(branch)), numbers(by_square(x)), *gates)
                 x = branch
             else:
-                x = self._activated(branch.add_(x))
+                x = branch.add_(x).relu_()
         policy = self._convolve(self._convolve(x, self._policy_hidden, True), self._policy_out, False)
         return by_square(policy).flatten(1), self._value(x)
 
@@ -207,15 +196,9 @@ class CompiledNet(FoldedNet):
         value = functional.pad(value, (0, 0, 0, -size % _DENSE_BLOCK))
         return torch.cat([super(CompiledNet, self)._dense(block) for block in value.split(_DENSE_BLOCK)])[:size]
 
-    def _activated(self, x: torch.Tensor) -> torch.Tensor:
-        if not self._silu:
-            return x.relu_()
-        silu_in_place(numbers(by_square(x) if x.dim() == 4 else x).reshape(-1))
-        return x
-
     def _convolve(self, x: torch.Tensor, layer: Layer, activate: bool) -> torch.Tensor:
         if self._fused:
-            return _fused_convolution(x, layer, self._fused_activation if activate else "none")
+            return _fused_convolution(x, layer, activate)
         return super()._convolve(x, layer, activate)
 
     def _packed(self, layer: Layer) -> Layer:
@@ -225,7 +208,7 @@ class CompiledNet(FoldedNet):
 
 @lru_cache(maxsize=None)
 def fused_convolutions(dtype: torch.dtype) -> bool:
-    """Whether this torch offers oneDNN's convolution with activations in it, for weights packed once, and computes it right.
+    """Whether this torch offers oneDNN's convolution with ReLU in it, for weights packed once, and computes it right.
 
     These operators are not part of torch's public interface, so they are tried before they are used.
     """
@@ -235,12 +218,11 @@ def fused_convolutions(dtype: torch.dtype) -> bool:
     wanted = functional.conv2d(x, layer.weight, layer.bias, padding=1)
     try:
         packed = _pack(layer, list(x.shape))
-        found = [_fused_convolution(x, packed, activation) for activation in ("none", *_ONEDNN.values())]
+        found = [_fused_convolution(x, packed, activate) for activate in (False, True)]
     except (AttributeError, NotImplementedError, RuntimeError, TypeError):
         return False
-    expected = [wanted, *(ACTIVATIONS[name](wanted) for name in _ONEDNN)]
     last = all(one.is_contiguous(memory_format=torch.channels_last) for one in found)
-    return last and all(torch.allclose(one, other, atol=0.05) for one, other in zip(found, expected))
+    return last and all(torch.allclose(one, other, atol=0.05) for one, other in zip(found, (wanted, wanted.relu())))
 
 
 def _pack(layer: Layer, size: List[int]) -> Layer:
@@ -248,9 +230,9 @@ def _pack(layer: Layer, size: List[int]) -> Layer:
     return Layer(weight, layer.bias)
 
 
-def _fused_convolution(x: torch.Tensor, layer: Layer, activation: str) -> torch.Tensor:
+def _fused_convolution(x: torch.Tensor, layer: Layer, activate: bool) -> torch.Tensor:
     result: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
-        x, layer.weight, layer.bias, [1, 1], [1, 1], [1, 1], 1, activation, [], ""
+        x, layer.weight, layer.bias, [1, 1], [1, 1], [1, 1], 1, "relu" if activate else "none", [], ""
     )
     return result
 
@@ -266,14 +248,14 @@ def _folded(
     return Layer(weight.to("cpu", torch.float32, copy=True), offset.to("cpu", torch.float32, copy=True))
 
 
-def _gates(block: torch.nn.Module, by_silu: bool) -> Tuple[Any, ...]:
+def _gates(block: torch.nn.Module) -> Tuple[Any, ...]:
     """What `excite_and_add` takes after its images; nothing where there is no squeeze-excitation."""
     assert isinstance(block, ResidualBlock)
     if block.excitation is None:
         return ()
     squeeze, excite = _folded(block.excitation.squeeze), _folded(block.excitation.excite)
     parts = (squeeze.weight.t(), squeeze.bias, excite.weight.t(), excite.bias)
-    return (*(np.ascontiguousarray(part.numpy()) for part in parts), by_silu)
+    return tuple(np.ascontiguousarray(part.numpy()) for part in parts)
 
 
 def _square_by_square(index: np.ndarray, planes: int, board_shape: Tuple[int, int]) -> np.ndarray:

@@ -39,14 +39,6 @@ def _bfloat_of_float(typingctx, value):  # type: ignore[no-untyped-def]
     return types.uint16(types.float32), generate
 
 
-@intrinsic
-def _float_of_word(typingctx, word):  # type: ignore[no-untyped-def]
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), generate
-
-
 def widen(number: Any) -> np.float32:
     """The float32 that an image's number stands for."""
     if isinstance(number, np.uint16):
@@ -67,11 +59,6 @@ def narrow(value: np.float32, like: Any) -> Any:
     return np.float32(value)
 
 
-def power_of_two(exponent: Any) -> np.float32:
-    """2 to the power of an int32 from -126 to 127."""
-    return np.float32(2.0 ** int(exponent))
-
-
 @overload(widen)
 def _widen_kernel(number):  # type: ignore[no-untyped-def]
     if number == types.uint16:
@@ -88,36 +75,6 @@ def _narrow_kernel(value, like):  # type: ignore[no-untyped-def]
     if like == types.uint16:
         return lambda value, like: _bfloat_of_float(np.float32(value))
     return lambda value, like: np.float32(value)
-
-
-@overload(power_of_two)
-def _power_of_two_kernel(exponent):  # type: ignore[no-untyped-def]
-    return lambda exponent: _float_of_word((exponent + np.int32(127)) << np.int32(23))
-
-
-@kernel
-def silu(value: np.float32) -> np.float32:
-    """x · sigmoid(x) (Elfwing, Uchibe, Doya, 2018), right to a few units of the last place.
-
-    eˣ is 2ⁿ · eʳ with |r| ≤ ln 2 / 2 and eʳ by its Taylor series: operations that the compiler does for many numbers at once.
-    A number's result does not depend on where it stands, as that of torch's does by a unit of the last place.
-    """
-    one, half, most = np.float32(1.0), np.float32(0.5), np.float32(87.0)
-    upper, lower = np.float32(0.693359375), np.float32(-2.12194440e-4)  # ln 2 in two parts: n · upper is exact
-    power = min(max(-value, -most), most)
-    n = np.floor(power * np.float32(1.44269504) + half)
-    r = power - n * upper - n * lower
-    series = np.float32(1.0 / 120.0) + r * np.float32(1.0 / 720.0)
-    series = np.float32(1.0 / 6.0) + r * (np.float32(1.0 / 24.0) + r * series)
-    series = one + r * (one + r * (half + r * series))
-    return value / (one + series * power_of_two(np.int32(n)))
-
-
-@kernel
-def silu_in_place(x: np.ndarray) -> None:
-    """`silu` of all numbers of x [N]."""
-    for i in range(x.shape[0]):
-        x[i] = narrow(silu(widen(x[i])), x[i])
 
 
 @kernel
@@ -159,9 +116,8 @@ def excite_and_add(
     squeeze_bias: np.ndarray,
     excite: np.ndarray,
     excite_bias: np.ndarray,
-    by_silu: bool,
 ) -> None:
-    """The end of a residual block, in place: x ← f(sigmoid(s) · x + t + skip), with (s, t) from x's mean; f: SiLU or ReLU.
+    """The end of a residual block, in place: x ← relu(sigmoid(s) · x + t + skip), with (s, t) from x's mean.
 
     x, skip [B, squares, C]; squeeze [C, hidden], squeeze_bias [hidden], excite [hidden, 2 · C], excite_bias [2 · C] float32.
     """
@@ -200,11 +156,8 @@ def excite_and_add(
         for s in range(squares):
             for c in range(channels):
                 line[c] = widen(x[b, s, c]) * scale[c] + (shift[c] + widen(skip[b, s, c]))
-            if by_silu:
-                for c in range(channels):
-                    line[c] = silu(line[c])
             for c in range(channels):
-                x[b, s, c] = narrow(line[c] if by_silu else max(line[c], nothing), x[b, s, c])
+                x[b, s, c] = narrow(max(line[c], nothing), x[b, s, c])
 
 
 @kernel

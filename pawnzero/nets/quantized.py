@@ -71,7 +71,7 @@ class _WholeLayer(Layer):
 
 
 class QuantizedNet(CompiledNet):
-    """`CompiledNet` with convolutions in 8-bit integers, of a net with ReLU. It is called with what `images` gives.
+    """`CompiledNet` with convolutions in 8-bit integers. It is called with what `images` gives.
 
     dtype:  of all the rest, float32 or bfloat16
     planes: [N, P + Q, rows, columns] float32, of the positions on which its channels' steps are found
@@ -79,7 +79,6 @@ class QuantizedNet(CompiledNet):
 
     def __init__(self, net: PolicyValueNet, dtype: torch.dtype, planes: torch.Tensor) -> None:
         super().__init__(net, dtype)
-        assert net.shape.activation == "relu", "what is quantized is not negative"
         stem_too = _stem_too(net)
         self.input_dtype = torch.uint8 if stem_too else dtype
         self._scalar_scale = _scalar_scale(net)
@@ -159,8 +158,6 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
     sample: `SAMPLE` positions of games like those that it is to play, the second half of other games than the first; it is not
             answered
     """
-    if net.shape.activation != "relu":
-        return None, "int8 takes ReLU"
     if not weight_limit():
         return None, "int8 is not to be had from this torch"
     if _stem_too(net) and not _from_0_to_1(sample.scalars * _scalar_scale(net)):

@@ -8,7 +8,7 @@ Residual Learning Without Normalization", ICLR 2019) and each carries a learned 
 from __future__ import annotations
 
 import math
-from typing import Callable, Mapping, Tuple
+from typing import Tuple
 
 import torch
 from torch import nn
@@ -43,21 +43,14 @@ class SqueezeExcitation(nn.Module):
         return torch.addcmul(shift, torch.sigmoid(scale), x)
 
 
-Activation = Callable[[torch.Tensor], torch.Tensor]
-ACTIVATIONS: Mapping[str, Activation] = {"relu": functional.relu, "silu": functional.silu}
-"""After convolutions and in the value head, by `ModelConfig.activation`. Inside squeeze-excitation, and
-in auxiliary heads, it is always ReLU."""
-
-
 class ResidualBlock(nn.Module):
-    """x → f(x + squeeze-excitation(scale · convolution(f(convolution(x))))) with the activation f.
+    """x → relu(x + squeeze-excitation(scale · convolution(relu(convolution(x))))).
 
     hidden: channels inside squeeze-excitation; 0: there is none.
     """
 
-    def __init__(self, channels: int, hidden: int, activation: Activation) -> None:
+    def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self._activate = activation
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.scale = nn.Parameter(torch.ones(1))
@@ -68,8 +61,8 @@ class ResidualBlock(nn.Module):
         # Scaling weights costs less than scaling what they make, which would also leave half precision: `scale` is float32.
         assert self.second.bias is not None
         weight, bias = self.second.weight * self.scale, self.second.bias * self.scale
-        branch = functional.conv2d(self._activate(self.first(x)), weight, bias, padding=1)
-        return self._activate(x + (branch if self.excitation is None else self.excitation(branch)))
+        branch = functional.conv2d(functional.relu(self.first(x)), weight, bias, padding=1)
+        return functional.relu(x + (branch if self.excitation is None else self.excitation(branch)))
 
 
 class PolicyValueNet(nn.Module):
@@ -91,14 +84,13 @@ class PolicyValueNet(nn.Module):
         squares = rules.board_shape[0] * rules.board_shape[1]
         if shape.mirrored:
             rules.check_mirrored()
-        channels, self._activate = shape.channels, ACTIVATIONS[shape.activation]
+        channels = shape.channels
         # Neither belongs in a checkpoint: the game knows them.
         self.register_buffer("plane_scale", torch.tensor(rules.plane_scale).view(1, planes, 1, 1), persistent=False)
         self.register_buffer("policy_index", torch.tensor(rules.policy_index, dtype=torch.long), persistent=False)
         with torch.random.fork_rng(devices=[]):  # torch's own initialisation draws from the global state
             self.stem = nn.Conv2d(planes, channels, 3, padding=1)
-            blocks = (ResidualBlock(channels, shape.squeezed, self._activate) for _ in range(shape.blocks))
-            self.blocks = nn.ModuleList(blocks)
+            self.blocks = nn.ModuleList(ResidualBlock(channels, shape.squeezed) for _ in range(shape.blocks))
             self.policy_hidden = nn.Conv2d(channels, channels, 3, padding=1)
             self.policy_out = nn.Conv2d(channels, rules.policy_planes, 3, padding=1)
             self.value_planes = nn.Conv2d(channels, VALUE_PLANES, 1)
@@ -110,9 +102,8 @@ class PolicyValueNet(nn.Module):
 
     @property
     def description(self) -> str:
-        """Game and shape: chess 64x6 se 8, connect_four 32x4 se 0 silu."""
-        activation = "" if self.shape.activation == "relu" else f" {self.shape.activation}"
-        return f"{self.game_name} {self.shape.channels}x{self.shape.blocks} se {self.shape.se_ratio}{activation}"
+        """Game and shape: chess 64x6 se 8."""
+        return f"{self.game_name} {self.shape.channels}x{self.shape.blocks} se {self.shape.se_ratio}"
 
     def forward(self, planes: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         """Planes [B, P + Q, rows, columns] → policy logits [B, A] of all actions, WDL logits [B, 3] for the player to move."""
@@ -120,16 +111,16 @@ class PolicyValueNet(nn.Module):
 
     def trunk(self, planes: torch.Tensor) -> torch.Tensor:
         """What the heads read: planes [B, P + Q, rows, columns] → [B, channels, rows, columns]."""
-        x: torch.Tensor = self._activate(self.stem(planes * self.plane_scale.to(planes.dtype)))
+        x: torch.Tensor = functional.relu(self.stem(planes * self.plane_scale.to(planes.dtype)))
         for block in self.blocks:
             x = block(x)
         return x
 
     def answer(self, x: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         """What `forward` gives, from the trunk's output."""
-        policy = self.policy_out(self._activate(self.policy_hidden(x))).flatten(1)
-        value = self._activate(self.value_planes(x)).flatten(1)
-        value = self.value_out(self._activate(self.value_hidden(value)))
+        policy = self.policy_out(functional.relu(self.policy_hidden(x))).flatten(1)
+        value = functional.relu(self.value_planes(x)).flatten(1)
+        value = self.value_out(functional.relu(self.value_hidden(value)))
         return policy.index_select(1, self.policy_index), value
 
     def tie_gradients(self) -> None:

@@ -158,8 +158,3 @@ def _message() -> bytes:
 def test_lc0_plays_chess_alone() -> None:
     with pytest.raises(UsageError, match="a net for connect_four, expected one for chess"):
         encode_lc0(known_checkpoint("connect_four"))
-
-
-def test_lc0_has_no_silu() -> None:
-    with pytest.raises(UsageError, match=r"model\.activation silu, expected relu"):
-        encode_lc0(known_checkpoint(activation="silu"))

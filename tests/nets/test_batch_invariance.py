@@ -14,9 +14,9 @@ from pawnzero.selfplay import play_games
 
 
 @pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize(("activation", "se_ratio"), [("relu", 4), ("silu", 4), ("silu", 0)])
+@pytest.mark.parametrize("se_ratio", [4, 0])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_the_same_answer_in_any_batch(precision, activation, se_ratio, fused, awake, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_the_same_answer_in_any_batch(precision, se_ratio, fused, awake, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     if not fused:  # as on a torch that lacks oneDNN's operators
         monkeypatch.setattr(fold, "fused_convolutions", lambda dtype: False)
     game = get_game("chess")
@@ -27,7 +27,7 @@ def test_the_same_answer_in_any_batch(precision, activation, se_ratio, fused, aw
     scalars = rng.integers(0, 2, (size, game.scalar_planes)).astype(np.float32)
     legal = rng.integers(0, game.num_actions, (size, moves)).astype(np.int16)
     count = np.full(size, moves, np.int16)
-    evaluator = NetEvaluator(awake("chess", 32, activation=activation, se_ratio=se_ratio), "cpu", precision)
+    evaluator = NetEvaluator(awake("chess", 32, se_ratio=se_ratio), "cpu", precision)
 
     def ask(start: int, stop: int) -> np.ndarray:
         logits, wdl = np.zeros((size, moves), np.float32), np.zeros((size, 3), np.float32)

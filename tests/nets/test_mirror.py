@@ -23,10 +23,9 @@ COLUMNS = {"connect_four": [6, 5, 4, 3, 2, 1, 0], "tic_tac_toe": [2, 1, 0, 5, 4,
 """What mirroring left and right makes of each action."""
 
 
-def disturbed_net(game: str, mirrored: bool, se_ratio: int = 2, activation: str = "relu") -> PolicyValueNet:
+def disturbed_net(game: str, mirrored: bool, se_ratio: int = 2) -> PolicyValueNet:
     """A net in which every weight and bias does something; a fresh one's branches and biases are zero."""
-    shape = {"channels": 16, "blocks": 2, "se_ratio": se_ratio, "activation": activation}
-    net = make_model(**shape, game=game, seed=3, mirrored=mirrored)
+    net = make_model(channels=16, blocks=2, se_ratio=se_ratio, game=game, seed=3, mirrored=mirrored)
     generator = torch.Generator().manual_seed(4)
     for parameter in net.parameters():
         parameter.grad = torch.randn(parameter.shape, generator=generator)
@@ -62,7 +61,7 @@ def mirrors(net: PolicyValueNet) -> bool:
 def test_mirrored_positions_get_mirrored_answers(game: str) -> None:
     assert mirrors(disturbed_net(game, mirrored=True))
     assert mirrors(make_model(channels=8, blocks=1, game=game, mirrored=True))
-    assert mirrors(disturbed_net(game, mirrored=True, se_ratio=0, activation="silu"))
+    assert mirrors(disturbed_net(game, mirrored=True, se_ratio=0))
     assert not mirrors(disturbed_net(game, mirrored=False))
 
 

@@ -151,7 +151,7 @@ def test_the_gradient_is_that_of_the_effective_batch(
     assert losses(tmp_path / "one")[1] == pytest.approx(losses(tmp_path / "parts")[1], rel=1e-6)
 
 
-@pytest.mark.parametrize("shape", [CONFIG.model, ModelConfig(channels=8, blocks=1, se_ratio=0, activation="silu")])
+@pytest.mark.parametrize("shape", [CONFIG.model, ModelConfig(channels=8, blocks=1, se_ratio=0)])
 def test_stopping_and_going_on_changes_nothing(tmp_path: Path, buffer: ReplayBuffer, shape: ModelConfig) -> None:
     whole, parts, config = tmp_path / "whole", tmp_path / "parts", replace(CONFIG, model=shape)
     train(buffer, config, checkpoints=whole, until_step=30, device="cpu", log=whole / "train.json")
@@ -333,7 +333,7 @@ def test_nor_is_it_between_checkpoints(tmp_path: Path, buffer: ReplayBuffer, mon
     assert not list((tmp_path / "c").iterdir())
 
 
-@pytest.mark.parametrize("shape", [CONFIG.model, ModelConfig(channels=8, blocks=1, se_ratio=0, activation="silu")])
+@pytest.mark.parametrize("shape", [CONFIG.model, ModelConfig(channels=8, blocks=1, se_ratio=0)])
 def test_mixed_precision_says_what_it_does_and_learns_the_same(
     tmp_path: Path, buffer: ReplayBuffer, shape: ModelConfig
 ) -> None:
