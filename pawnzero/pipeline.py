@@ -118,9 +118,6 @@ def _iterate(
             raise KeyboardInterrupt
     under_way.arena = evaluate_and_promote(
         agent,
-        games=config.eval_games,
-        threshold=config.eval_threshold,
-        simulations=config.mcts_sims,
         device=device,
         seed=config.seed + number,
         iteration=number,

@@ -7,13 +7,13 @@ was killed after its match goes on from what was written.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from pawnzero.agent import Agent
 from pawnzero.arena import MatchResult, play_match
@@ -41,9 +41,6 @@ def evaluate_and_promote(
     agent: Agent,
     config: Config,
     *,
-    games: Optional[int] = None,
-    threshold: Optional[float] = None,
-    simulations: Optional[int] = None,
     device: str = "auto",
     seed: Optional[int] = None,
     iteration: Optional[int] = None,
@@ -52,13 +49,13 @@ def evaluate_and_promote(
 ) -> Dict[str, Any]:
     """Latest against best; the latest becomes the best where its score is above the threshold, or where there was none.
 
-    What is not given is `config`'s. Where its `eval_promotion` is "sprt", it counts whether the test accepts H1, and `games`
-    are the most that are played. The openings depend on the seed and on the latest net's step. Writes
-    experiments/last_arena.json and last_arena.pgn, a row of experiments/arena.csv, the agent's metadata and perhaps best.pt.
+    How many games, the threshold and the simulations are `config`'s, and so is the seed where none is given. Where its
+    `eval_promotion` is "sprt", it counts whether the test accepts H1, and `eval_games` are the most that are played. The
+    openings depend on the seed and on the latest net's step. Writes experiments/last_arena.json and last_arena.pgn, a row of
+    experiments/arena.csv, the agent's metadata and perhaps best.pt.
     Returns what last_arena.json holds: the match (`MatchResult.to_json`) and `promoted`, `promotion` (the rule), `threshold`
     (None where it is not the rule), `simulations`, `step`, `opponent`, `itself` (whether that is the same net), `iteration`,
-    `time`. Raises PawnzeroError where there
-    is no latest net.
+    `time`. Raises PawnzeroError where there is no latest net.
     """
     progress = progress or Progress()
     with agent.lock():
@@ -68,42 +65,17 @@ def evaluate_and_promote(
             raise PawnzeroError(
                 f"{agent.directory}: no latest net to evaluate; `pawnzero train {in_shell(agent.directory)}` makes one"
             )
-        best = best_net(agent)
+        trial = _Trial(agent, config, latest, best_net(agent), config.seed if seed is None else seed)
         known = _already_played(agent, iteration, latest.step, progress)
         if known is not None:
             _record(agent, known, progress, again=True)
             return known
-        itself = best is not None and agent.best.read_bytes() == agent.latest.read_bytes()
-        if itself:
+        if trial.itself:
             progress.note(f"{agent.name}'s latest net (step {latest.step}) is its best one already: it plays against itself")
-        limit = config.eval_threshold if threshold is None else threshold
-        by_test = config.eval_promotion == "sprt"
-        sims = config.mcts_sims if simulations is None else simulations
         with _games_beside(agent) as games_file:
-            match = _play(
-                agent,
-                config,
-                latest,
-                best,
-                games=config.eval_games if games is None else games,
-                simulations=sims,
-                device=device,
-                seed=config.seed if seed is None else seed,
-                openings_file=openings_file,
-                hypotheses=Hypotheses(config.eval_elo0, config.eval_elo1) if by_test else None,
-                progress=progress,
-                pgn=games_file,
-            )
-            won = match.sprt["decision"] == ACCEPT_H1 if match.sprt else match.score > limit
+            match = trial.play(device, openings_file, games_file, progress)
             report = {
-                **match.to_json(),
-                "promoted": best is None or won,
-                "promotion": config.eval_promotion,
-                "threshold": None if by_test else limit,
-                "simulations": sims,
-                "step": latest.step,
-                "opponent": match.second,
-                "itself": itself,
+                **trial.report(match),
                 "iteration": iteration,
                 "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             }
@@ -111,6 +83,76 @@ def evaluate_and_promote(
             write_json(agent.experiments / "last_arena.json", report)
         _record(agent, report, progress)
         return report
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """The latest net's match for promotion against the best one, or where that is None against the untrained one."""
+
+    agent: Agent
+    config: Config
+    latest: Checkpoint
+    best: Optional[Checkpoint]
+    seed: int
+
+    @property
+    def itself(self) -> bool:
+        """Whether the latest net is the best one already."""
+        return self.best is not None and self.agent.best.read_bytes() == self.agent.latest.read_bytes()
+
+    @property
+    def hypotheses(self) -> Optional[Hypotheses]:
+        """Those of the test that decides; None where the threshold does."""
+        by_test = self.config.eval_promotion == "sprt"
+        return Hypotheses(self.config.eval_elo0, self.config.eval_elo1) if by_test else None
+
+    def play(self, device: str, openings_file: Optional[Path], pgn: Path, progress: Progress) -> MatchResult:
+        """The match; its games go into `pgn`."""
+        config, game = self.config, get_game(self.agent.game)
+        pairs, longest = (config.eval_games + 1) // 2, config.selfplay.max_plies
+        starts = openings(game, pairs, int(stream(self.seed, self.latest.step)), openings_file, max_plies=longest)
+        challenger, opponent = self._players(device, progress)
+        with challenger, opponent:
+            return play_match(
+                challenger,
+                opponent,
+                games=config.eval_games,
+                openings=starts,
+                game=game,
+                max_plies=longest,
+                seed=self.seed,
+                progress=progress,
+                pgn=pgn,
+                hypotheses=self.hypotheses,
+            )
+
+    def _players(self, device: str, progress: Progress) -> Tuple[NetPlayer, NetPlayer]:
+        """The latest net, and the one that it has to beat."""
+        agent, config, game = self.agent, self.config, get_game(self.agent.game)
+
+        def player(net: PolicyValueNet, name: str, path: str) -> NetPlayer:
+            evaluator = NetEvaluator(net, device=device, progress=progress)
+            return NetPlayer(game, evaluator, name=name, simulations=config.mcts_sims, search=config.search, net=path)
+
+        latest = player(self.latest.make_net(), f"{agent.name} latest (step {self.latest.step})", str(agent.latest))
+        if self.best is None:
+            untrained = PolicyValueNet(agent.model, agent.game, agent.metadata["seed"])
+            return latest, player(untrained, UNTRAINED, UNTRAINED)
+        return latest, player(self.best.make_net(), f"{agent.name} best (step {self.best.step})", str(agent.best))
+
+    def report(self, match: MatchResult) -> Dict[str, Any]:
+        """What was played and whether the latest net becomes the best, as `evaluate_and_promote` returns it."""
+        won = match.sprt["decision"] == ACCEPT_H1 if match.sprt else match.score > self.config.eval_threshold
+        return {
+            **match.to_json(),
+            "promoted": self.best is None or won,
+            "promotion": self.config.eval_promotion,
+            "threshold": self.config.eval_threshold if self.hypotheses is None else None,
+            "simulations": self.config.mcts_sims,
+            "step": self.latest.step,
+            "opponent": match.second,
+            "itself": self.itself,
+        }
 
 
 def best_net(agent: Agent) -> Optional[Checkpoint]:
@@ -171,7 +213,7 @@ def _already_played(agent: Agent, iteration: Optional[int], step: int, progress:
 
 def _is_whole(report: Mapping[str, Any]) -> bool:
     """Whether a report has what is read of it again."""
-    match = {field.name for field in dataclasses.fields(MatchResult)} - {"played"}
+    match = {field.name for field in fields(MatchResult)} - {"played"}
     colours = report.get("by_colour")
     return (
         match.union(_ADDED) <= set(report)
@@ -181,50 +223,6 @@ def _is_whole(report: Mapping[str, Any]) -> bool:
         and isinstance(colours, dict)
         and all(isinstance(one, dict) for one in colours.values())
     )
-
-
-def _play(
-    agent: Agent,
-    config: Config,
-    latest: Checkpoint,
-    best: Optional[Checkpoint],
-    *,
-    games: int,
-    simulations: int,
-    device: str,
-    seed: int,
-    openings_file: Optional[Path],
-    hypotheses: Optional[Hypotheses],
-    progress: Progress,
-    pgn: Path,
-) -> MatchResult:
-    """The match of the latest net against the best or the untrained one."""
-    game = get_game(agent.game)
-    longest = config.selfplay.max_plies
-    starts = openings(game, (games + 1) // 2, int(stream(seed, latest.step)), openings_file, max_plies=longest)
-
-    def player(net: Any, name: str, path: str) -> NetPlayer:
-        evaluator = NetEvaluator(net, device=device, progress=progress)
-        return NetPlayer(game, evaluator, name=name, simulations=simulations, search=config.search, net=path)
-
-    challenger = player(latest.make_net(averaged=True), f"{agent.name} latest (step {latest.step})", str(agent.latest))
-    if best is not None:
-        opponent = player(best.make_net(averaged=True), f"{agent.name} best (step {best.step})", str(agent.best))
-    else:
-        opponent = player(PolicyValueNet(agent.model, agent.game, agent.metadata["seed"]), UNTRAINED, UNTRAINED)
-    with challenger, opponent:
-        return play_match(
-            challenger,
-            opponent,
-            games=games,
-            openings=starts,
-            game=game,
-            max_plies=longest,
-            seed=seed,
-            progress=progress,
-            pgn=pgn,
-            hypotheses=hypotheses,
-        )
 
 
 def _record(agent: Agent, report: Mapping[str, Any], progress: Progress, *, again: bool = False) -> None:

@@ -46,8 +46,9 @@ def rows(agent):
         return list(csv.DictReader(stream))
 
 
-def promote(agent, **options):
-    return evaluate_and_promote(agent, CONFIG, device="cpu", **options)
+def promote(agent, games=CONFIG.eval_games, threshold=CONFIG.eval_threshold, **options):
+    config = dataclasses.replace(CONFIG, eval_games=games, eval_threshold=threshold)
+    return evaluate_and_promote(agent, config, device="cpu", **options)
 
 
 def test_the_first_best_plays_the_untrained_net_and_is_promoted_whatever_the_score(agent):
@@ -92,7 +93,7 @@ def test_promotion_by_a_sequential_test(agent):
     by_test = dataclasses.replace(CONFIG, eval_promotion="sprt", eval_games=60, eval_threshold=0.0)
 
     def ask(elo0, elo1):
-        return evaluate_and_promote(agent, dataclasses.replace(by_test, eval_elo0=elo0, eval_elo1=elo1), device="cpu", games=60)
+        return evaluate_and_promote(agent, dataclasses.replace(by_test, eval_elo0=elo0, eval_elo1=elo1), device="cpu")
 
     kept = ask(400.0, 800.0)
     assert (kept["sprt"]["decision"], kept["promoted"], kept["threshold"]) == ("H0", False, None)
