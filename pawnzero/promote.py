@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
@@ -32,9 +32,6 @@ from pawnzero.progress import Progress
 from pawnzero.search.random import stream
 from pawnzero.sequential import Hypotheses
 from pawnzero.stats import ACCEPT_H1
-
-_ADDED = ("promoted", "promotion", "threshold", "simulations", "step", "opponent", "iteration", "time")
-"""What every version's report says beside the match."""
 
 
 def evaluate_and_promote(
@@ -205,24 +202,12 @@ def _already_played(agent: Agent, iteration: Optional[int], step: int, progress:
         return None
     if (report.get("iteration"), report.get("step")) != (iteration, step):
         return None
-    if not _is_whole(report):
+    try:
+        cells(report), _of_best(report), has_row(path.with_name("arena.csv"), report)  # what `_record` reads
+    except (KeyError, TypeError, AttributeError):
         progress.note(f"{path}: the report of iteration {iteration} is damaged; its match is played again")
         return None
     return report
-
-
-def _is_whole(report: Mapping[str, Any]) -> bool:
-    """Whether a report has what is read of it again."""
-    match = {field.name for field in fields(MatchResult)} - {"played"}
-    colours = report.get("by_colour")
-    return (
-        match.union(_ADDED) <= set(report)
-        and isinstance(report["promoted"], bool)
-        and isinstance(report["endings"], dict)
-        and isinstance(report["sprt"], (dict, type(None)))
-        and isinstance(colours, dict)
-        and all(isinstance(one, dict) for one in colours.values())
-    )
 
 
 def _record(agent: Agent, report: Mapping[str, Any], progress: Progress, *, again: bool = False) -> None:
@@ -230,10 +215,15 @@ def _record(agent: Agent, report: Mapping[str, Any], progress: Progress, *, agai
     table = agent.experiments / "arena.csv"
     if not (again and has_row(table, report)):
         append_row(table, cells(report), progress)
-    if report["promoted"]:
+    best = _of_best(report)
+    if best is not None:
         net = agent.latest.read_bytes()
-        best = {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")}
         # Before the net: a match that is played again after a kill in between finds the old one. The digest tells which it is.
         agent.update(best={**best, "sha256": _digest(net)})
         with replacing(agent.best) as handle:
             handle.write(net)
+
+
+def _of_best(report: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
+    """What metadata.json says of the net that a match has made the best; None where it has not."""
+    return {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")} if report["promoted"] else None

@@ -178,7 +178,7 @@ def test_a_damaged_report_is_passed_over(agent, content, told):
     assert len(rows(agent)) == 1
 
 
-@pytest.mark.parametrize("change", [{"by_colour": []}, {"endings": None}, {"promoted": "yes"}, {"sprt": 7}])
+@pytest.mark.parametrize("change", [{"by_colour": []}, {"endings": None}, {"sprt": 7}])
 def test_a_report_with_a_damaged_entry_is_passed_over(agent, change):
     path, notes = agent.experiments / "last_arena.json", _Notes()
     found = promote(agent, iteration=0)
