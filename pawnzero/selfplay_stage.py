@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Set
 
@@ -54,20 +56,15 @@ def selfplay_stage(
         stage = agent.metadata.get("selfplay_alone")
         if stage is None or stage["games"] != games:
             if stage is not None:  # nobody goes on with it; its games were played all the same
-                _remember(agent, _read_journal(journal, _alone(stage)), progress)
+                _Games.alone(agent, config, stage, journal, progress).remember()
             first = int(agent.metadata.get("games_outside_iterations", 0))
             stage = {"first": first, "games": games, "frozen": _freeze(agent, config, games, progress)}
             agent.update(games_outside_iterations=first + games, selfplay_alone=stage)
             journal.remove()
         agent.keep_settings(config, progress, _OF_SELFPLAY)
-        figures = _play(agent, config, _alone(stage), games, journal, stage["frozen"], device, progress)
+        figures = _Games.alone(agent, config, stage, journal, progress).play(device)
         agent.update(selfplay_alone=None)
         return figures
-
-
-def _alone(stage: Dict[str, Any]) -> range:
-    """The ids of the games of a stage outside iterations."""
-    return range(OUTSIDE_ITERATIONS + stage["first"], OUTSIDE_ITERATIONS + stage["first"] + stage["games"])
 
 
 def begin_games(agent: Agent, config: Config, progress: Progress) -> Dict[str, Any]:
@@ -84,7 +81,7 @@ def iteration_games(
     Returns the figures of all its games, also of those that were stored when it was to play more.
     """
     ids = range(number << 32, (number + 1) << 32)
-    return _play(agent, config, ids, config.num_selfplay, _journal(agent), frozen, device, progress)
+    return _Games(agent, config, ids, config.num_selfplay, _journal(agent), frozen, progress).play(device)
 
 
 def _journal(agent: Agent) -> Journal:
@@ -137,56 +134,6 @@ def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Prog
     return question
 
 
-def _play(
-    agent: Agent,
-    config: Config,
-    ids: range,
-    games: int,
-    journal: Journal,
-    frozen: Dict[str, Any],
-    device: str,
-    progress: Progress,
-) -> Dict[str, Any]:
-    """Play until the replay buffer has received `games` of the games `ids`; returns the figures of all that it has received."""
-    noted = _read_journal(journal, ids)
-    # Of games without a line the buffer may hold some with these ids too: another run's.
-    stored: Set[int] = set()
-    if noted.games:
-        with open_replay(agent, config, progress) as buffer:
-            there, oldest = set(buffer.last_game_ids(len(buffer))), buffer.total - len(buffer) + 1
-        stored = {game_id for game_id, line in noted.games.items() if game_id in there or 0 < line.get("last", 0) < oldest}
-    left = [game_id for game_id in ids[:games] if game_id not in stored][: max(0, games - len(stored))]
-    if stored:
-        progress.note(f"{len(stored)} of {len(stored) + len(left)} games were played before the interruption")
-    try:
-        summary = _so_far(noted, stored)
-    except KeyError as error:
-        raise PawnzeroError(f"{journal.path}: the line of a game lacks {error} (written by another version?)") from None
-    outlooks = _remember(agent, noted, progress)
-    precision = None
-    if left:
-        on_cpu = resolve_device(device).type == "cpu"
-        sample = _sample(agent, config, frozen, progress) if on_cpu else None
-        evaluator = NetEvaluator(latest_net(agent), device, progress=progress, sample=sample)
-        precision = evaluator.precision
-        progress.note(f"self-play with {evaluator.description}")
-        progress.start("self-play", len(left), "games")
-        _play_with(evaluator, agent, config, left, ids[:games], summary, outlooks, journal, frozen, progress)
-        progress.finish()
-    found = summary.to_json()
-    earlier = [iteration["selfplay"] for iteration in agent.iterations]
-    alarms = selfplay_alarms(found, earlier)
-    for alarm in alarms:
-        progress.note(f"alarm: {alarm.text}")
-    return {
-        **found,
-        "alarms": [dataclasses.asdict(alarm) for alarm in alarms],
-        "precision": precision,
-        "resignation": outlooks.to_json(frozen["resign_below"]),
-        "settings": dataclasses.asdict(config.selfplay),
-    }
-
-
 class _Noted(NamedTuple):
     """What a journal says of some games: the newest line of each by its id, and of each process the newest of what it cost."""
 
@@ -194,96 +141,164 @@ class _Noted(NamedTuple):
     costs: Dict[float, Dict[str, Any]]
 
 
-def _read_journal(journal: Journal, ids: range) -> _Noted:
-    """What `journal` says of the games `ids`; a kill may have left lines of others in it."""
-    noted = _Noted({}, {})
-    for line in journal.lines():
-        if isinstance(line.get("game_id"), int):
-            if line["game_id"] in ids:
-                noted.games[line["game_id"]] = line
-        elif "session" in line and line.get("first") == ids.start:
-            noted.costs[line["session"]] = line
-    return noted
+@dataclass(frozen=True)
+class _Games:
+    """Games that an agent plays for training, in as many calls as interruptions make of them.
 
+    ids:     those that they may have; the first `count` of them are asked for
+    journal: what is to be said of those that have ended, and what they cost
+    frozen:  what they go by to their end, see `_freeze`
+    """
 
-def _so_far(noted: _Noted, stored: Set[int]) -> GamesSummary:
-    """The figures of the games stored before an interruption, and of what they cost."""
-    summary = GamesSummary()
-    for game_id, figures in noted.games.items():
-        if game_id in stored:
-            summary.add(figures)
-    for cost in noted.costs.values():
-        summary.spent(cost)
-    return summary
+    agent: Agent
+    config: Config
+    ids: range
+    count: int
+    journal: Journal
+    frozen: Dict[str, Any]
+    progress: Progress
 
+    @classmethod
+    def alone(cls, agent: Agent, config: Config, stage: Dict[str, Any], journal: Journal, progress: Progress) -> _Games:
+        """Those of a stage outside iterations, as metadata.json has it."""
+        first, count = OUTSIDE_ITERATIONS + stage["first"], stage["games"]
+        return cls(agent, config, range(first, first + count), count, journal, stage["frozen"], progress)
 
-def _remember(agent: Agent, noted: _Noted, progress: Progress) -> Outlooks:
-    """All that is known of resigning, with what the journal says: a kill may have come before that was written."""
-    outlooks = _read_outlooks(agent, progress)
-    for game_id, line in noted.games.items():
-        outlooks.add(game_id, line.get("outlooks", ()))
-    if noted.games:
-        write_json(_outlooks_file(agent), outlooks.state())
-    return outlooks
+    def play(self, device: str) -> Dict[str, Any]:
+        """Play until the replay buffer has received `count` games; returns the figures of all that it has received."""
+        stored = len(self._stored)
+        left = [game_id for game_id in self._asked if game_id not in self._stored][: max(0, self.count - stored)]
+        if stored:
+            self.progress.note(f"{stored} of {stored + len(left)} games were played before the interruption")
+        summary, outlooks = self._so_far(), self.remember()
+        precision = None
+        if left:
+            evaluator = self._evaluator(device)
+            precision = evaluator.precision
+            self.progress.note(f"self-play with {evaluator.description}")
+            self.progress.start("self-play", len(left), "games")
+            self._play_with(evaluator, left, summary, outlooks)
+            self.progress.finish()
+        found = summary.to_json()
+        alarms = selfplay_alarms(found, [iteration["selfplay"] for iteration in self.agent.iterations])
+        for alarm in alarms:
+            self.progress.note(f"alarm: {alarm.text}")
+        return {
+            **found,
+            "alarms": [dataclasses.asdict(alarm) for alarm in alarms],
+            "precision": precision,
+            "resignation": outlooks.to_json(self.frozen["resign_below"]),
+            "settings": dataclasses.asdict(self.config.selfplay),
+        }
 
+    def remember(self) -> Outlooks:
+        """All that is known of resigning, with what the journal says: a kill may have come before that was written."""
+        outlooks = _read_outlooks(self.agent, self.progress)
+        for game_id, line in self._noted.games.items():
+            outlooks.add(game_id, line.get("outlooks", ()))
+        if self._noted.games:
+            write_json(_outlooks_file(self.agent), outlooks.state())
+        return outlooks
 
-def _play_with(
-    evaluator: NetEvaluator,
-    agent: Agent,
-    config: Config,
-    numbers: List[int],
-    asked: range,
-    summary: GamesSummary,
-    outlooks: Outlooks,
-    journal: Journal,
-    frozen: Dict[str, Any],
-    progress: Progress,
-) -> None:
-    game, workload = get_game(config.game), Workload()
-    noted = started = time.monotonic()
-    session = time.time()
-    before = summary.positions
+    @property
+    def _asked(self) -> range:
+        return self.ids[: self.count]
 
-    def cost() -> Dict[str, Any]:
-        return {"first": asked.start, "session": session, "seconds": time.monotonic() - started, **workload.cost()}
+    @cached_property
+    def _noted(self) -> _Noted:
+        """What the journal says of these games before this call; a kill may have left lines of others in it."""
+        noted = _Noted({}, {})
+        for line in self.journal.lines():
+            if isinstance(line.get("game_id"), int):
+                if line["game_id"] in self.ids:
+                    noted.games[line["game_id"]] = line
+            elif "session" in line and line.get("first") == self.ids.start:
+                noted.costs[line["session"]] = line
+        return noted
 
-    def tick(finished: int = 0) -> None:
-        nonlocal noted
-        progress.advance(finished, positions=before + workload.positions, draws=f"{summary.draw_rate:.0%}")
-        if time.monotonic() - noted > _NOTE_SECONDS:
-            noted = time.monotonic()
-            journal.add(cost())
-            write_json(_outlooks_file(agent), outlooks.state())  # who kills the process skips what comes at the end
+    @cached_property
+    def _stored(self) -> Set[int]:
+        """The games that the replay buffer received before this call, also those that it has overwritten since.
 
-    with open_replay(agent, config, progress) as buffer, journal:
+        Of games without a line it may hold some with these ids too: another run's.
+        """
+        lines = self._noted.games
+        if not lines:
+            return set()
+        with open_replay(self.agent, self.config, self.progress) as buffer:
+            there, oldest = set(buffer.last_game_ids(len(buffer))), buffer.total - len(buffer) + 1
+        return {game_id for game_id, line in lines.items() if game_id in there or 0 < line.get("last", 0) < oldest}
+
+    def _so_far(self) -> GamesSummary:
+        """The figures of the games stored before an interruption, and of what they cost.
+
+        Raises PawnzeroError where a line of the journal does not say enough.
+        """
+        summary = GamesSummary()
         try:
-            for record in play_games(
-                game,
-                evaluator,
-                numbers,
-                simulations=config.mcts_sims,
-                search=config.search,
-                settings=config.selfplay,
-                seed=frozen["seed"],
-                among=len(asked),
-                archive=buffer.archive(frozen["archive"]) if frozen["archive"] else None,
-                resign_below=frozen["resign_below"],
-                workload=workload,
-                tick=tick,
-            ):
-                figures, measured = figures_of(record, game), outlooks_of(record, game)
-                last = buffer.total + len(record)  # the sequence number of its last row
-                journal.add({**figures, "last": last, "outlooks": measured})
-                buffer.append(record)
-                summary.add(figures)
-                outlooks.add(record.game_id, measured)
-                tick(1)
-            buffer.flush()  # before anything on the disk says that these games are played
-        finally:
-            spent = cost()
-            summary.spent(spent)
-            journal.add(spent)
-            write_json(_outlooks_file(agent), outlooks.state())
+            for game_id, figures in self._noted.games.items():
+                if game_id in self._stored:
+                    summary.add(figures)
+        except KeyError as error:
+            where = f"{self.journal.path}: the line of a game"
+            raise PawnzeroError(f"{where} lacks {error} (written by another version?)") from None
+        for cost in self._noted.costs.values():
+            summary.spent(cost)
+        return summary
+
+    def _evaluator(self, device: str) -> NetEvaluator:
+        """The agent's latest net, ready to answer."""
+        on_cpu = resolve_device(device).type == "cpu"
+        sample = _sample(self.agent, self.config, self.frozen, self.progress) if on_cpu else None
+        return NetEvaluator(latest_net(self.agent), device, progress=self.progress, sample=sample)
+
+    def _play_with(self, evaluator: NetEvaluator, left: List[int], summary: GamesSummary, outlooks: Outlooks) -> None:
+        """Play the games `left` into the replay buffer and the journal, and add them to `summary` and `outlooks`."""
+        game, workload = get_game(self.config.game), Workload()
+        noted = started = time.monotonic()
+        session = time.time()
+        before = summary.positions
+
+        def cost() -> Dict[str, Any]:
+            return {"first": self.ids.start, "session": session, "seconds": time.monotonic() - started, **workload.cost()}
+
+        def tick(finished: int = 0) -> None:
+            nonlocal noted
+            self.progress.advance(finished, positions=before + workload.positions, draws=f"{summary.draw_rate:.0%}")
+            if time.monotonic() - noted > _NOTE_SECONDS:
+                noted = time.monotonic()
+                self.journal.add(cost())
+                write_json(_outlooks_file(self.agent), outlooks.state())  # who kills the process skips what comes at the end
+
+        with open_replay(self.agent, self.config, self.progress) as buffer, self.journal:
+            try:
+                for record in play_games(
+                    game,
+                    evaluator,
+                    left,
+                    simulations=self.config.mcts_sims,
+                    search=self.config.search,
+                    settings=self.config.selfplay,
+                    seed=self.frozen["seed"],
+                    among=len(self._asked),
+                    archive=buffer.archive(self.frozen["archive"]) if self.frozen["archive"] else None,
+                    resign_below=self.frozen["resign_below"],
+                    workload=workload,
+                    tick=tick,
+                ):
+                    figures, measured = figures_of(record, game), outlooks_of(record, game)
+                    last = buffer.total + len(record)  # the sequence number of its last row
+                    self.journal.add({**figures, "last": last, "outlooks": measured})
+                    buffer.append(record)
+                    summary.add(figures)
+                    outlooks.add(record.game_id, measured)
+                    tick(1)
+                buffer.flush()  # before anything on the disk says that these games are played
+            finally:
+                spent = cost()
+                summary.spent(spent)
+                self.journal.add(spent)
+                write_json(_outlooks_file(self.agent), outlooks.state())
 
 
 def _outlooks_file(agent: Agent) -> Path:
