@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
@@ -82,75 +83,83 @@ def _next_iteration(agent: Agent, config: Config, device: str, use_amp: bool, pr
     best_net(agent)
     precheck(agent.game, agent.experiments, progress)
     under_way = _begin(agent, agent.metadata["next_iteration"], config, progress)
-    with _timed(agent, under_way) as enter:
-        _iterate(agent, config, under_way, enter, device, use_amp, progress)
+    _Iteration(agent, config, under_way, device, use_amp, progress).run()
     return _complete(agent, under_way)
 
 
-def _iterate(
-    agent: Agent,
-    config: Config,
-    under_way: UnderWay,
-    enter: Callable[[str], None],
-    device: str,
-    use_amp: bool,
-    progress: Progress,
-) -> None:
-    """The stages that an iteration still lacks, in their order. `enter` keeps what was found before the stage of that name."""
-    number = under_way.iteration
-    if under_way.selfplay is None:
+@dataclass
+class _Iteration:
+    """The stages that an iteration still lacks. What they find and the seconds they take are kept with the agent meanwhile."""
+
+    agent: Agent
+    config: Config
+    under_way: UnderWay
+    device: str
+    use_amp: bool
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self._began, self._before = time.monotonic(), self.under_way.spent
+
+    @property
+    def spent(self) -> float:
+        """Seconds that the iteration has taken so far, with those before an interruption."""
+        return self._before + time.monotonic() - self._began
+
+    def run(self) -> None:
+        """All that is still to do; where it is interrupted, the seconds that it took are kept."""
+        try:
+            if self.under_way.selfplay is None:
+                self._play()
+            if self.under_way.train is None:
+                self._train()
+            self._match()
+        except BaseException:
+            stage = self.agent.metadata["stage"]
+            if stage is not None:
+                with suppress(PawnzeroError, OSError):  # what ended the iteration is told, not this
+                    self.agent.update(stage={**stage, "found": {**stage["found"], "spent": self.spent}})
+            raise
+        self.under_way.spent = self.spent
+
+    def _enter(self, name: str) -> None:
+        """Keep what was found before the stage of that name, and the seconds: a kill loses those of one stage at most."""
+        self.under_way.spent = self.spent
+        self.agent.update(stage=self.under_way.stage(name))
+
+    def _play(self) -> None:
+        under_way = self.under_way
         if under_way.frozen is None:
-            under_way.frozen = begin_games(agent, config, progress)
-        enter(SELFPLAY)
-        under_way.selfplay = iteration_games(agent, config, number, under_way.frozen, device, progress)
-        enter(TRAIN)
-    if under_way.train is None:
+            under_way.frozen = begin_games(self.agent, self.config, self.progress)
+        self._enter(SELFPLAY)
+        under_way.selfplay = iteration_games(
+            self.agent, self.config, under_way.iteration, under_way.frozen, self.device, self.progress
+        )
+        self._enter(TRAIN)
+
+    def _train(self) -> None:
+        under_way = self.under_way
         if under_way.steps is None:
-            plan_training(agent, config, under_way)
-            enter(TRAIN)
+            plan_training(self.agent, self.config, under_way)
+            self._enter(TRAIN)
         elif under_way.lacks is not None:
-            under_way.until_step, under_way.lacks = step_reached(agent) + under_way.lacks, None
-            enter(TRAIN)
-        trained = iteration_training(agent, config, under_way, device, use_amp, progress)
+            under_way.until_step, under_way.lacks = step_reached(self.agent) + under_way.lacks, None
+            self._enter(TRAIN)
+        trained = iteration_training(self.agent, self.config, under_way, self.device, self.use_amp, self.progress)
         under_way.train = {**trained, "interrupted": False}
-        enter(ARENA)
+        self._enter(ARENA)
         if trained["interrupted"]:  # all of it is kept; the match waits
             raise KeyboardInterrupt
-    under_way.arena = evaluate_and_promote(
-        agent,
-        device=device,
-        seed=config.seed + number,
-        iteration=number,
-        config=config,
-        progress=progress,
-    )
 
-
-@contextmanager
-def _timed(agent: Agent, under_way: UnderWay) -> Iterator[Callable[[str], None]]:
-    """Add what the block takes to the iteration's `spent` seconds; where it is interrupted they are kept with the stage.
-
-    Gives what enters a stage by its name: it keeps what was found and the seconds so far, so that a kill loses no more of
-    them than those of the stage under way.
-    """
-    began, before = time.monotonic(), under_way.spent
-
-    def spent() -> float:
-        return before + time.monotonic() - began
-
-    def enter(name: str) -> None:
-        under_way.spent = spent()
-        agent.update(stage=under_way.stage(name))
-
-    try:
-        yield enter
-    except BaseException:
-        stage = agent.metadata["stage"]
-        if stage is not None:
-            with suppress(PawnzeroError, OSError):  # what ended the block is told, not this
-                agent.update(stage={**stage, "found": {**stage["found"], "spent": spent()}})
-        raise
-    under_way.spent = spent()
+    def _match(self) -> None:
+        self.under_way.arena = evaluate_and_promote(
+            self.agent,
+            self.config,
+            device=self.device,
+            seed=self.config.seed + self.under_way.iteration,
+            iteration=self.under_way.iteration,
+            progress=self.progress,
+        )
 
 
 def run_until(
