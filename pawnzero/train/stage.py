@@ -61,16 +61,8 @@ def begin_stage(
     Raises PawnzeroError when the buffer holds nothing.
     """
     before = state.stage
-    if before is not None and (before.name, before.until_step) != (name, until_step):
-        before = None
-    seed = config.seed if before is None else before.seed
-    window = _window(buffer, seed, config.trainer)
-    oldest = window[1] - len(buffer) + 1
-    if before is not None and oldest <= before.window[0] and before.window[1] <= window[1]:
-        window = before.window  # all of it still stands, and what came since is for the next stage
-    positions = _positions(buffer, seed, window, config.trainer)
-    step_samples = config.step_samples
-    if before is None:
+    if before is None or (before.name, before.until_step) != (name, until_step):
+        window = _window(buffer, config.seed, config.trainer)
         state.stage = Stage(
             start_step=state.step,
             until_step=until_step,
@@ -81,21 +73,31 @@ def begin_stage(
             batch_size=config.batch_size,
             micro_batch=config.batch_size,
             name=name,
-            step_samples=step_samples,
+            step_samples=config.step_samples,
         )
-        return positions
-    alike = before.batch_size == config.batch_size
-    if before.window != window:
+    else:
+        state.stage = _resumed(before, buffer, config, progress)
+    return _positions(buffer, state.stage.seed, state.stage.window, config.trainer)
+
+
+def _resumed(before: Stage, buffer: ReplayBuffer, config: Config, progress: Progress) -> Stage:
+    """An interrupted stage as it goes on with these settings."""
+    window = _window(buffer, before.seed, config.trainer)
+    oldest = window[1] - len(buffer) + 1
+    if oldest <= before.window[0] and before.window[1] <= window[1]:
+        window = before.window  # all of it still stands, and what came since is for the next stage
+    else:
         progress.note("training goes on with other positions than before it was interrupted")
-    if before.step_samples not in (0, step_samples):
-        progress.note(
-            f"training goes on with {step_samples:,} samples a step, {before.step_samples:,} before it was interrupted"
-        )
-    micro_batch = before.micro_batch if alike else config.batch_size
-    state.stage = replace(
-        before, window=window, batch_size=config.batch_size, micro_batch=micro_batch, step_samples=step_samples
+    samples = config.step_samples
+    if before.step_samples not in (0, samples):
+        progress.note(f"training goes on with {samples:,} samples a step, {before.step_samples:,} before it was interrupted")
+    return replace(
+        before,
+        window=window,
+        batch_size=config.batch_size,
+        micro_batch=before.micro_batch if before.batch_size == config.batch_size else config.batch_size,
+        step_samples=samples,
     )
-    return positions
 
 
 def _window(buffer: ReplayBuffer, seed: int, config: TrainConfig) -> Tuple[int, int]:
