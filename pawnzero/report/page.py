@@ -54,7 +54,7 @@ def page(run: Run, told: Headline, pictures: Mapping[str, str], games: Sequence[
 
 def _tiles(run: Run) -> Iterator[Tile]:
     """The figures that matter, as (name, value, remark)."""
-    finished, outside = len(run.agent.iterations), run.agent.metadata.get("games_outside_iterations", 0)
+    finished, outside = run.agent.metadata["next_iteration"], run.agent.metadata.get("games_outside_iterations", 0)
     hours = f"in {run.hours:.1f} hours" if run.hours >= 1 else f"in {counted(round(60 * run.hours), 'minutes')}"
     yield "iterations", f"{finished:,}", hours if finished else "none finished yet"
     apart = f"{outside:,} of them outside iterations" if outside else f"with {run.positions:,} positions"

@@ -92,11 +92,9 @@ def read_run(agent: Agent) -> Run:
     missing: List[str] = []
     stage = agent.metadata.get("stage")
     under_way = stage if isinstance(stage, dict) else None
-    if agent.iterations_lost:
-        missing.append(f"iterations.jsonl: {agent.iterations_lost} of the finished iterations are not in it.")
     return Run(
         agent=agent,
-        iterations=_iterations(agent.iterations, under_way, missing),
+        iterations=_iterations(agent, under_way, missing),
         under_way=under_way,
         so_far=_so_far(agent, under_way or {}, missing),
         training=_training(agent.experiments / "train.json", missing),
@@ -113,7 +111,14 @@ def number(value: Any) -> Optional[float]:
     return None
 
 
-def _iterations(finished: List[Any], under_way: Optional[Figures], missing: List[str]) -> List[Dict[str, Any]]:
+def _iterations(agent: Agent, under_way: Optional[Figures], missing: List[str]) -> List[Dict[str, Any]]:
+    finished: List[Dict[str, Any]] = []
+    try:
+        finished = agent.iterations
+        if agent.iterations_lost:
+            missing.append(f"iterations.jsonl: {agent.iterations_lost} of the finished iterations are not in it.")
+    except PawnzeroError as error:
+        missing.append(f"{error}.")
     found = (under_way or {}).get("found")
     begun = [found] if isinstance(found, dict) and "selfplay" in found else []
     return [
@@ -122,10 +127,8 @@ def _iterations(finished: List[Any], under_way: Optional[Figures], missing: List
     ]
 
 
-def _is_iteration(one: Any) -> bool:
-    """Whether it has its number, and each thing in it that is drawn or told is what it should be."""
-    if not isinstance(one, dict) or not isinstance(one.get("iteration"), int):
-        return False
+def _is_iteration(one: Figures) -> bool:
+    """Whether each thing in an iteration, whose number is known to be one, that is drawn or told is what it should be."""
     stages = [one.get(stage) or {} for stage in _STAGES]
     if not all(isinstance(stage, dict) for stage in stages):
         return False

@@ -37,7 +37,7 @@ def write_report(agent: Agent) -> Dict[str, Any]:
         "pictures": list(files.values()),
         "answer": told.answer,
         "headline": told.sentence,
-        "iterations": len(agent.iterations),
+        "iterations": agent.metadata["next_iteration"],
         "games": run.games,
         "positions": run.positions,
         "steps": run.steps,

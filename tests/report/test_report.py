@@ -275,6 +275,17 @@ def test_an_iteration_that_holds_other_values_is_said(tmp_path: Path, wrong: Dic
     read(found["html"])
 
 
+def test_iterations_that_cannot_be_relied_on_leave_the_rest_of_the_page(tmp_path: Path, no_charts: None) -> None:
+    agent = invent(tmp_path, 3)
+    found = write_report(found_again(agent, [{**agent.iterations[1], "train": None}]))
+    assert (found["iterations"], found["games"], found["matches"], found["steps"]) == (3, 0, 3, 60)
+    assert [sentence for sentence in found["missing"] if "iterations.jsonl" in sentence] == [
+        f"{agent.experiments / 'iterations.jsonl'}: iteration 1.train is None, expected dict."
+    ]
+    _, shown = read(found["html"])
+    assert "iteration 1.train is None" in shown
+
+
 def test_an_iteration_under_way_that_holds_other_values_is_said(tmp_path: Path, no_charts: None) -> None:
     agent = invent(tmp_path, 1)
     with agent.lock():
