@@ -82,7 +82,7 @@ def random_planes(game: Game, count: int, seed: int) -> Tuple[np.ndarray, np.nda
             if line.over:
                 line = Line(game, max_plies=_LONGEST)
     bits, scalars = (np.concatenate(parts) for parts in zip(*encoded))
-    planes = unpack(bits, scalars, game.board_shape, _PROCESSOR, torch.float32)
+    planes = unpack(bits, scalars, game.board_shape)
     return planes.contiguous().numpy(), legal
 
 

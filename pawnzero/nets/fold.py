@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from pawnzero.games import get_game
 from pawnzero.nets.kernels import excite_and_add
-from pawnzero.nets.planes import numbers, unpack_on_cpu
+from pawnzero.nets.planes import numbers, unpack
 from pawnzero.nets.resnet import PolicyValueNet, ResidualBlock, by_square
 
 _DENSE_BLOCK = 32
@@ -185,7 +185,7 @@ class CompiledNet(FoldedNet):
 
     def images(self, bits: np.ndarray, scalars: np.ndarray, size: int) -> torch.Tensor:
         """Packed positions as planes to call it with, with rows of zeros added up to `size` positions (see `planes.unpack`)."""
-        return unpack_on_cpu(bits, scalars, self.board_shape, self.dtype, size)
+        return unpack(bits, scalars, self.board_shape, self.dtype, size)
 
     def _dense(self, value: torch.Tensor) -> torch.Tensor:
         """In blocks of one size, since a matrix product may round differently for another number of rows.

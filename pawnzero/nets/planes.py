@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 import torch
@@ -14,33 +14,22 @@ def unpack(
     bits: np.ndarray,
     scalars: np.ndarray,
     board_shape: Tuple[int, int],
-    device: torch.device,
-    dtype: torch.dtype,
+    dtype: torch.dtype = torch.float32,
+    size: Optional[int] = None,
 ) -> torch.Tensor:
     """bits [B, P] uint64 (bit 8 · row + column), scalars [B, Q] float32 → planes [B, P + Q, rows, columns], channels_last.
 
-    On the CPU a kernel writes them; to another device the packed words travel, 64 times fewer bytes, and are unpacked there.
+    On the CPU, in float32, bfloat16 or uint8 in steps of 1 / 255; with rows of zeros up to `size` positions.
     """
-    if device.type != "cpu":
-        words = torch.from_numpy(np.ascontiguousarray(bits).view(np.int64)).to(device)
-        return unpack_tensor(words, torch.from_numpy(scalars).to(device), board_shape, dtype)
-    if dtype not in (torch.float32, torch.bfloat16):
-        return unpack(bits, scalars, board_shape, device, torch.float32).to(dtype)
-    return unpack_on_cpu(bits, scalars, board_shape, dtype, len(bits))
-
-
-def unpack_on_cpu(
-    bits: np.ndarray, scalars: np.ndarray, board_shape: Tuple[int, int], dtype: torch.dtype, size: int
-) -> torch.Tensor:
-    """`unpack` on the CPU to float32, bfloat16 or in uint8 steps of 1 / 255, with rows of zeros up to `size` positions."""
     rows, columns = board_shape
-    planes = torch.empty((size, rows, columns, bits.shape[1] + scalars.shape[1]), dtype=dtype)
-    unpack_planes(bits, scalars, columns, numbers(planes).reshape(size, rows * columns, -1))
+    planes = torch.empty((len(bits) if size is None else size, rows, columns, bits.shape[1] + scalars.shape[1]), dtype=dtype)
+    unpack_planes(bits, scalars, columns, numbers(planes).reshape(len(planes), rows * columns, -1))
     return planes.permute(0, 3, 1, 2)
 
 
 def unpack_tensor(words: torch.Tensor, scalars: torch.Tensor, board_shape: Tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
-    """`unpack` by tensor operations, on the device of words [B, P] int64 and scalars [B, Q] float32."""
+    """`unpack` by tensor operations, on the device of words [B, P] int64 and scalars [B, Q] float32: packed words are 64 times
+    fewer bytes to send there than planes."""
     rows, columns = board_shape
     size, count = words.shape
     ranks = words.view(torch.uint8).view(size, count, 8)[:, :, :rows].transpose(1, 2)  # little-endian: byte r is row r

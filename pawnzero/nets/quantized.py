@@ -29,7 +29,7 @@ from pawnzero.games import get_game
 from pawnzero.nets.device import describe_device
 from pawnzero.nets.fold import Block, CompiledNet, FoldedNet, Layer, fold, unfolded
 from pawnzero.nets.kernels import gather_logits, quantize
-from pawnzero.nets.planes import numbers, unpack, unpack_on_cpu
+from pawnzero.nets.planes import numbers, unpack
 from pawnzero.nets.resnet import PolicyValueNet, by_square
 from pawnzero.nets.threads import workers
 from pawnzero.remembered import Remembered
@@ -107,7 +107,7 @@ class QuantizedNet(CompiledNet):
         """See `CompiledNet`; where the stem takes whole numbers a plane's 0 to 1, once scaled, is 0 to 255."""
         if self.input_dtype != torch.uint8:
             return super().images(bits, scalars, size)
-        return unpack_on_cpu(bits, scalars * self._scalar_scale, self.board_shape, torch.uint8, size)
+        return unpack(bits, scalars * self._scalar_scale, self.board_shape, torch.uint8, size)
 
     def _whole(self, layer: Layer, place: int, mean: torch.Tensor, goes_on: bool = False) -> _WholeLayer:
         """The convolution at `place` in the order of evaluation; goes_on: only the next one takes what comes out of it."""
@@ -167,7 +167,7 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
     if isinstance(gain, float) and gain < _GAIN:
         return None, f"int8 answers only {gain:.2f} times as fast as {usual}"
     half = len(sample) // 2
-    planes = unpack(sample.bits[:half], sample.scalars[:half], get_game(net.game_name).board_shape, _CPU, torch.float32)
+    planes = unpack(sample.bits[:half], sample.scalars[:half], get_game(net.game_name).board_shape)
     try:
         # in a thread of one core: sums over the sample depend on how many there are
         found = workers().submit(QuantizedNet, net, dtype, planes).result()
@@ -201,7 +201,7 @@ def _gain_key(net: PolicyValueNet, dtype: torch.dtype) -> str:
 
 def _off(net: PolicyValueNet, found: QuantizedNet, asked: Question) -> Tuple[float, float]:
     """Mean divergence of the policies from the net's in nats, and root mean square of the values' difference."""
-    planes = unpack(asked.bits, asked.scalars, found.board_shape, _CPU, torch.float32)
+    planes = unpack(asked.bits, asked.scalars, found.board_shape)
     own = np.arange(len(found.policy_where), dtype=np.int32)
     legal = np.arange(asked.legal.shape[1]) < asked.count[:, np.newaxis]
     answers = []

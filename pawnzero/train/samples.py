@@ -49,7 +49,7 @@ class Samples:
         """What the net sees of samples `start` up to `stop`: [stop - start, P + Q, rows, columns] float32 on `device`."""
         bits, scalars = self.bits[start:stop], self.scalars[start:stop]
         if device.type == "cpu":
-            return unpack(bits.numpy().view(np.uint64), scalars.numpy(), board_shape, device, torch.float32)
+            return unpack(bits.numpy().view(np.uint64), scalars.numpy(), board_shape)
         bits, scalars = bits.to(device, non_blocking=True), scalars.to(device, non_blocking=True)
         return unpack_tensor(bits, scalars, board_shape, torch.float32)
 

@@ -39,7 +39,7 @@ def differences(net: PolicyValueNet, answers: Dict[str, np.ndarray]) -> Differen
     count = answers["count"].astype(int)
     assert len(bits) == len(count)
     with torch.no_grad():
-        policy, value = net(unpack(bits, scalars, (8, 8), torch.device("cpu"), torch.float32))
+        policy, value = net(unpack(bits, scalars, (8, 8)))
     wdl = value.softmax(1).numpy()
     logits = policy.numpy()[np.repeat(np.arange(len(count)), count), answers["move_numbers"]]
     return Differences(

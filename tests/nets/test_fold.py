@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 
 def _compare(net, folded, question, tolerance: float) -> None:  # type: ignore[no-untyped-def]
-    planes = unpack(question.bits, question.scalars, folded.board_shape, CPU, torch.float32)
+    planes = unpack(question.bits, question.scalars, folded.board_shape)
     with torch.inference_mode():
         policy, wdl = net(planes)
         got, got_wdl = folded(planes.to(folded.dtype))
@@ -45,7 +45,7 @@ def test_compiled(name, se_ratio, dtype, tolerance, fused, ask, awake, monkeypat
 def test_the_copy_does_not_follow_the_net(ask, awake) -> None:  # type: ignore[no-untyped-def]
     net, question = awake("tic_tac_toe"), ask("tic_tac_toe", 4)
     folded = CompiledNet(net, torch.float32)
-    planes = unpack(question.bits, question.scalars, (3, 3), CPU, torch.float32)
+    planes = unpack(question.bits, question.scalars, (3, 3))
     with torch.inference_mode():
         before = folded(planes)[0].clone()
         for parameter in net.parameters():

@@ -36,7 +36,7 @@ def _always_fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def planes_of(question: Question, net: PolicyValueNet) -> torch.Tensor:
-    return unpack(question.bits, question.scalars, get_game(net.game_name).board_shape, CPU, torch.float32)
+    return unpack(question.bits, question.scalars, get_game(net.game_name).board_shape)
 
 
 def naive(net: PolicyValueNet, sample: torch.Tensor, planes: torch.Tensor) -> List[torch.Tensor]:

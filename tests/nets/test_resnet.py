@@ -14,11 +14,9 @@ from pawnzero.nets import make_model
 from pawnzero.nets.planes import unpack
 from pawnzero.nets.resnet import PolicyValueNet
 
-CPU = torch.device("cpu")
-
 
 def _answers(net: PolicyValueNet, question):  # type: ignore[no-untyped-def]
-    planes = unpack(question.bits, question.scalars, get_game(net.game_name).board_shape, CPU, torch.float32)
+    planes = unpack(question.bits, question.scalars, get_game(net.game_name).board_shape)
     return net(planes)
 
 
