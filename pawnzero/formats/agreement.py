@@ -9,15 +9,11 @@ import torch
 
 from pawnzero.formats.onnx import INPUT, POLICY, WDL
 from pawnzero.games.base import Game
-from pawnzero.games.line import Line, encode_lines
 from pawnzero.nets.planes import unpack
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.search.evaluator import Question, random_question
 
 POSITIONS = 64
-
-_STREAM = 0xA69E
-"""Keeps these random numbers apart from other uses of the same seed."""
-_LONGEST = 120
 _PROCESSOR = torch.device("cpu")
 
 Answers = Callable[[np.ndarray], Tuple[np.ndarray, np.ndarray]]
@@ -33,9 +29,10 @@ class Disagreement(NamedTuple):
 
 def disagreement(game: Game, one: Answers, other: Answers, positions: int = POSITIONS, seed: int = 0) -> Disagreement:
     """How far two nets for `game` differ on so many positions of random games."""
-    planes, legal = random_planes(game, positions, seed)
+    question = random_question(game, positions, seed)
+    planes = unpack(question.bits, question.scalars, game.board_shape).contiguous().numpy()
     (policy, wdl), (other_policy, other_wdl) = one(planes), other(planes)
-    differences = np.abs(_probabilities(policy, legal) - _probabilities(other_policy, legal))
+    differences = np.abs(_probabilities(policy, question) - _probabilities(other_policy, question))
     return Disagreement(float(differences.max()), float(np.abs(wdl - other_wdl).max()))
 
 
@@ -67,28 +64,11 @@ def onnx_answers(model: bytes) -> Optional[Answers]:
     return answer
 
 
-def random_planes(game: Game, count: int, seed: int) -> Tuple[np.ndarray, np.ndarray]:
-    """Positions of games of random moves, as a net sees them: planes [count, P + Q, rows, columns] float32, and which actions
-    are legal there: [count, A] bool."""
-    chance = np.random.default_rng([_STREAM, seed])
-    encoded = []
-    legal = np.zeros((count, game.num_actions), bool)
-    line = Line(game, max_plies=_LONGEST)
-    for position in range(count):
-        encoded.append(encode_lines(game, [line]))
-        legal[position, line.legal] = True
-        for _ in range(int(chance.integers(1, 4))):
-            line.push(int(chance.choice(line.legal)))
-            if line.over:
-                line = Line(game, max_plies=_LONGEST)
-    bits, scalars = (np.concatenate(parts) for parts in zip(*encoded))
-    planes = unpack(bits, scalars, game.board_shape)
-    return planes.contiguous().numpy(), legal
-
-
-def _probabilities(logits: np.ndarray, legal: np.ndarray) -> np.ndarray:
-    """Softmax over the legal actions, 0 elsewhere."""
-    masked = np.where(legal, logits.astype(np.float64), -np.inf)
+def _probabilities(logits: np.ndarray, question: Question) -> np.ndarray:
+    """logits [B, A] → softmax over each position's legal actions, in their order: [B, M], 0 past their count."""
+    is_legal = np.arange(question.legal.shape[1]) < question.count[:, np.newaxis]
+    asked = np.take_along_axis(logits.astype(np.float64), question.legal.astype(np.int64), axis=1)
+    masked = np.where(is_legal, asked, -np.inf)
     weights = np.exp(masked - masked.max(1, keepdims=True))
     probabilities: np.ndarray = weights / weights.sum(1, keepdims=True)
     return probabilities

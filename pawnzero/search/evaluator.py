@@ -10,6 +10,8 @@ import numpy as np
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line, encode_lines
 
+_MOST_PLIES = 60
+
 
 @dataclass(frozen=True)
 class Question:
@@ -62,12 +64,12 @@ def question_about(game: Game, lines: Sequence[Line]) -> Question:
     return question
 
 
-def random_question(game: Game, size: int, most_plies: int = 60) -> Question:
-    """Positions after up to `most_plies` random moves, always the same ones; to measure with."""
-    random = np.random.default_rng(0)
+def random_question(game: Game, size: int, seed: int = 0) -> Question:
+    """Positions after up to `_MOST_PLIES` random moves, for a seed always the same ones; to measure with."""
+    random = np.random.default_rng(seed)
     lines: List[Line] = []
     while len(lines) < size:
-        line, plies = Line(game), random.integers(most_plies + 1)
+        line, plies = Line(game), random.integers(_MOST_PLIES + 1)
         while not line.over and len(line.actions) < plies:
             line.push(int(random.choice(line.legal)))
         if not line.over:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pawnzero.formats.agreement import net_answers, onnx_answers, random_planes
+from pawnzero.formats.agreement import net_answers, onnx_answers
 from pawnzero.formats.onnx import encode_onnx
 from pawnzero.games import GAME_NAMES, get_game
+from pawnzero.nets.planes import unpack
+from pawnzero.search.evaluator import random_question
 from tests.formats.known_net import STEP, known_checkpoint, known_net
 
 onnx: Any = pytest.importorskip("onnx", reason="onnx is not installed (pip install onnx onnxruntime)")
@@ -23,7 +25,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (pip ins
 def test_the_runtime_answers_as_the_net_does(name: str, size: int, shape: Dict[str, Any]) -> None:
     answer = onnx_answers(encode_onnx(known_checkpoint(name, **shape)))
     assert answer is not None
-    planes, _ = random_planes(get_game(name), size, seed=size)
+    planes = _random_planes(name, size, seed=size)
     policy, wdl = answer(planes)
     wanted_policy, wanted_wdl = net_answers(known_net(name, **shape))(planes)
     assert (policy.shape, wdl.shape) == ((size, get_game(name).num_actions), (size, 3))
@@ -53,7 +55,7 @@ def test_the_model_is_sound_and_says_what_it_is(name: str) -> None:
 
 
 def test_counters_are_taken_as_they_are() -> None:
-    planes, _ = random_planes(get_game("chess"), 40, seed=3)
+    planes = _random_planes("chess", 40, seed=3)
     assert planes[:, 109].max() > 1.0, "no position with a counter"
     answer = onnx_answers(encode_onnx(known_checkpoint()))
     assert answer is not None
@@ -62,6 +64,11 @@ def test_counters_are_taken_as_they_are() -> None:
     with torch.no_grad():
         _, wanted = known_net()(torch.from_numpy(planes))
     np.testing.assert_allclose(wdl, wanted.softmax(1).numpy(), atol=1e-5)
+
+
+def _random_planes(name: str, size: int, seed: int) -> np.ndarray:
+    question = random_question(get_game(name), size, seed)
+    return unpack(question.bits, question.scalars, get_game(name).board_shape).contiguous().numpy()
 
 
 def _shape(value: Any) -> Any:
