@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     agent = Agent.open(args.agent_dir)
     config = read_settings(args)
     device = read_device(args)
-    from pawnzero.ladder import play_ladder
+    from pawnzero.ladder.climb import play_ladder
 
     with shown_progress() as progress:
         found = play_ladder(

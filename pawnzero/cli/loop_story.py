@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from pawnzero.cli.output import duration, figure
 from pawnzero.cli.stories import elo_words, sure_of
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import read_json
+from pawnzero.ladder.file import read_ladder
 from pawnzero.words import counted
 
 Figures = Mapping[str, Any]
@@ -130,7 +130,7 @@ class LoopStory:
         if self._ladder_file is None or not self._ladder_file.exists():
             return ""
         try:
-            ladder: Dict[str, Any] = read_json(self._ladder_file)
+            ladder = read_ladder(self._ladder_file)
             rated = [one for one in ladder["players"] if one["kind"] == "checkpoint" and one["elo"] is not None]
             best = max(rated, key=lambda one: one["step"])
             return f"{elo_words(best)} above {ladder['anchor']['player']} at step {figure(best['step'])} (ladder)"

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
     device = read_device(args)
     from pawnzero.agent import Agent
+    from pawnzero.ladder.file import LADDER_FILE
     from pawnzero.pipeline import run_until
 
     lived = Agent.open(args.agent_dir) if (args.agent_dir / "metadata.json").exists() else None
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         lived.metadata["next_iteration"] if lived else 0,
         hours=args.hours,
         iterations=args.iterations,
-        ladder=args.agent_dir / "experiments" / "ladder.json",
+        ladder=args.agent_dir / "experiments" / LADDER_FILE,
     )
     with shown_progress(lambda: RunScreen(title, story)) as progress:
 

@@ -11,22 +11,21 @@ import math
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from pawnzero.arena import MatchResult
 from pawnzero.config import Config, SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import read_json, write_json
+from pawnzero.files import write_json
 from pawnzero.ladder.contestants import ENGINE, Contestant
+from pawnzero.ladder.file import FORMAT, read_ladder
 from pawnzero.players import RANDOM
 from pawnzero.ratings import Result, rate
 from pawnzero.settings import SETTINGS
 from pawnzero.stats import OUTCOMES
 
-FORMAT = 1
 _DIGITS = 12
 """Of a pair's digest: among 1,000 pairs of two players two share one by chance once in 500 million ladders."""
-LADDER_FILE = "ladder.json"
 BUILT_IN = "built-in"
 
 
@@ -39,6 +38,20 @@ class Terms:
     seed: int
     openings: str
     search: Dict[str, Any]
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Terms:
+        """Those in a ladder's file. Raises ValueError where a setting has a value that none may have, KeyError or TypeError
+        where the settings are another version's."""
+        terms = cls(**{name: content[name] for name in cls.__annotations__})
+        SearchConfig(**terms.search)
+        used = {"mcts_sims": terms.simulations, "selfplay.max_plies": terms.max_plies, "seed": terms.seed}
+        for key, value in {**used, **{f"search.{name}": value for name, value in terms.search.items()}}.items():
+            try:
+                SETTINGS[key].check(value)
+            except UsageError as error:
+                raise ValueError(f"{key} is {error}") from None
+        return terms
 
 
 def terms_of(config: Config, simulations: Optional[int], openings: Optional[Path]) -> Terms:
@@ -74,7 +87,7 @@ class Book:
         book = cls(path, game, terms)
         if not path.exists():
             return book
-        content = read_json(path)
+        content = read_ladder(path)
         try:
             book._read(content)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -185,37 +198,48 @@ class Book:
                 return pairing
         return None
 
-    def _read(self, content: Dict[str, Any]) -> None:
-        if content["format"] != FORMAT or content["game"] != self.game:
-            raise ValueError(f"format {content['format']} of {content['game']}, expected {FORMAT} of {self.game}")
-        self.terms = Terms(**{name: content[name] for name in Terms.__annotations__})
-        SearchConfig(**self.terms.search)  # raises where it is another version's
-        terms = {"mcts_sims": self.terms.simulations, "selfplay.max_plies": self.terms.max_plies, "seed": self.terms.seed}
-        for key, value in {**terms, **{f"search.{name}": value for name, value in self.terms.search.items()}}.items():
-            try:
-                SETTINGS[key].check(value)
-            except UsageError as error:
-                raise ValueError(f"{key} is {error}") from None
-        wanted = Contestant.__annotations__
-        self._players = {player["name"]: {name: player[name] for name in wanted} for player in content["players"]}
+    def _read(self, content: Mapping[str, Any]) -> None:
+        """Take over what the file holds. Raises KeyError, TypeError, ValueError or AttributeError where it is no ladder's."""
+        if content["game"] != self.game:
+            raise ValueError(f"game {content['game']!r}, expected {self.game!r}")
+        self.terms = Terms.read(content)
+        self._players = _read_players(content["players"])
         self.anchor = (content["anchor"]["player"], float(content["anchor"]["elo"]))
         if self.anchor[0] not in self._players or not math.isfinite(self.anchor[1]):
             raise ValueError(f"the anchor {self.anchor[0]!r} at {self.anchor[1]:g}, expected a player and its rating")
-        for player in self._players.values():
-            texts = all(isinstance(player[name], str) for name in ("name", "spec", "kind", "digest"))
-            if not texts or (player["kind"] == ENGINE and not player["digest"]):
-                raise ValueError(f"the player {player['name']!r}")
-        self._pairings = content["pairings"]
-        for one in self._pairings:
-            points = [one[name] for name in ("wins", "draws", "losses")]
-            if (
-                not all(isinstance(count, int) and count >= 0 for count in (*points, *one["pairs"]))
-                or not one["games"] == sum(points) >= 2 * sum(one["pairs"]) > 0
-                or len(one["pairs"]) != OUTCOMES
-                or not (isinstance(one["digests"], list) and all(isinstance(digest, str) for digest in one["digests"]))
-                or not {one["first"], one["second"]} <= self._players.keys()
-            ):
-                raise ValueError(f"the pairing of {one['first']} and {one['second']}")
+        self._pairings = [_read_pairing(one, self._players) for one in content["pairings"]]
+
+
+def _read_players(listed: Iterable[Mapping[str, Any]]) -> Dict[str, Dict[str, Any]]:
+    """A ladder's players by name, without their ratings."""
+    players = {}
+    for entry in listed:
+        player = {name: entry[name] for name in Contestant.__annotations__}
+        for name in ("name", "spec", "kind", "digest"):
+            if not isinstance(player[name], str):
+                raise ValueError(f"the player {player['name']!r}: {name} {player[name]!r}, expected a text")
+        if player["kind"] == ENGINE and not player["digest"]:
+            raise ValueError(f"the player {player['name']!r}: digest '', expected an engine's")
+        players[player["name"]] = player
+    return players
+
+
+def _read_pairing(entry: Mapping[str, Any], players: Collection[str]) -> Dict[str, Any]:
+    """The games of two of the `players`."""
+    pairing = dict(entry)
+    where = f"the pairing of {pairing['first']} and {pairing['second']}"
+    games, pairs, digests = pairing["games"], pairing["pairs"], pairing["digests"]
+    points = [pairing[name] for name in ("wins", "draws", "losses")]
+    for name in ("first", "second"):
+        if pairing[name] not in players:
+            raise ValueError(f"{where}: {name} {pairing[name]!r}, expected a player of the ladder")
+    if not all(isinstance(count, int) and count >= 0 for count in (*points, *pairs)) or len(pairs) != OUTCOMES:
+        raise ValueError(f"{where}: games {points} and pairs {pairs}, expected 3 and {OUTCOMES} counts")
+    if not games == sum(points) >= 2 * sum(pairs) > 0:
+        raise ValueError(f"{where}: {games} games, expected as many as {points} and no fewer than those of the pairs {pairs}")
+    if not (isinstance(digests, list) and all(isinstance(digest, str) for digest in digests)):
+        raise ValueError(f"{where}: digests {digests!r}, expected texts")
+    return pairing
 
 
 def _pair_digest(moves: Sequence[Tuple[Any, ...]]) -> str:

@@ -22,8 +22,9 @@ from pawnzero.config import Config
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
-from pawnzero.ladder.book import LADDER_FILE, Book, terms_of
+from pawnzero.ladder.book import Book, terms_of
 from pawnzero.ladder.contestants import CHECKPOINT, Contestant, engines, keep_nets, random_mover
+from pawnzero.ladder.file import LADDER_FILE
 from pawnzero.locks import locked
 from pawnzero.openings import openings
 from pawnzero.pgn import append_games

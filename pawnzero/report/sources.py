@@ -17,9 +17,9 @@ from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json
 from pawnzero.journal import Journal
+from pawnzero.ladder.file import LADDER_FILE, read_ladder
 from pawnzero.stats import OUTCOMES
 
-LADDER_FORMAT = 1
 _TEXTS = ("time", "opponent")
 """Columns of arena.csv that are no numbers."""
 _STAGES = ("selfplay", "train", "arena")
@@ -181,23 +181,26 @@ def _alarms(one: Figures) -> Iterator[str]:
 
 
 def _training(path: Path, missing: List[str]) -> List[Dict[str, Any]]:
-    records = _json(path, list, "Nothing has been trained yet", missing) or []
+    records = _kept(path, _read_records, "Nothing has been trained yet", missing) or []
     sound = [record for record in records if isinstance(record, dict) and number(record.get("step")) is not None]
     if len(sound) < len(records):
         missing.append(f"{path.name}: {len(records) - len(sound)} of {len(records)} records have no step and are left out.")
     return sorted(sound, key=lambda record: int(record["step"]))
 
 
+def _read_records(path: Path) -> List[Any]:
+    records = read_json(path)
+    if not isinstance(records, list):
+        raise PawnzeroError(f"{path}: expected a JSON array")
+    return records
+
+
 def _ladder(agent: Agent, missing: List[str]) -> Optional[Dict[str, Any]]:
-    path = agent.experiments / "ladder.json"
+    path = agent.experiments / LADDER_FILE
     command = f"pawnzero ladder {in_shell(agent.directory)}"
     why = f"No ladder has been played: `{command}` measures the checkpoints against fixed players"
-    ladder = _json(path, dict, why, missing)
+    ladder = _kept(path, read_ladder, why, missing)
     if ladder is None:
-        return None
-    players = ladder.get("players")
-    if ladder.get("format") != LADDER_FORMAT or not isinstance(players, list):
-        missing.append(f"{path.name}: format {ladder.get('format')!r}, expected {LADDER_FORMAT} with a list of players.")
         return None
     pairings, anchor = ladder.get("pairings"), ladder.get("anchor")
     if not isinstance(anchor, (dict, type(None))):
@@ -205,7 +208,7 @@ def _ladder(agent: Agent, missing: List[str]) -> Optional[Dict[str, Any]]:
         anchor = None
     return {
         **ladder,
-        "players": _sound(players, _is_rated, path.name, "players", missing),
+        "players": _sound(ladder["players"], _is_rated, path.name, "players", missing),
         "pairings": _sound(pairings if isinstance(pairings, list) else [], _is_pairing, path.name, "pairings", missing),
         "anchor": anchor,
     }
@@ -235,20 +238,16 @@ def _are_pairs(pairs: Any) -> bool:
     return isinstance(pairs, list) and len(pairs) == OUTCOMES and all(isinstance(n, int) and n >= 0 for n in pairs)
 
 
-def _json(path: Path, kind: type, without: str, missing: List[str]) -> Any:
-    """What the file holds, of that kind; None, with a sentence in `missing`, where it does not."""
+def _kept(path: Path, read: Callable[[Path], Any], without: str, missing: List[str]) -> Any:
+    """What `read` finds in the file; None, with a sentence in `missing`, where it is not there or PawnzeroError is raised."""
     if not path.exists():
         missing.append(f"{without} ({path.name} is not there).")
         return None
     try:
-        value = read_json(path)
+        return read(path)
     except PawnzeroError as error:
         missing.append(f"{error}.")
         return None
-    if not isinstance(value, kind):
-        missing.append(f"{path}: expected a JSON {'array' if kind is list else 'object'}.")
-        return None
-    return value
 
 
 def _matches(path: Path, missing: List[str]) -> List[Dict[str, Any]]:

@@ -14,8 +14,9 @@ import pytest
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.ladder import climb, play_ladder
+from pawnzero.ladder import climb
 from pawnzero.ladder.book import Book, terms_of
+from pawnzero.ladder.climb import play_ladder
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
 from pawnzero.progress import Progress

@@ -226,7 +226,7 @@ def test_files_of_another_shape_are_said(tmp_path: Path, no_charts: None) -> Non
     write_json(agent.experiments / "ladder.json", {**ladder(), "format": 2})
     write_json(agent.experiments / "train.json", [{"loss": 1.0}, 7, {"step": 3, "policy_loss": None, "value_loss": 0.5}])
     found = write_report(agent)
-    assert any("ladder.json: format 2, expected 1" in sentence for sentence in found["missing"])
+    assert any("ladder.json: no ladder of this version (format 2, expected 1)" in sentence for sentence in found["missing"])
     assert any("train.json: 2 of 3 records" in sentence for sentence in found["missing"])
     read(found["html"])
 
