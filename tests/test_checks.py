@@ -12,7 +12,7 @@ from pawnzero.checks import check_codec, check_perft, check_rules, run_checks
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.chess import GAME, Chess, actions
-from pawnzero.games.chess.moves import META
+from pawnzero.games.chess.state import META
 from pawnzero.progress import Progress
 
 

@@ -12,6 +12,7 @@ from pawnzero.games.chess import encode as planes
 from pawnzero.games.chess import policy_map, rules
 from pawnzero.games.chess import text as notation
 from pawnzero.games.chess.actions import MIRRORED, NUM_ACTIONS
+from pawnzero.games.chess.state import START_STATE, STATE_WORDS
 from pawnzero.games.symmetry import mirrored
 
 
@@ -24,7 +25,7 @@ class Chess(Game):
     """
 
     name = "chess"
-    state_words = notation.STATE_WORDS
+    state_words = STATE_WORDS
     num_actions = NUM_ACTIONS
     max_legal = notation.MAX_LEGAL
     order_version = 1
@@ -53,7 +54,7 @@ class Chess(Game):
     ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + rules.OWN_ENDING_VALUES, np.int8)
 
     def initial(self) -> np.ndarray:
-        return notation.START_STATE.copy()
+        return START_STATE.copy()
 
     def step(self, states: np.ndarray, actions: np.ndarray, out: Positions) -> None:
         assert len(states) == len(actions) == len(out), "a batch's arrays differ in length"

@@ -34,6 +34,18 @@ from __future__ import annotations
 import numpy as np
 
 from pawnzero.bits import byteswap
+from pawnzero.games.chess.state import (
+    BLACK_SHIFT,
+    CLOCK,
+    CLOCK_SHIFT,
+    EN_PASSANT,
+    EN_PASSANT_SHIFT,
+    META,
+    PAWNS,
+    SAME_POSITION,
+    START_STATE,
+    US,
+)
 from pawnzero.native import inner_kernel, kernel
 
 HISTORY = 8
@@ -55,42 +67,18 @@ PLANE_SCALE = _plane_scale()
 """[112] float32: what nets multiply the planes by. The counter of plane 109 is divided by 99, as lc0 does in training."""
 
 _PLANES_A_POSITION = 13
-_US = 6
-_META = 7
 
 _NOTHING = np.uint64(0)
 _EVERYWHERE = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 _ONE = np.uint64(1)
 
-# The usual starting position: its first seven words, and what its meta says of castling, en passant and the side to move.
-_START = np.array(
-    [
-        0x00FF_0000_0000_FF00,
-        0x4200_0000_0000_0042,
-        0x2400_0000_0000_0024,
-        0x8100_0000_0000_0081,
-        0x0800_0000_0000_0008,
-        0x1000_0000_0000_0010,
-        0x0000_0000_0000_FFFF,
-    ],
-    np.uint64,
-)
-_RIGHTS_AND_SIDE = np.uint64(0x100FF)
-_START_RIGHTS_AND_SIDE = np.uint64(0xF)
-
-_EP_SHIFT = np.uint64(4)
-_EP_MASK = np.uint64(15)
-_RULE50_SHIFT = np.uint64(8)
-_RULE50_MASK = np.uint64(255)
-_SIDE_SHIFT = np.uint64(16)
-
 
 @inner_kernel
 def _is_usual_start(history: np.ndarray, row: int, entry: int) -> bool:
     """Whether this is the position every game of chess begins with, move counters aside."""
-    difference = (history[row, entry, _META] & _RIGHTS_AND_SIDE) ^ _START_RIGHTS_AND_SIDE
-    for word in range(_META):
-        difference |= history[row, entry, word] ^ _START[word]
+    difference = (history[row, entry, META] ^ START_STATE[META]) & SAME_POSITION
+    for word in range(META):
+        difference |= history[row, entry, word] ^ START_STATE[word]
     return bool(difference == _NOTHING)
 
 
@@ -98,15 +86,15 @@ def _is_usual_start(history: np.ndarray, row: int, entry: int) -> bool:
 def _show_position(history: np.ndarray, repeated: np.ndarray, row: int, entry: int, bits: np.ndarray) -> None:
     """The 13 planes of one position; every second one was stored from the other player's side."""
     base = entry * _PLANES_A_POSITION
-    us = history[row, entry, _US]
-    for kind in range(_US):
+    us = history[row, entry, US]
+    for kind in range(US):
         men = history[row, entry, kind]
         ours = men & us
         theirs = men & ~us
         if entry & 1:
             ours, theirs = byteswap(theirs), byteswap(ours)
         bits[row, base + kind] = ours
-        bits[row, base + _US + kind] = theirs
+        bits[row, base + US + kind] = theirs
     bits[row, base + 12] = _EVERYWHERE if repeated[row, entry] else _NOTHING
 
 
@@ -121,16 +109,16 @@ def _fill_before_start(history: np.ndarray, row: int, length: int, bits: np.ndar
         return
     for plane in range(first, BIT_PLANES):
         bits[row, plane] = bits[row, plane - _PLANES_A_POSITION]
-    en_passant = (history[row, length - 1, _META] >> _EP_SHIFT) & _EP_MASK
+    en_passant = (history[row, length - 1, META] >> EN_PASSANT_SHIFT) & EN_PASSANT
     if en_passant == _NOTHING:
         return
     # The pawn that has just made its double step belongs to the opponent of whoever was to move then.
     file = en_passant - _ONE
     if length & 1:
-        pawns = _US
+        pawns = US
         there_and_back = (_ONE << (file + np.uint64(32))) | (_ONE << (file + np.uint64(48)))
     else:
-        pawns = 0
+        pawns = PAWNS
         there_and_back = (_ONE << (file + np.uint64(24))) | (_ONE << (file + np.uint64(8)))
     for base in range(first, BIT_PLANES, _PLANES_A_POSITION):
         bits[row, base + pawns] = bits[row, oldest + pawns] ^ there_and_back
@@ -139,13 +127,13 @@ def _fill_before_start(history: np.ndarray, row: int, length: int, bits: np.ndar
 @inner_kernel
 def _show_numbers(history: np.ndarray, row: int, scalars: np.ndarray) -> None:
     """Planes 104 to 111."""
-    meta = history[row, 0, _META]
+    meta = history[row, 0, META]
     scalars[row, 0] = np.float32((meta >> np.uint64(1)) & _ONE)
     scalars[row, 1] = np.float32(meta & _ONE)
     scalars[row, 2] = np.float32((meta >> np.uint64(3)) & _ONE)
     scalars[row, 3] = np.float32((meta >> np.uint64(2)) & _ONE)
-    scalars[row, 4] = np.float32((meta >> _SIDE_SHIFT) & _ONE)
-    scalars[row, 5] = np.float32((meta >> _RULE50_SHIFT) & _RULE50_MASK)
+    scalars[row, 4] = np.float32((meta >> BLACK_SHIFT) & _ONE)
+    scalars[row, 5] = np.float32((meta >> CLOCK_SHIFT) & CLOCK)
     scalars[row, 6] = np.float32(0)
     scalars[row, 7] = np.float32(1)
 

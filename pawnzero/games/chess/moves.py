@@ -1,6 +1,6 @@
 """Legal moves and what a move does to the board: kernels over rows of state words.
 
-A state is the eight words of docs/architecture.md, always seen from the player to move. Kernels take the whole batch and a row
+A state is the eight words of `state.py`, always seen from the player to move. Kernels take the whole batch and a row
 number (a row's view would be counted in and out, atomically, at every call).
 """
 
@@ -28,21 +28,27 @@ from pawnzero.games.chess.attacks import (
     opponent_pawns_attack,
     rook_attacks,
 )
+from pawnzero.games.chess.state import (
+    BISHOPS,
+    BLACK,
+    CASTLING,
+    CLOCK,
+    CLOCK_SHIFT,
+    EN_PASSANT,
+    EN_PASSANT_SHIFT,
+    KINGS,
+    KINGSIDE,
+    KNIGHTS,
+    META,
+    NUMBER,
+    NUMBER_SHIFT,
+    PAWNS,
+    QUEENS,
+    QUEENSIDE,
+    ROOKS,
+    US,
+)
 from pawnzero.native import inner_kernel, kernel
-
-PAWNS, KNIGHTS, BISHOPS, ROOKS, QUEENS, KINGS, US, META = range(8)
-"""The words of a state."""
-
-KINGSIDE, QUEENSIDE = np.uint64(1), np.uint64(2)
-"""Bits of `meta`: the mover's castling rights. The opponent's stand two bits higher."""
-CASTLING = np.uint64(15)
-EN_PASSANT_SHIFT = np.uint64(4)
-EN_PASSANT = np.uint64(15)
-CLOCK_SHIFT = np.uint64(8)
-CLOCK = np.uint64(255)
-BLACK = np.uint64(1 << 16)
-NUMBER_SHIFT = np.uint64(32)
-NUMBER = np.uint64(65535)
 
 _AHEAD, _TWO_AHEAD, _LEFT, _RIGHT = np.int64(8), np.int64(16), np.int64(7), np.int64(9)
 """How far pawns go. Typed, since numba would compile a copy of the callee for each plain number."""

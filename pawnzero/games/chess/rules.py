@@ -6,21 +6,17 @@ import numpy as np
 
 from pawnzero.games.base import FIRST_OWN_ENDING, ONGOING
 from pawnzero.games.chess.attacks import ONE, ZERO
-from pawnzero.games.chess.moves import (
+from pawnzero.games.chess.moves import generate, play
+from pawnzero.games.chess.state import (
     BISHOPS,
-    BLACK,
-    CASTLING,
     CLOCK,
     CLOCK_SHIFT,
-    EN_PASSANT,
-    EN_PASSANT_SHIFT,
     KNIGHTS,
     META,
     PAWNS,
     QUEENS,
     ROOKS,
-    generate,
-    play,
+    SAME_POSITION,
 )
 from pawnzero.native import inner_kernel, kernel
 
@@ -36,9 +32,6 @@ MAX_REVERSIBLE = FIFTY_MOVES_PLIES
 
 _DARK = np.uint64(0xAA55AA55AA55AA55)
 """Squares of a1's colour. Turning the board swaps the colours, which "all of one colour" does not mind."""
-
-_SAME_POSITION = BLACK | (EN_PASSANT << EN_PASSANT_SHIFT) | CASTLING
-"""The part of `meta` by which positions differ for the repetition rule."""
 
 _WORD_SEEDS = np.array(
     [
@@ -68,7 +61,7 @@ def _mix(word: np.uint64) -> np.uint64:
 @inner_kernel
 def _position_key(states: np.ndarray, row: int) -> np.uint64:
     """A hash of placement, side to move, castling rights and legal en-passant capture, but not of the counters."""
-    total = _mix((states[row, META] & _SAME_POSITION) ^ _WORD_SEEDS[META])
+    total = _mix((states[row, META] & SAME_POSITION) ^ _WORD_SEEDS[META])
     for word in range(META):
         total ^= _mix(states[row, word] ^ _WORD_SEEDS[word])
     return _mix(total)

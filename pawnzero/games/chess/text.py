@@ -9,7 +9,8 @@ import numpy as np
 
 from pawnzero.errors import UsageError
 from pawnzero.games.chess import actions
-from pawnzero.games.chess.moves import (
+from pawnzero.games.chess.moves import generate
+from pawnzero.games.chess.state import (
     BLACK,
     CLOCK,
     CLOCK_SHIFT,
@@ -21,28 +22,12 @@ from pawnzero.games.chess.moves import (
     NUMBER_SHIFT,
     PAWNS,
     US,
-    generate,
 )
 
-STATE_WORDS = 8
 MAX_LEGAL = 218
 """No position that a game can reach has more legal moves."""
 
 START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
-START_STATE = np.array(
-    [
-        0x00FF00000000FF00,
-        0x4200000000000042,
-        0x2400000000000024,
-        0x8100000000000081,
-        0x0800000000000008,
-        0x1000000000000010,
-        0x000000000000FFFF,
-        1 << int(NUMBER_SHIFT) | 0b1111,
-    ],
-    np.uint64,
-)
-"""The same as a state."""
 
 _LETTERS = "pnbrqk"
 _FILES = "abcdefgh"
