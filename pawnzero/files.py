@@ -7,7 +7,7 @@ import os
 import shlex
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Tuple, Union
+from typing import IO, Any, Dict, Iterator, List, Tuple, Type, Union
 
 from pawnzero.errors import PawnzeroError
 
@@ -38,6 +38,15 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     finally:
         if beside.exists():
             beside.unlink()
+
+
+@contextmanager
+def reading(path: Path, kind: Type[PawnzeroError] = PawnzeroError) -> Iterator[None]:
+    """A block that reads `path`. Raises an error of this kind that names it where the system does not let it be read."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def linked_to(path: Path) -> Path:
@@ -73,10 +82,10 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """The JSON value in `path`. Raises PawnzeroError that names the place where it is not JSON, or a name that stands twice."""
+    with reading(path):
+        content = path.read_bytes()
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_named_once)
-    except OSError as error:
-        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_named_once)
     except _NamedTwiceError as error:
         raise PawnzeroError(f"{path}: {error}") from None
     except (ValueError, RecursionError) as error:

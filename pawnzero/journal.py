@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import IO, Any, Dict, Iterator, Mapping, Optional, Type
 
 from pawnzero.errors import PawnzeroError
+from pawnzero.files import reading
 
 
 class Journal:
@@ -55,10 +56,12 @@ class Journal:
             raise PawnzeroError(f"{self.path}: cannot be written ({error.strerror})") from None
 
     def lines(self) -> Iterator[Dict[str, Any]]:
-        """The whole lines, oldest first; none where there is no file."""
+        """The whole lines, oldest first; none where there is no file. Raises PawnzeroError where it cannot be read."""
         if not self.path.exists():
             return
-        for text in self.path.read_bytes().splitlines():
+        with reading(self.path):
+            texts = self.path.read_bytes().splitlines()
+        for text in texts:
             try:
                 line = json.loads(text)
             except ValueError:

@@ -26,6 +26,7 @@ import numpy as np
 
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import UsageError
+from pawnzero.files import reading
 from pawnzero.games.alike import position_keys
 from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.line import Line
@@ -92,10 +93,8 @@ def read_openings(path: Path, game: Game) -> Iterator[Opening]:
 
 def _read_text(path: Path) -> str:
     """A file's text, in UTF-8 or else in ISO 8859-1, as the PGN standard has it; without DOS's end of a file."""
-    try:
+    with reading(path, UsageError):
         data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     if b"\0" in data:
         raise UsageError(f"{path}: is not text, expected openings as EPD or PGN")
     try:

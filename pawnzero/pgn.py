@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import text_bytes
+from pawnzero.files import reading, text_bytes
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 
@@ -81,10 +81,8 @@ def moves_of(text: str) -> List[str]:
 
 def read_games(path: Path) -> Iterator[WrittenGame]:
     """The games that `format_game` wrote into a file, not checked. Raises PawnzeroError where the file cannot be read."""
-    try:
+    with reading(path):
         text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
     yield from games_in(text)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Callable
 from pawnzero.cli.options import add_device, add_settings, read_device, read_settings
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import reading
 from pawnzero.shipped import net_file
 
 if TYPE_CHECKING:
@@ -87,10 +88,8 @@ def _name(net: str) -> str:
         best = agent.metadata.get("best") if file == agent.best else None
     else:
         file, best = path, None
-    try:
+    with reading(file):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise PawnzeroError(f"{file}: cannot be read ({error.strerror})") from None
     # What metadata.json says may be of another file: for a moment before a promotion, or where somebody copied one there.
     step = f", step {best['step']}" if best and best.get("sha256", digest) == digest else ""
     return f"{path.resolve().stem}{step}, {digest[:_DIGITS]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pawnzero.errors import PawnzeroError
+from pawnzero.files import reading
 from pawnzero.formats.lc0 import decode_lc0
 from pawnzero.formats.lc0_file import START
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
@@ -13,14 +14,12 @@ from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 def load_net(path: Path) -> Checkpoint:
     """The net in `path`, told by the file's first bytes. Raises PawnzeroError that names the file and what is wrong."""
     path = Path(path)
-    try:
-        with open(path, "rb") as stream:
-            start = stream.read(len(START))
-        if start != START:
-            return load_checkpoint(path)
+    with reading(path), open(path, "rb") as stream:
+        start = stream.read(len(START))
+    if start != START:
+        return load_checkpoint(path)
+    with reading(path):
         file = path.read_bytes()
-    except OSError as error:
-        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
     try:
         return decode_lc0(file)
     except PawnzeroError as error:

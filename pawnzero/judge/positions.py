@@ -14,6 +14,7 @@ from typing import List, Optional, Set
 import numpy as np
 
 from pawnzero.errors import UsageError
+from pawnzero.files import reading
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.judge.solvers import Solver
@@ -42,10 +43,10 @@ def read_positions(game: Game, path: Path) -> List[Line]:
     Raises UsageError that names file and line for a position that cannot be played to or is over, and for a file without any
     or one that cannot be read.
     """
+    with reading(path, UsageError):
+        content = path.read_bytes()
     try:
-        texts = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        texts = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is not text, expected a position a line") from None
     words = [(number, text.split()[0]) for number, text in enumerate(texts, 1) if text.strip()]

@@ -16,7 +16,7 @@ from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Seq
 from pawnzero.arena import MatchResult
 from pawnzero.config import Config, SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import write_json
+from pawnzero.files import reading, write_json
 from pawnzero.ladder.contestants import ENGINE, Contestant
 from pawnzero.ladder.file import FORMAT, read_ladder
 from pawnzero.players import RANDOM
@@ -58,10 +58,8 @@ def terms_of(config: Config, simulations: Optional[int], openings: Optional[Path
     """The terms of a new ladder. Raises UsageError for a file that cannot be read."""
     name = BUILT_IN
     if openings is not None:
-        try:
+        with reading(openings, UsageError):
             name = f"{openings.name} ({hashlib.sha256(openings.read_bytes()).hexdigest()[:8]})"
-        except OSError as error:
-            raise UsageError(f"{openings}: cannot be read ({error.strerror})") from None
     sims = config.mcts_sims if simulations is None else simulations
     return Terms(sims, config.selfplay.max_plies, config.seed, name, asdict(config.search))
 

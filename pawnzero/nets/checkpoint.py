@@ -13,7 +13,7 @@ import torch
 
 from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import replacing
+from pawnzero.files import reading, replacing
 from pawnzero.nets.device import is_out_of_memory
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.settings import read_shape
@@ -113,11 +113,8 @@ def describe_shape(model: ModelConfig) -> str:
 
 
 def _read(path: Path) -> Any:
-    try:
-        with open(path, "rb") as stream:
-            start = stream.read(4)
-    except OSError as error:
-        raise PawnzeroError(f"{path}: cannot be read ({error.strerror})") from None
+    with reading(path), open(path, "rb") as stream:
+        start = stream.read(4)
     if not start.startswith(b"PK"):  # torch's files are zip archives
         raise PawnzeroError(f"{path}: not a pawnzero checkpoint")
     try:

@@ -18,7 +18,7 @@ from typing import IO, Optional
 import numpy as np
 
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import linked_to, replacing
+from pawnzero.files import linked_to, reading, replacing
 from pawnzero.games import get_game
 from pawnzero.games.base import Game
 from pawnzero.native import inner_kernel, kernel
@@ -162,17 +162,14 @@ class Ring:
         return cls(path, game.name)
 
     def _map(self) -> None:
-        try:
-            with open(self.path, "rb") as stream:
-                size = os.fstat(stream.fileno()).st_size
-                self._read_header(stream.read(HEADER_BYTES))
-                expected = HEADER_BYTES + self.capacity * self.row_type.itemsize
-                if size != expected:
-                    raise PawnzeroError(f"{self.path}: {size} bytes, expected {expected} (truncated?)")
-                file = os.fstat(stream.fileno())
-                view = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise PawnzeroError(f"{self.path}: cannot be read ({error.strerror})") from None
+        with reading(self.path), open(self.path, "rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            self._read_header(stream.read(HEADER_BYTES))
+            expected = HEADER_BYTES + self.capacity * self.row_type.itemsize
+            if size != expected:
+                raise PawnzeroError(f"{self.path}: {size} bytes, expected {expected} (truncated?)")
+            file = os.fstat(stream.fileno())
+            view = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         words = np.frombuffer(view, np.uint64, offset=HEADER_BYTES)
         self.words = words.reshape(self.capacity, self.row_type.itemsize // 8)
         self._file = file

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import in_shell, read_json
+from pawnzero.files import in_shell, read_json, reading
 from pawnzero.journal import Journal
 from pawnzero.ladder.file import LADDER_FILE, read_ladder
 from pawnzero.stats import OUTCOMES
@@ -167,8 +167,8 @@ def _so_far(agent: Agent, under_way: Figures, missing: List[str]) -> Optional[Di
             game_id, count = line.get("game_id"), number(line.get("positions"))
             if isinstance(game_id, int) and game_id >> 32 == under_way.get("iteration") and count is not None:
                 positions[game_id] = int(count)
-    except OSError as error:
-        missing.append(f"{path}: cannot be read ({error.strerror}).")
+    except PawnzeroError as error:
+        missing.append(f"{error}.")
         return None
     return {"games": len(positions), "positions": sum(positions.values())}
 
@@ -255,9 +255,10 @@ def _matches(path: Path, missing: List[str]) -> List[Dict[str, Any]]:
         missing.append(f"No match has been played yet ({path.name} is not there).")
         return []
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        missing.append(f"{path}: cannot be read ({error.strerror}).")
+        with reading(path):
+            text = path.read_text(encoding="utf-8", errors="replace")
+    except PawnzeroError as error:
+        missing.append(f"{error}.")
         return []
     whole = text[: text.rfind("\n") + 1]
     try:

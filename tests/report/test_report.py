@@ -286,6 +286,21 @@ def test_iterations_that_cannot_be_relied_on_leave_the_rest_of_the_page(tmp_path
     assert "iteration 1.train is None" in shown
 
 
+@pytest.mark.parametrize("name", ["iterations.jsonl", "selfplay.jsonl", "arena.csv", "train.json", "ladder.json"])
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, name: str, no_charts: None) -> None:
+    agent = invent(tmp_path, 2)
+    with agent.lock():
+        agent.update(stage={"iteration": 2, "name": "selfplay", "found": {"iteration": 2}})
+    path = agent.experiments / name
+    if path.exists():
+        path.unlink()
+    path.mkdir()
+    found = write_report(Agent.open(agent.directory))
+    (sentence,) = (sentence for sentence in found["missing"] if str(path) in sentence)
+    assert sentence.startswith(f"{path}: cannot be read (")
+    read(found["html"])
+
+
 def test_an_iteration_under_way_that_holds_other_values_is_said(tmp_path: Path, no_charts: None) -> None:
     agent = invent(tmp_path, 1)
     with agent.lock():
