@@ -48,16 +48,20 @@ class Agent:
         self._iterations: Optional[List[Dict[str, Any]]] = None
         self._locks_held = 0
 
+    @staticmethod
+    def is_at(directory: Path) -> bool:
+        """Whether `directory` is an agent's."""
+        return (Path(directory) / "metadata.json").exists()
+
     @classmethod
     def open(cls, directory: Path) -> Agent:
         """The agent in `directory`. Raises UsageError where there is none, PawnzeroError where its metadata cannot be read."""
         directory = Path(directory)
-        path = directory / "metadata.json"
-        if not path.exists():
-            if (directory.parent / "metadata.json").exists():
+        if not cls.is_at(directory):
+            if cls.is_at(directory.parent):
                 raise UsageError(f"{directory}: no agent here; the agent is {directory.parent}")
             raise UsageError(f"{directory}: no agent here; pawnzero iterate, run and selfplay create one")
-        return cls(directory, read_metadata(path))
+        return cls(directory, read_metadata(directory / "metadata.json"))
 
     @classmethod
     def create(cls, directory: Path, config: Config) -> Agent:
@@ -73,7 +77,7 @@ class Agent:
             game.check_mirrored()
         agent._make_directories()
         with agent.lock():
-            if (agent.directory / "metadata.json").exists():
+            if cls.is_at(agent.directory):
                 raise PawnzeroError(f"{directory}: already an agent")
             outside = agent._check_what_lies_there()
             finished = read_iterations(agent._log, sys.maxsize)
@@ -87,7 +91,7 @@ class Agent:
     @classmethod
     def open_or_create(cls, directory: Path, config: Config, progress: Optional[Progress] = None) -> Agent:
         """The agent in `directory`, which is created where there is none; a line says where it is but another one again."""
-        if (Path(directory) / "metadata.json").exists():
+        if cls.is_at(directory):
             return cls.open(directory)
         agent = cls.create(directory, config)
         number = agent.metadata["next_iteration"]

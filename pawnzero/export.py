@@ -102,7 +102,7 @@ def _check_target(path: Path) -> None:
     """Raises PawnzeroError where `path` cannot be written, or is among what an agent goes on from."""
     check_folder(path)
     folder = path.resolve().parent
-    if folder.name == "checkpoints" and (folder.parent / "metadata.json").exists():
+    if folder.name == "checkpoints" and Agent.is_at(folder.parent):
         raise PawnzeroError(f"{path}: an agent's own checkpoints lie there; name another folder")
 
 

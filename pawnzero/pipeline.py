@@ -42,9 +42,9 @@ def run_iteration(
     Raises UsageError for settings of self-play that do not fit together.
     """
     progress = progress or Progress()
-    if iteration and not (agent_dir / "metadata.json").exists():
+    if iteration and not Agent.is_at(agent_dir):
         raise UsageError(f"iteration {iteration}: {agent_dir} is no agent yet; its first iteration is 0")
-    if iteration is not None and (agent_dir / "metadata.json").exists():
+    if iteration is not None and Agent.is_at(agent_dir):
         agent = Agent.open(agent_dir)  # without its lock: what is finished may be asked of a folder that cannot be written
         if iteration < agent.metadata["next_iteration"]:
             return _reported(agent, iteration, progress)

@@ -192,10 +192,10 @@ def _check_game(game: str, path: Optional[Path]) -> None:
 
 def _with_own_net(directory: Path, config: Config, flags: Set[str], in_file: Set[str]) -> Config:
     """`config` with what an agent in `directory` has of game and net shape, where neither flag nor file names it."""
-    if not (directory / "metadata.json").exists():
-        return config
     from pawnzero.agent import Agent
 
+    if not Agent.is_at(directory):
+        return config
     agent, named = Agent.open(directory), flags | in_file
     if "game" in flags and config.game != agent.game:
         raise UsageError(f"argument --game: {config.game!r}, but {directory} is an agent that plays {agent.game}")
@@ -228,7 +228,7 @@ def _larger(directory: Path, config: Config) -> Dict[str, int]:
     from pawnzero.replay import ReplayBuffer
 
     has = dict.fromkeys(_KEPT, 0)
-    if (directory / "metadata.json").exists():
+    if Agent.is_at(directory):
         agent = Agent.open(directory)
         has = {name: agent.last_used(name) for name in _KEPT}
     replay = directory / "checkpoints" / "replay.pt"

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.ladder.file import LADDER_FILE
     from pawnzero.pipeline import run_until
 
-    lived = Agent.open(args.agent_dir) if (args.agent_dir / "metadata.json").exists() else None
+    lived = Agent.open(args.agent_dir) if Agent.is_at(args.agent_dir) else None
     game, model = (lived.game, lived.model) if lived else (config.game, config.model)
     title = f"{args.agent_dir.resolve().name}: {game}, {model.channels}×{model.blocks} net"
     story = LoopStory(
