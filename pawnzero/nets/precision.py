@@ -47,7 +47,12 @@ class Precision:
     @property
     def name(self) -> str:
         """float32, bfloat16 or float16."""
-        return str(self.dtype).replace("torch.", "")
+        return format_name(self.dtype)
+
+
+def format_name(dtype: torch.dtype) -> str:
+    """float32, bfloat16 or float16."""
+    return str(dtype).replace("torch.", "")
 
 
 def half_formats(device: torch.device) -> Tuple[torch.dtype, ...]:
@@ -82,11 +87,9 @@ def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "a
     if wanted == "auto" and dtype != torch.float32:
         wrong_float = disagreement(net, device, torch.float32)
         if not wrong_float:
-            return Precision(torch.float32, f"{dtype} was faster but wrong: {wrong}".replace("torch.", ""))
+            return Precision(torch.float32, f"{format_name(dtype)} was faster but wrong: {wrong}")
         dtype, wrong = torch.float32, wrong_float
-    raise PawnzeroError(
-        f"{device}: {dtype} gives wrong numbers ({wrong}); use another device or precision".replace("torch.", "")
-    )
+    raise PawnzeroError(f"{device}: {format_name(dtype)} gives wrong numbers ({wrong}); use another device or precision")
 
 
 @lru_cache(maxsize=None)
@@ -106,7 +109,7 @@ def fastest_format(device: torch.device, channels: int, batch: int = CARD_BATCHE
     if dtype is not None and (dtype == torch.float32 or dtype in half_formats(device)):
         return dtype, reason
     dtype, reason = _measure_formats(device, channels, batch)
-    _MEASURED.keep(key, [str(dtype).replace("torch.", ""), reason])
+    _MEASURED.keep(key, [format_name(dtype), reason])
     return dtype, reason
 
 
@@ -119,7 +122,7 @@ def _measure_formats(device: torch.device, channels: int, batch: int) -> Tuple[t
         torch.cuda.empty_cache()  # a large batch's memory is for the net now
     best = min(halves, key=lambda dtype: seconds[dtype])
     ratio = seconds[torch.float32] / seconds[best]
-    name = str(best).replace("torch.", "")
+    name = format_name(best)
     how = "" if device.type == "cpu" else f", {batch} positions at once"
     if ratio < _GAIN:
         return torch.float32, f"{name} convolves only {ratio:.2f} times as fast{how}"

@@ -30,6 +30,7 @@ from pawnzero.nets.device import describe_device
 from pawnzero.nets.fold import Block, CompiledNet, FoldedNet, Layer, fold, unfolded
 from pawnzero.nets.kernels import gather_logits, quantize
 from pawnzero.nets.planes import numbers, unpack
+from pawnzero.nets.precision import format_name
 from pawnzero.nets.resnet import PolicyValueNet, by_square
 from pawnzero.nets.threads import workers
 from pawnzero.remembered import Remembered
@@ -162,7 +163,7 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
         return None, "int8 is not to be had from this torch"
     if _stem_too(net) and not _from_0_to_1(sample.scalars * _scalar_scale(net)):
         return None, "int8 takes planes from 0 to 1 once they are scaled"
-    usual, key = str(dtype).replace("torch.", ""), _gain_key(net, dtype)
+    usual, key = format_name(dtype), _gain_key(net, dtype)
     gain = _MEASURED.recall(key)
     if isinstance(gain, float) and gain < _GAIN:
         return None, f"int8 answers only {gain:.2f} times as fast as {usual}"
