@@ -62,8 +62,4 @@ def whole_depth(depth: float) -> int:
 
 def written(game: Game, state: np.ndarray, actions: Sequence[int]) -> List[str]:
     """Actions from state [S] on, in the game's notation."""
-    texts = []
-    for action in actions:
-        texts.append(game.format_action(state, action))
-        state = game.after(state, action)
-    return texts
+    return [game.format_action(*played) for played in game.walk(state, actions)]

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import ClassVar, Mapping, Optional, Tuple
+from typing import ClassVar, Iterable, Iterator, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -198,6 +198,13 @@ class Game(abc.ABC):
         self.step(state[np.newaxis], np.array([action], np.int16), out)
         result: np.ndarray = out.state[0]
         return result
+
+    def walk(self, state: np.ndarray, actions: Iterable[int]) -> Iterator[Tuple[np.ndarray, int]]:
+        """Each of the `actions`, which are legal one after the other from state [S] on, and before it the position it is
+        played in."""
+        for action in actions:
+            yield state, action
+            state = self.after(state, action)
 
     @abc.abstractmethod
     def initial(self) -> np.ndarray:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
+from typing import List, Tuple
 
 import numpy as np
 
 from pawnzero.config import SearchConfig
-from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.search import Evaluator, question_about
 from pawnzero.search.outlook import WDL, MoveOutlook, Outlook
@@ -69,17 +68,8 @@ def rows(line: Line, outlook: Outlook, most: int) -> List[Tuple[str, ...]]:
 
 
 def _row(line: Line, move: MoveOutlook) -> Tuple[str, ...]:
-    first, *others = described(line.game, line.state, move.line)
+    first, *others = (line.game.describe_action(*played) for played in line.game.walk(line.state, move.line))
     return (first, str(move.visits), f"{100 * move.prior:.1f} %", *_shares(move.wdl), _proof(move), " ".join(others))
-
-
-def described(game: Game, state: np.ndarray, actions: Sequence[int]) -> List[str]:
-    """Actions from state [S] on, as people write them."""
-    texts = []
-    for action in actions:
-        texts.append(game.describe_action(state, action))
-        state = game.after(state, action)
-    return texts
 
 
 def _shares(wdl: WDL) -> Tuple[str, ...]:
