@@ -215,17 +215,6 @@ def keys_in(path: Path) -> Set[str]:
     return {_ALIASES.get(key, key) for key, _ in _flatten(read_json(path), "", str(path))}
 
 
-def parse_setting(key: str, text: str) -> Any:
-    """The value that `text` stands for. Raises UsageError that names the key, and the nearest valid one where there is none."""
-    target = _ALIASES.get(key, key)
-    if target not in SETTINGS:
-        raise UsageError(_unknown(key))
-    try:
-        return SETTINGS[target].parse(text)
-    except UsageError as error:
-        raise UsageError(f"{key} is {error}") from None
-
-
 def read_shape(values: Any, place: str) -> ModelConfig:
     """The shape that an agent or a checkpoint says it has. What came later than files' format has its default where it lacks.
 

@@ -12,7 +12,7 @@ import pytest
 from pawnzero.config import Config, to_json
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
-from pawnzero.settings import SETTINGS, load_config, parse_setting
+from pawnzero.settings import SETTINGS, load_config
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -56,16 +56,6 @@ def test_recipes_are_settings(path: Path) -> None:
 def test_what_is_saved_reads_back(write: Any) -> None:
     config = load_config(None, {"model.blocks": 3, "trainer.lr": 0.5, "selfplay.max_plies": 10, "game": "tic_tac_toe"})
     assert load_config(write(to_json(config))) == config
-
-
-def test_a_value_written_as_text() -> None:
-    assert parse_setting("model.se_ratio", "0") == 0
-    assert parse_setting("trainer.iters", "100") == 100
-    assert parse_setting("model.mirrored", "true") is True
-    with pytest.raises(UsageError, match=r"model\.se_ratio is 'x', expected an integer of at least 0"):
-        parse_setting("model.se_ratio", "x")
-    with pytest.raises(UsageError, match=r"unknown key 'model\.se_ration'; the nearest valid one is 'model\.se_ratio'"):
-        parse_setting("model.se_ration", "1")
 
 
 def test_an_integer_may_stand_for_a_number(write: Any) -> None:

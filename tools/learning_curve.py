@@ -14,7 +14,7 @@ import platform
 import time
 from datetime import date
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config, to_json
@@ -26,7 +26,7 @@ from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.pipeline import run_iteration
 from pawnzero.players import NetPlayer
 from pawnzero.selfplay_stage import latest_net
-from pawnzero.settings import load_config, parse_setting
+from pawnzero.settings import SETTINGS, load_config
 
 TRAINED = ("step", "policy_loss", "value_loss", "policy_kl", "held_out_policy_loss", "held_out_value_loss")
 PLAYED = ("draw_rate", "mean_plies", "distinct_openings", "evaluations", "simulations", "seconds")
@@ -54,6 +54,15 @@ class Judge:
         return found
 
 
+def setting(text: str) -> Tuple[str, Any]:
+    """A key and its value from "trainer.lr=0.001". Raises UsageError for a value that the key cannot have."""
+    key, _, value = text.partition("=")
+    try:
+        return key, SETTINGS[key].parse(value) if key in SETTINGS else value  # `load_config` says which keys there are
+    except UsageError as error:
+        raise UsageError(f"{key} is {error}") from None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("agent", type=Path)
@@ -68,7 +77,7 @@ def main() -> None:
     args = parser.parse_args()
 
     try:
-        overrides = {key: parse_setting(key, text) for key, _, text in (item.partition("=") for item in args.set)}
+        overrides = dict(map(setting, args.set))
         config = load_config(args.config, overrides)
     except UsageError as error:
         parser.error(str(error))

@@ -58,13 +58,9 @@ class CpuBackend:
         if self._local.cores == 1:
             use_one_core()
 
-    def answer(self, question: Question) -> None:
-        """Fill the question's `logits` and `wdl`."""
-        self._run(len(question), lambda start, stop: self._answer_part(question.part(start, stop)))
-
     def submit(self, question: Question) -> Collect:
-        """`answer`; there is nothing to wait for afterwards."""
-        self.answer(question)
+        """Fill the question's `logits` and `wdl`; there is nothing to wait for afterwards."""
+        self._run(len(question), lambda start, stop: self._answer_part(question.part(start, stop)))
         return at_once
 
     def forward(self, planes: torch.Tensor) -> None:

@@ -49,10 +49,6 @@ class DeviceBackend:
     def enter_thread(self, threads: int) -> None:
         """Threads share the device as it comes."""
 
-    def answer(self, question: Question) -> None:
-        """Fill the question's `logits` and `wdl`."""
-        self.submit(question)()
-
     @torch.inference_mode()
     def submit(self, question: Question) -> Collect:
         """Send the question on its way; what is returned waits for the answers and fills `logits` and `wdl`.

@@ -134,11 +134,11 @@ class TerminalScreen(Screen):
         return game.figures.get(man, man) if self._figures else man
 
 
-def screen_for(lines: Optional[Iterator[str]] = None) -> Screen:
-    """A terminal's screen where standard input and output are one, else plain text that reads `lines` (standard input's)."""
+def screen_for() -> Screen:
+    """A terminal's screen where standard input and output are one, else plain text that reads standard input."""
     if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         return TerminalScreen(sys.stdout)
-    return PlainScreen(lines or iter(sys.stdin))
+    return PlainScreen(iter(sys.stdin))
 
 
 def _style(game: Game, man: str) -> str:

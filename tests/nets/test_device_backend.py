@@ -40,7 +40,7 @@ def _check(question, wanted) -> None:  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("name", GAME_NAMES)
 def test_the_way_over_a_device(name, se_ratio, ask, awake, reference) -> None:  # type: ignore[no-untyped-def]
     net, question = awake(name, se_ratio=se_ratio), ask(name, 11)
-    _backend(net).answer(question)
+    _backend(net).submit(question)()
     _check(question, reference(net, question))
 
 
@@ -72,10 +72,10 @@ def test_an_answer_that_float16_cannot_hold_is_an_error(ask, awake) -> None:  # 
     net = Half(awake("tic_tac_toe"), CPU, torch.float32)
     net.dtype = torch.float16
     backend, question = DeviceBackend(net, "a net"), ask("tic_tac_toe", 4)
-    backend.answer(question)
+    backend.submit(question)()
     net.factor = 1e9
     with pytest.raises(PawnzeroError, match="cpu: numbers in the net are too large for float16; use --device cpu"):
-        backend.answer(question)
+        backend.submit(question)()
 
 
 def test_lanes_are_used_again(ask, awake) -> None:  # type: ignore[no-untyped-def]

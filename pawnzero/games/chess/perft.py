@@ -6,13 +6,13 @@ moves of the last ply are not played).
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Optional, Tuple, Union
+from typing import Iterator, Optional, Union
 
 import numpy as np
 
 from pawnzero.errors import UsageError
 from pawnzero.games.chess.moves import generate, play
-from pawnzero.games.chess.text import MAX_LEGAL, format_action, parse_position
+from pawnzero.games.chess.text import MAX_LEGAL, parse_position
 from pawnzero.native import kernel
 from pawnzero.progress import Progress
 
@@ -46,26 +46,21 @@ def _count(stack: np.ndarray, legal: np.ndarray, depth: int) -> int:
     return total
 
 
-def _children(state: np.ndarray, depth: int) -> Iterator[Tuple[int, int]]:
-    """(action, leaves under it) of every legal action, counted as it is asked for."""
+def _by_first_move(state: np.ndarray, depth: int) -> Iterator[int]:
+    """The leaves under every legal action, counted as they are asked for."""
     stack = np.zeros((depth + 1, len(state)), np.uint64)
     legal = np.zeros((depth + 1, MAX_LEGAL), np.int16)
     stack[depth] = state
     count, _ = generate(stack, depth, legal, depth)
     for action in legal[depth, :count].copy():
         play(stack, depth, int(action), stack, depth - 1)
-        yield int(action), _count(stack, legal, depth - 1) if depth > 1 else 1
+        yield _count(stack, legal, depth - 1) if depth > 1 else 1
 
 
 def check_depth(depth: int) -> None:
     """Raises UsageError for a depth that no count would ever finish. Nothing is compiled for it."""
     if not 0 <= depth <= _MAX_DEPTH:
         raise UsageError(f"perft depth {depth}: expected 0 to {_MAX_DEPTH}")
-
-
-def _arguments(position: Union[str, np.ndarray], depth: int) -> np.ndarray:
-    check_depth(depth)
-    return parse_position(position) if isinstance(position, str) else position
 
 
 def perft(position: Union[str, np.ndarray], depth: int, progress: Optional[Progress] = None) -> int:
@@ -75,20 +70,15 @@ def perft(position: Union[str, np.ndarray], depth: int, progress: Optional[Progr
 
     Raises UsageError for a text that is no position and for a depth that no count would ever finish.
     """
-    state = _arguments(position, depth)
+    check_depth(depth)
+    state = parse_position(position) if isinstance(position, str) else position
     if depth == 0:
         return 1
     progress = (depth > _PIECE and progress) or Progress()
-    progress.start(f"perft {depth}", sum(1 for _ in _children(state, 1)), "moves")
+    progress.start(f"perft {depth}", sum(_by_first_move(state, 1)), "moves")
     total = 0
-    for _, leaves in _children(state, depth):
+    for leaves in _by_first_move(state, depth):
         total += leaves
         progress.advance(1, nodes=total)
     progress.finish()
     return total
-
-
-def perft_divide(position: Union[str, np.ndarray], depth: int) -> Dict[str, int]:
-    """The same count split by the first move, in UCI notation: where two programs differ, this shows below which move."""
-    state = _arguments(position, max(depth, 1))
-    return {format_action(state, action): leaves for action, leaves in _children(state, max(depth, 1))}

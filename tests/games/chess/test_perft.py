@@ -1,4 +1,4 @@
-"""Perft: published counts, the split by moves, and the same kernels interpreted and with bounds checks."""
+"""Perft: published counts, and the same kernels interpreted and with bounds checks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import pytest
 from pawnzero.checks import PERFT
 from pawnzero.errors import UsageError
 from pawnzero.games.chess import GAME
-from pawnzero.games.chess.perft import perft, perft_divide
-
-KIWIPETE = PERFT["kiwipete"][0]
+from pawnzero.games.chess.perft import perft
 
 SMALL = """
 from pawnzero.checks import PERFT
@@ -52,13 +50,6 @@ def test_depth_0_1_and_no_moves():
 
 def test_draws_do_not_end_the_count():
     assert perft("8/8/4k3/8/8/3K4/8/8 w - - 120 90", 2) > 0
-
-
-def test_divide_names_each_move():
-    split = perft_divide(KIWIPETE, 3)
-    assert sum(split.values()) == 97_862
-    assert set(split) == {move.uci() for move in chess.Board(KIWIPETE).legal_moves}
-    assert split["e1g1"] == 2_059
 
 
 @pytest.mark.parametrize("depth", [-1, 21])
