@@ -31,7 +31,10 @@ class ModelConfig:
         """Raises UsageError for settings that do not fit together."""
         if self.mirrored and (self.channels % 2 or self.squeezed % 2):
             squeezed = f" and by model.se_ratio {self.squeezed} in squeeze-excitation" if self.squeezed else ""
-            raise UsageError(f"model.mirrored: model.channels is {self.channels}{squeezed}, expected even numbers")
+            raise UsageError(
+                f"model.mirrored: model.channels is {self.channels}{squeezed}, expected even numbers",
+                keys=("model.mirrored", "model.channels", "model.se_ratio"),
+            )
 
     @property
     def squeezed(self) -> int:
@@ -174,7 +177,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Raises UsageError for settings that do not fit together."""
         if self.schedule == "drop" and self.schedule_steps == 0:
-            raise UsageError("trainer.schedule is 'drop', expected trainer.schedule_steps to say at which step")
+            raise UsageError(
+                "trainer.schedule is 'drop', expected trainer.schedule_steps to say at which step",
+                keys=("trainer.schedule", "trainer.schedule_steps"),
+            )
 
 
 @dataclass(frozen=True)

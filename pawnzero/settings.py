@@ -173,7 +173,7 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
     Raises UsageError for a file that cannot be read or is not JSON, an unknown key (with the nearest valid one), a value of the
     wrong type or out of range, and settings that do not fit together, each with its place.
     """
-    found: Dict[str, Any] = {}
+    in_file: Dict[str, Any] = {}
     if path is not None:
         try:
             values = read_json(path)
@@ -181,32 +181,24 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
             raise UsageError(str(error)) from None
         if not isinstance(values, dict):
             raise UsageError(f'{path}: expected settings in braces, as in {{"batch_size": 64}}')
-        found = _collect(_flatten(values, "", str(path)), str(path))
-    of_file = dict(found)
-    given = ((key, value) for key, value in (overrides or {}).items() if value is not None)
-    found.update(_collect(given, "given settings"))
+        in_file = _collect(_flatten(values, "", str(path)), str(path))
+    given = _collect(((key, value) for key, value in (overrides or {}).items() if value is not None), "given settings")
     try:
-        return _whole(found)
+        return _whole({**in_file, **given})
     except UsageError as error:
-        if path is not None and str(error) == _fault(of_file):
+        if in_file.keys() & set(error.keys) and not given.keys() & set(error.keys):
             raise UsageError(f"{path}: {error}") from None
         raise
-
-
-def _fault(found: Mapping[str, Any]) -> str:
-    """Why these settings do not fit together; "" where they do."""
-    try:
-        _whole(found)
-    except UsageError as error:
-        return str(error)
-    return ""
 
 
 def _whole(found: Mapping[str, Any]) -> Config:
     """The settings with defaults where they are not `found`. Raises UsageError for some that do not fit together."""
     config: Config = _build(Config, "", found)
     if config.eval_promotion == "sprt" and not config.eval_elo0 < config.eval_elo1:
-        raise UsageError(f"eval_elo1 is {config.eval_elo1:g}, expected more than eval_elo0, which is {config.eval_elo0:g}")
+        raise UsageError(
+            f"eval_elo1 is {config.eval_elo1:g}, expected more than eval_elo0, which is {config.eval_elo0:g}",
+            keys=("eval_promotion", "eval_elo0", "eval_elo1"),
+        )
     return config
 
 

@@ -114,6 +114,8 @@ def test_settings_of_a_file_that_do_not_fit_together_are_told_with_the_file(writ
         load_config(write({"seed": 1}), {"trainer.schedule": "drop"})
     with pytest.raises(UsageError, match=r"settings\.json: eval_elo1 is -5, expected more than eval_elo0"):
         load_config(write({"eval_promotion": "sprt", "eval_elo1": -5}))
+    with pytest.raises(UsageError, match=r"^eval_elo1 is -5, expected more than eval_elo0"):  # the file's alone fit together
+        load_config(write({"eval_promotion": "sprt", "eval_elo0": 0}), {"eval_elo1": -5.0})
 
 
 def test_the_largest_whole_number_is_told(write: Any) -> None:
