@@ -128,7 +128,7 @@ def _iterations(agent: Agent, under_way: Optional[Figures], missing: List[str]) 
 
 
 def _is_iteration(one: Figures) -> bool:
-    """Whether each thing in an iteration, whose number is known to be one, that is drawn or told is what it should be."""
+    """Whether each thing that is drawn or told is what it should be; that the iteration has its number is known."""
     stages = [one.get(stage) or {} for stage in _STAGES]
     if not all(isinstance(stage, dict) for stage in stages):
         return False
