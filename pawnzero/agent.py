@@ -96,12 +96,12 @@ class Agent:
         agent = cls.create(directory, config)
         number = agent.metadata["next_iteration"]
         if progress is not None and (number or agent.latest.exists()):
-            progress.note(f"{agent.name}'s metadata.json was not there and is made again; the next iteration is {number}")
+            progress.note(f"{agent.name}'s metadata.json was missing and has been recreated; the next iteration is {number}")
         twin = agent._twin()
         if twin and progress is not None:
             progress.note(
-                f"{agent.name} begins with the same net as {twin}, from seed {config.seed}: with the same settings both begin "
-                "with the same games and learn nearly the same; another --seed makes another agent"
+                f"{agent.name} starts with the same net as {twin}, from seed {config.seed}: with the same settings both start "
+                "with the same games and learn nearly the same; for a different agent give another --seed"
             )
         return agent
 
@@ -178,14 +178,14 @@ class Agent:
         if config.model != self.model:
             kept.append(f"keeps its net's shape ({_differences(self.model, config.model)})")
         if kept:
-            progress.note(f"{self.name} {', and '.join(kept)}; the setting is for new agents only")
+            progress.note(f"{self.name} {', and '.join(kept)}; game and net shape can only be set for a new agent")
         return dataclasses.replace(config, game=self.game, model=self.model)
 
     def check_net(self, game: str, model: ModelConfig) -> None:
         """Raises PawnzeroError for a net of another game or shape than the agent's, or where its own is gone."""
         check_latest(self.checkpoints, trained=bool(self.iterations))
         if game != self.game:
-            raise PawnzeroError(f"{self.directory}: an agent that plays {self.game}, not {game} as the net does")
+            raise PawnzeroError(f"{self.directory}: the agent plays {self.game}, but the net plays {game}")
         if model != self.model:
             raise PawnzeroError(f"{self.directory}: the agent's net has another shape ({_differences(self.model, model)})")
 
@@ -216,8 +216,8 @@ class Agent:
         if changed:
             told = ", ".join(f"{key} {_written(before[key])} → {_written(after[key])}" for key in changed)
             back = sum(key in SETTINGS and after[key] == SETTINGS[key].default for key in changed)
-            left_out = f"; {back} of them as by default: was a --config FILE, or a flag, left out this time?" if back else ""
-            progress.note(f"settings that {self.name} was not used with before: {told}{left_out}")
+            left_out = f"; {back} of them back to the default: was --config FILE or a flag left out this time?" if back else ""
+            progress.note(f"settings changed since {self.name} was last used: {told}{left_out}")
         self.update(config=kept)
 
     def last_used(self, name: str) -> int:
@@ -269,7 +269,7 @@ class Agent:
                     try:
                         self._make_folders()
                     except OSError as error:
-                        raise PawnzeroError(f"{error.filename}: cannot be made ({error.strerror})") from None
+                        raise PawnzeroError(f"{error.filename}: cannot be created ({error.strerror})") from None
                 yield
             finally:
                 self._locks_held = 0
@@ -304,7 +304,7 @@ class Agent:
                 numbers = [game_id - OUTSIDE_ITERATIONS for game_id in buffer.last_game_ids(len(buffer))]
         except PawnzeroError as error:
             raise PawnzeroError(
-                f"{error}; metadata.json is lost, and it takes the agent's own settings to make it again"
+                f"{error}; metadata.json is missing, and only the settings that the agent was made with can recreate it"
             ) from None
         return max([-1, *numbers]) + 1
 
@@ -318,11 +318,11 @@ class Agent:
                 strange = [name for name in names if name not in own and not name.startswith(left)]
                 if strange:
                     raise PawnzeroError(
-                        f"{self.directory}: no agent, but {strange[0]} lies here; name an empty or new directory"
+                        f"{self.directory}: not an agent, and {strange[0]} lies here; name an empty or new directory"
                     )
             self._make_folders()
         except OSError as error:
-            raise PawnzeroError(f"{self.directory}: an agent cannot be made here ({error.strerror})") from None
+            raise PawnzeroError(f"{self.directory}: an agent cannot be created here ({error.strerror})") from None
 
     def _make_folders(self) -> None:
         for folder in (self.checkpoints, self.experiments):

@@ -34,6 +34,8 @@ BY_HEART = 0.1
 """Nats that the value's loss is higher on held-out games: 0.00 to 0.08 in runs of connect four, whose games are many and short,
 0.2 to 0.3 in one of chess that a larger `value_mix` made far stronger (docs/experiments/chess_small.md)."""
 
+_TRAIN_LESS = "train less: lower trainer.replay_ratio or, where that is 0, trainer_iters"
+
 _TREND = 3
 """Held-out measurements on either side of a comparison: one alone is of a single batch, and too noisy."""
 _SURE = 3.0
@@ -75,12 +77,12 @@ def _drawn(figures: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> 
             break
     if games < FEWEST_GAMES or wilson(drawn, games)[0] <= MOST_DRAWN:
         return None
-    helps = "raise selfplay.random_opening_share or selfplay.temperature_end, so that games leave the beaten track"
+    helps = "raise selfplay.random_opening_share or selfplay.temperature_end to make the games more varied"
     if adjudicated > drawn / 2:
-        helps = "raise selfplay.max_plies or mcts_sims, so that games come to an end"
+        helps = "raise selfplay.max_plies or mcts_sims to let more games end by the rules"
     return Alarm(
         "draws",
-        f"{drawn} of {games} games were drawn, {adjudicated} at the limit of plies, which teaches the value little; {helps}",
+        f"{drawn} of {games} games were drawn, {adjudicated} at the ply limit, so the value head learns little; {helps}",
     )
 
 
@@ -91,7 +93,7 @@ def _alike(figures: Mapping[str, Any]) -> Optional[Alarm]:
     knob = "temperature" if figures["full_search_share"] == 1.0 else "full_search_share"  # cheap searches are without noise
     return Alarm(
         "openings",
-        f"{games} games had only {openings} different openings, so that the same is learned again and again; "
+        f"{games} games had only {openings} different openings, so the net sees the same positions again and again; "
         f"raise selfplay.{knob} or selfplay.random_opening_share",
     )
 
@@ -102,8 +104,8 @@ def _one_move(figures: Mapping[str, Any]) -> Optional[Alarm]:
         return None
     return Alarm(
         "search_collapse",
-        f"the search settles on one move nearly everywhere ({entropy:.3f} nats of entropy), so that nothing else is tried; "
-        "lower search.gumbel_value_scale, or with puct raise search.dirichlet_epsilon or search.cpuct",
+        f"the search settles on one move in nearly every position ({entropy:.3f} nats of entropy), so others are hardly tried; "
+        "with gumbel lower search.gumbel_value_scale, with puct raise search.dirichlet_epsilon or search.cpuct",
     )
 
 
@@ -115,8 +117,8 @@ def _overconfident(record: Mapping[str, Any]) -> Optional[Alarm]:
         return None
     return Alarm(
         "policy_collapse",
-        f"the net is far surer of its moves than its teacher, the search ({net:.3f} nats of entropy against {target:.3f}); "
-        "lower trainer.lr or trainer_iters",
+        f"the net is far surer of its moves than the search it learns from ({net:.3f} nats of entropy against {target:.3f}); "
+        f"lower trainer.lr, or {_TRAIN_LESS}",
     )
 
 
@@ -130,7 +132,7 @@ def _overfitting(records: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
     return Alarm(
         "overfitting",
         f"from step {measured[0]['step']} to {measured[-1]['step']} the loss on held-out games rose by {rise:.3f} while the "
-        f"training loss fell by {fall:.3f}, so games are learned by heart; raise num_selfplay or lower trainer_iters",
+        f"training loss fell by {fall:.3f}, so the net memorises its games; raise num_selfplay, or {_TRAIN_LESS}",
     )
 
 
@@ -146,8 +148,8 @@ def _results_by_heart(records: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
         return None
     return Alarm(
         "value_overfitting",
-        f"the value's loss is {sum(held_out) / count:.3f} on held-out games and {sum(own) / count:.3f} on those it learns "
-        "from: it learns the results of single games by heart; raise trainer.value_mix or num_selfplay",
+        f"the value loss is {sum(held_out) / count:.3f} on held-out games but {sum(own) / count:.3f} on the games trained on, "
+        "so the net memorises the results of single games; raise trainer.value_mix or num_selfplay",
     )
 
 

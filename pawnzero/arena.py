@@ -228,7 +228,8 @@ def play_match(
 
 def _begin(game: Game, number: int, opening: Line, max_plies: int) -> _Ongoing:
     if len(opening.actions) >= max_plies:
-        raise UsageError(f"games of at most {max_plies} plies: opening {number // 2 + 1} alone has {len(opening.actions)}")
+        length = len(opening.actions)
+        raise UsageError(f"opening {number // 2 + 1} has {length} plies, expected fewer than max_plies, which is {max_plies}")
     line = Line.from_actions(game, opening.actions, opening.states[0], max_plies)
     return _Ongoing(number, len(opening.actions), line)
 

@@ -116,7 +116,7 @@ def run_checks(
     if played is not None and __debug__:
         rows += check_contract(played, game_plies, seed, progress)
     elif played is not None:
-        progress.note(f"the contract of {played.name} is not checked: python -O leaves out what it asserts")
+        progress.note(f"the contract of {played.name} is not checked: python -O turns its assertions off")
     return Report(tuple(rows))
 
 

@@ -21,16 +21,17 @@ class ModelConfig:
     channels: int = field(default=64, metadata={"help": "width of the residual trunk", "min": 1, "max": 4096})
     blocks: int = field(default=6, metadata={"help": "residual blocks", "min": 1, "max": 1024})
     se_ratio: int = field(
-        default=4, metadata={"help": "squeeze-excitation narrows channels by this factor; 0: there is none", "min": 0}
+        default=4, metadata={"help": "reduction factor of squeeze-excitation; 0: no squeeze-excitation", "min": 0}
     )
     mirrored: bool = field(
-        default=False, metadata={"help": "mirrored positions get mirrored answers, in games that may always be mirrored"}
+        default=False,
+        metadata={"help": "the net answers mirrored positions with mirrored policies; for games whose rules allow it"},
     )
 
     def __post_init__(self) -> None:
         """Raises UsageError for settings that do not fit together."""
         if self.mirrored and (self.channels % 2 or self.squeezed % 2):
-            squeezed = f" and by model.se_ratio {self.squeezed} in squeeze-excitation" if self.squeezed else ""
+            squeezed = f" ({self.squeezed} inside squeeze-excitation, by model.se_ratio)" if self.squeezed else ""
             raise UsageError(
                 f"model.mirrored: model.channels is {self.channels}{squeezed}, expected even numbers",
                 keys=("model.mirrored", "model.channels", "model.se_ratio"),
@@ -47,30 +48,35 @@ class SearchConfig:
     """How a position is searched. Names as in the papers, mctx and lc0."""
 
     algorithm: str = field(
-        default="gumbel", metadata={"help": "gumbel (learns from few simulations) or puct", "choices": ("gumbel", "puct")}
+        default="gumbel",
+        metadata={"help": "search algorithm: gumbel (learns from few simulations) or puct", "choices": ("gumbel", "puct")},
     )
-    solver: bool = field(default=True, metadata={"help": "proven wins, draws and losses travel up the tree"})
-    gumbel_considered: int = field(default=16, metadata={"help": "most actions considered at a Gumbel root", "min": 1})
-    gumbel_value_scale: float = field(default=0.1, metadata={"help": "weight of values against logits", "min": 0.0})
+    solver: bool = field(default=True, metadata={"help": "back proven wins, draws and losses up the tree"})
+    gumbel_considered: int = field(default=16, metadata={"help": "maximum number of actions a Gumbel root considers", "min": 1})
+    gumbel_value_scale: float = field(
+        default=0.1, metadata={"help": "weight of values against policy logits in a Gumbel search", "min": 0.0}
+    )
     gumbel_visit_offset: float = field(
-        default=50.0, metadata={"help": "visits added before values are weighed against logits", "min": 0.0}
+        default=50.0, metadata={"help": "gumbel_value_scale is multiplied by the largest visit count plus this", "min": 0.0}
     )
     cpuct: float = field(default=1.75, metadata={"help": "exploration constant of PUCT", "min": 0.0})
-    cpuct_base: float = field(default=19652.0, metadata={"help": "visits over which PUCT's constant grows", "min": 1.0})
+    cpuct_base: float = field(
+        default=19652.0, metadata={"help": "visits at which PUCT's exploration constant has grown by ln 2", "min": 1.0}
+    )
     fpu_reduction: float = field(
-        default=0.25, metadata={"help": "an unvisited move's value lies this times sqrt(visited policy) under its parent's"}
+        default=0.25, metadata={"help": "an unvisited move's value is its parent's minus this times sqrt(visited policy)"}
     )
-    dirichlet_alpha: float = field(default=0.3, metadata={"help": "shape of the root noise", "min": 0.001})
+    dirichlet_alpha: float = field(
+        default=0.3, metadata={"help": "concentration of the Dirichlet noise at a PUCT root", "min": 0.001}
+    )
     dirichlet_epsilon: float = field(
-        default=0.25, metadata={"help": "share of noise in the root prior", "min": 0.0, "max": 1.0}
+        default=0.25, metadata={"help": "share of Dirichlet noise in a PUCT root's prior", "min": 0.0, "max": 1.0}
     )
-    keep_answers: bool = field(
-        default=True, metadata={"help": "the net's answers are kept and used again where a position comes again"}
-    )
+    keep_answers: bool = field(default=True, metadata={"help": "cache the net's answers and reuse them when a position recurs"})
     leaves_per_tree: int = field(
         default=0,
         metadata={
-            "help": "leaves a tree and wave; 0: under Gumbel a round's, at most 8, under PUCT 1; of few games up to 8",
+            "help": "leaves per tree and wave; 0: with Gumbel up to 8 of one round, with PUCT 1, with few games up to 8",
             "min": 0,
         },
     )
@@ -80,14 +86,16 @@ class SearchConfig:
 class SelfplayConfig:
     """How games are played for training."""
 
-    max_plies: int = field(default=200, metadata={"help": "longer games are adjudicated a draw", "min": 1, "max": 1_000_000})
+    max_plies: int = field(
+        default=200, metadata={"help": "plies after which a game is adjudicated a draw", "min": 1, "max": 1_000_000}
+    )
     temperature: float = field(default=1.0, metadata={"help": "temperature of move choice in the opening", "min": 0.0})
     temperature_plies: int = field(default=30, metadata={"help": "plies before the temperature falls", "min": 0})
-    temperature_end: float = field(default=0.25, metadata={"help": "temperature after that", "min": 0.0})
+    temperature_end: float = field(default=0.25, metadata={"help": "temperature after temperature_plies", "min": 0.0})
     full_search_share: float = field(
         default=1.0,
         metadata={
-            "help": "share of moves searched fully; the others cheaply, training the value only",
+            "help": "share of moves searched with mcts_sims; the others get cheap_sims and train the value only",
             "min": 0.01,
             "max": 1.0,
         },
@@ -96,19 +104,23 @@ class SelfplayConfig:
     random_opening_share: float = field(
         default=0.0, metadata={"help": "share of games that begin with random moves", "min": 0.0, "max": 1.0}
     )
-    random_opening_plies: int = field(default=8, metadata={"help": "at most so many random plies", "min": 1})
+    random_opening_plies: int = field(default=8, metadata={"help": "maximum number of random plies in such a game", "min": 1})
     restart_share: float = field(
         default=0.0, metadata={"help": "share of games that begin at a position from the replay buffer", "min": 0.0, "max": 1.0}
     )
-    resign: bool = field(default=False, metadata={"help": "give up hopeless games, once enough games show what is hopeless"})
+    resign: bool = field(
+        default=False, metadata={"help": "resign hopeless games, once enough games have shown which scores are hopeless"}
+    )
     resign_playthrough: float = field(
-        default=0.1, metadata={"help": "share of games played on, to measure false resignations", "min": 0.0, "max": 1.0}
+        default=0.1,
+        metadata={"help": "share of games played to the end, to measure false resignations", "min": 0.0, "max": 1.0},
     )
     resign_false_positives: float = field(
-        default=0.03, metadata={"help": "largest share of resigned games that were not lost", "min": 0.0, "max": 1.0}
+        default=0.03,
+        metadata={"help": "largest accepted share of resignations in games that were not lost", "min": 0.0, "max": 1.0},
     )
     int8: bool = field(
-        default=True, metadata={"help": "the net answers in 8-bit integers where a CPU is faster at that and it is near enough"}
+        default=True, metadata={"help": "run the net in 8-bit integers on a CPU where that is faster and accurate enough"}
     )
     games_in_flight: int = field(
         default=0, metadata={"help": "games played at once; 0: chosen from memory and device", "min": 0}
@@ -121,64 +133,70 @@ class TrainConfig:
 
     lr: float = field(default=1e-3, metadata={"help": "peak learning rate of AdamW", "min": 0.0})
     wd: float = field(default=1e-4, metadata={"help": "decoupled weight decay, on weights only", "min": 0.0})
-    warmup_steps: int = field(default=100, metadata={"help": "steps over which the learning rate rises", "min": 0})
+    warmup_steps: int = field(default=100, metadata={"help": "warm-up: steps over which the learning rate rises", "min": 0})
     schedule: str = field(
         default="constant",
         metadata={
-            "help": "the learning rate after the rise: constant, cosine (falls slowly) or drop (falls at once)",
+            "help": "the learning rate after the warm-up: constant, cosine (falls slowly) or drop (falls at once)",
             "choices": ("constant", "cosine", "drop"),
         },
     )
     schedule_steps: int = field(
         default=0,
         metadata={
-            "help": "step at which cosine has fallen, or drop falls; 0: cosine falls in each call or iteration",
+            "help": "step at which cosine ends or drop falls; 0: cosine falls anew in each call or iteration",
             "min": 0,
         },
     )
     schedule_factor: float = field(
-        default=0.1, metadata={"help": "share of lr that is left after the fall", "min": 0.0, "max": 1.0}
+        default=0.1, metadata={"help": "learning rate after the fall, as a share of lr", "min": 0.0, "max": 1.0}
     )
     grad_clip: float = field(default=5.0, metadata={"help": "largest gradient norm; 0: no limit", "min": 0.0})
     ema_decay: float = field(
-        default=0.99, metadata={"help": "decay a step of the averaged weights that play", "min": 0.0, "max": 1.0}
+        default=0.99, metadata={"help": "decay per step of the averaged weights, which play", "min": 0.0, "max": 1.0}
     )
     value_mix: float = field(
         default=0.75,
-        metadata={"help": "share of the root's WDL in the value target, the rest is the game's result", "min": 0.0, "max": 1.0},
+        metadata={
+            "help": "share of the search's WDL in the value target; the rest is the game's result",
+            "min": 0.0,
+            "max": 1.0,
+        },
     )
     value_weight: float = field(default=1.0, metadata={"help": "weight of the value loss", "min": 0.0})
     reply_weight: float = field(
-        default=0.0, metadata={"help": "weight of foretelling the opponent's reply; 0: not asked", "min": 0.0}
+        default=0.0, metadata={"help": "loss weight of predicting the opponent's reply; 0: off", "min": 0.0}
     )
     plies_left_weight: float = field(
-        default=0.0, metadata={"help": "weight of foretelling the plies to the game's end; 0: not asked", "min": 0.0}
+        default=0.0, metadata={"help": "loss weight of predicting the plies to the game's end; 0: off", "min": 0.0}
     )
     replay_ratio: float = field(
         default=0.0,
         metadata={
-            "help": "samples an iteration trains for each new position, whatever trainer_iters says; 0: trainer_iters steps",
+            "help": "samples an iteration trains on per new position, overriding trainer_iters; 0: trainer_iters steps",
             "min": 0.0,
         },
     )
     window_start: int = field(
         default=0,
-        metadata={"help": "positions after which the window of sampled ones grows slower; 0: all that are stored", "min": 0},
+        metadata={"help": "positions after which the sampling window grows more slowly; 0: sample the whole buffer", "min": 0},
     )
     window_growth: float = field(
-        default=0.4, metadata={"help": "positions the window then grows by for a new one", "min": 0.0, "max": 1.0}
+        default=0.4, metadata={"help": "growth of the sampling window per new position at window_start", "min": 0.0, "max": 1.0}
     )
     window_exponent: float = field(
         default=0.75,
-        metadata={"help": "power of all positions so far that the window grows with", "min": 0.01, "max": 1.0},
+        metadata={"help": "exponent of the sampling window's growth in the positions so far", "min": 0.01, "max": 1.0},
     )
-    augment: bool = field(default=True, metadata={"help": "train on positions turned and mirrored, where the rules allow it"})
+    augment: bool = field(
+        default=True, metadata={"help": "also train on rotated and mirrored positions, where the rules allow it"}
+    )
 
     def __post_init__(self) -> None:
         """Raises UsageError for settings that do not fit together."""
         if self.schedule == "drop" and self.schedule_steps == 0:
             raise UsageError(
-                "trainer.schedule is 'drop', expected trainer.schedule_steps to say at which step",
+                "trainer.schedule is 'drop', expected trainer.schedule_steps above 0: the step of the drop",
                 keys=("trainer.schedule", "trainer.schedule_steps"),
             )
 
@@ -188,25 +206,25 @@ class Config:
     """All settings of a run. The defaults are those of an RX580 with 8 GB."""
 
     game: str = field(default="chess", metadata={"help": "chess, connect_four or tic_tac_toe"})
-    mcts_sims: int = field(default=64, metadata={"help": "simulations a move", "min": 1})
-    num_selfplay: int = field(default=10, metadata={"help": "self-play games an iteration", "min": 1})
-    batch_size: int = field(default=64, metadata={"help": "samples a forward pass in training", "min": 1})
-    grad_accum_steps: int = field(default=1, metadata={"help": "forward passes a training step", "min": 1})
+    mcts_sims: int = field(default=64, metadata={"help": "simulations per move", "min": 1})
+    num_selfplay: int = field(default=10, metadata={"help": "self-play games per iteration or call", "min": 1})
+    batch_size: int = field(default=64, metadata={"help": "samples per forward pass in training", "min": 1})
+    grad_accum_steps: int = field(default=1, metadata={"help": "forward passes per training step", "min": 1})
     trainer_iters: int = field(
         default=100,
-        metadata={"help": "training steps an iteration where replay_ratio is 0, and an epoch of train.py", "min": 1},
+        metadata={"help": "training steps per iteration (if replay_ratio is 0) and per epoch of train.py", "min": 1},
     )
     replay_capacity: int = field(
         default=100_000, metadata={"help": "positions the replay buffer holds", "min": 1, "max": _MOST_ROWS}
     )
-    eval_games: int = field(default=20, metadata={"help": "arena games an iteration", "min": 1})
+    eval_games: int = field(default=20, metadata={"help": "games of the latest net against the best one", "min": 1})
     eval_threshold: float = field(
-        default=0.55, metadata={"help": "the latest net is promoted above this score", "min": 0.0, "max": 1.0}
+        default=0.55, metadata={"help": "promote the latest net if its score is above this", "min": 0.0, "max": 1.0}
     )
     eval_promotion: str = field(
         default="threshold",
         metadata={
-            "help": "what promotes the latest net: a score above eval_threshold, or an SPRT that accepts eval_elo1",
+            "help": "what promotes: threshold (a score above eval_threshold) or sprt (a test that accepts eval_elo1)",
             "choices": ("threshold", "sprt"),
         },
     )
@@ -217,8 +235,8 @@ class Config:
         default=35.0,
         metadata={"help": "Elo difference at which the SPRT promotes the latest net", "min": -MOST_ELO, "max": MOST_ELO},
     )
-    keep_checkpoints: int = field(default=5, metadata={"help": "numbered checkpoints kept", "min": 1})
-    seed: int = field(default=0, metadata={"help": "seed of everything random", "min": 0})
+    keep_checkpoints: int = field(default=5, metadata={"help": "how many numbered checkpoints to keep", "min": 1})
+    seed: int = field(default=0, metadata={"help": "seed of all random numbers", "min": 0})
     model: ModelConfig = field(default_factory=ModelConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
     selfplay: SelfplayConfig = field(default_factory=SelfplayConfig)
@@ -238,18 +256,18 @@ class Config:
         if self.selfplay.full_search_share < 1.0 and self.selfplay.cheap_sims >= self.mcts_sims:
             raise UsageError(
                 f"selfplay.cheap_sims is {self.selfplay.cheap_sims}, expected fewer than mcts_sims, which is {self.mcts_sims}, "
-                f"where selfplay.full_search_share is below 1 ({self.selfplay.full_search_share:g})"
+                f"because selfplay.full_search_share is below 1 ({self.selfplay.full_search_share:g})"
             )
         restarts, random = self.selfplay.restart_share, self.selfplay.random_opening_share
         if restarts + random > 1.0 + 1e-9:
             raise UsageError(
-                f"selfplay.restart_share is {restarts:g} and selfplay.random_opening_share {random:g}, expected no more than 1 "
-                "together: they are shares of the same games"
+                f"selfplay.restart_share is {restarts:g} and selfplay.random_opening_share {random:g}, expected a sum of at "
+                "most 1: they are shares of the same games"
             )
         if self.selfplay.resign and self.selfplay.resign_playthrough == 0.0:
             raise UsageError(
-                "selfplay.resign_playthrough is 0, expected more where selfplay.resign is on: what is hopeless is measured on "
-                "games that are played on"
+                "selfplay.resign_playthrough is 0, expected more where selfplay.resign is on: only games played to the end "
+                "show which scores are hopeless"
             )
 
 

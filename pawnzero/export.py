@@ -40,7 +40,8 @@ def format_of(path: Path, named: Optional[str] = None) -> str:
     for name, suffix in SUFFIXES.items():
         if path.name.lower().endswith(suffix):
             return name
-    raise UsageError(f"{path}: the name tells no format; expected one that ends in {', '.join(SUFFIXES.values())}, or --format")
+    known = ", ".join(SUFFIXES.values())
+    raise UsageError(f"{path}: the name does not tell the format; expected one that ends in {known}, or --format")
 
 
 def export_net(source: str, path: Path, format: str, device: str = "auto") -> Dict[str, Any]:
@@ -71,7 +72,7 @@ def export_net(source: str, path: Path, format: str, device: str = "auto") -> Di
     worst = max(compared["max_policy_difference"] or 0.0, compared["max_wdl_difference"] or 0.0)
     if not worst <= _LIMITS[format]:
         raise PawnzeroError(
-            f"{path}: not written, since as {format} the net's probabilities change by {worst:.2g}, "
+            f"{path}: not written, because as {format} the net's probabilities change by {worst:.2g}, "
             f"expected at most {_LIMITS[format]:g}"
         )
     with replacing(path) as stream:
@@ -103,7 +104,7 @@ def _check_target(path: Path) -> None:
     check_folder(path)
     folder = path.resolve().parent
     if folder.name == "checkpoints" and Agent.is_at(folder.parent):
-        raise PawnzeroError(f"{path}: an agent's own checkpoints lie there; name another folder")
+        raise PawnzeroError(f"{path}: its folder holds an agent's own checkpoints; name another one")
 
 
 def _lc0(checkpoint: Checkpoint, source: str) -> bytes:

@@ -102,5 +102,5 @@ def _named_once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _NamedTwiceError(f"{twice!r} stands twice between the same braces")
+        raise _NamedTwiceError(f"the key {twice!r} appears twice in the same object")
     return found

@@ -35,7 +35,7 @@ def refuse_several(what: str) -> None:
     """Raises UsageError where torchrun started several processes, which would each do all of `what`."""
     size = this_launch().size
     if size > 1:
-        raise UsageError(f"{what}: torchrun started {size} processes, but only training alone divides its work; start one")
+        raise UsageError(f"{what}: torchrun started {size} processes, but only pawnzero train divides its work; start one")
 
 
 def leave(code: int) -> NoReturn:

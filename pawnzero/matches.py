@@ -96,7 +96,7 @@ def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progres
             path.rename(aside)
             before = whole = b""
             if progress is not None:
-                progress.note(f"{path}: another header than this version's; it is {aside.name} now, and a new table begins")
+                progress.note(f"{path}: its header is not this version's; it is now {aside.name}, and a new table begins")
         with open(path, "ab") as handle:
             if len(whole) < len(before):
                 handle.truncate(len(whole))

@@ -62,7 +62,7 @@ def read_metadata(path: Path) -> Dict[str, Any]:
     """What metadata.json holds. Raises PawnzeroError that names the entry that cannot be relied on."""
     metadata = read_json(path)
     if not isinstance(metadata, dict):
-        raise PawnzeroError(f"{path}: expected an agent's metadata in braces")
+        raise PawnzeroError(f"{path}: expected a JSON object with an agent's metadata")
     version = metadata.get("format")
     if version != FORMAT:
         raise PawnzeroError(f"{path}: format {version!r}, expected {FORMAT} (written by another version?)")

@@ -218,10 +218,10 @@ class _FirstCompilation(event.Listener):  # type: ignore[misc] # numba is not ty
             return
         self._told = True
         if cache_folder(Path(function.__code__.co_filename)) is None:
-            _log.info(f"compiling kernels: {cache_home()} cannot be written, so that every command does this …")
+            _log.info(f"compiling kernels: {cache_home()} cannot be written, so every command has to do this …")
         else:
             first = function.__module__
-            _log.info(f"compiling kernels that were not needed here before ({first} first), up to half a minute …")
+            _log.info(f"compiling kernels that are used here for the first time ({first} first): up to half a minute …")
 
     def on_end(self, event: Any) -> None:
         """Only the start is told."""

@@ -38,8 +38,8 @@ def check_latest(folder: Path, trained: bool = False) -> None:
     numbered = numbered_by_writing(folder) if folder.is_dir() else []
     if len(numbered) > 1 or (numbered and (trained or best.exists())):
         step, newest = numbered[-1]
-        raise PawnzeroError(f"{latest} is missing; copy {newest.name} over it to go on from step {step}")
+        raise PawnzeroError(f"{latest} is missing; copy {newest.name} to latest.pt to go on from step {step}")
     if best.exists():
-        raise PawnzeroError(f"{latest} is missing; copy best.pt over it to go on from the promoted net")
+        raise PawnzeroError(f"{latest} is missing; copy best.pt to latest.pt to go on from the promoted net")
     if trained:
-        raise PawnzeroError(f"{latest} is missing, and no net is there to go on from; name another directory for a new agent")
+        raise PawnzeroError(f"{latest} is missing, and there is no net to go on from; name another directory for a new agent")

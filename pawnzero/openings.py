@@ -207,7 +207,7 @@ def _play(game: Game, opening: Opening, max_plies: int) -> Line:
         raise UsageError(f"{opening.place}: the game is over after the opening ({game.endings[line.ending]})")
     if len(line.actions) >= max_plies:
         raise UsageError(
-            f"{opening.place}: an opening of {len(line.actions)} plies leaves no move in games of {max_plies} at most"
+            f"{opening.place}: an opening of {len(line.actions)} plies, expected fewer than max_plies, which is {max_plies}"
         )
     return line
 

@@ -43,7 +43,7 @@ def run_iteration(
     """
     progress = progress or Progress()
     if iteration and not Agent.is_at(agent_dir):
-        raise UsageError(f"iteration {iteration}: {agent_dir} is no agent yet; its first iteration is 0")
+        raise UsageError(f"iteration {iteration}: {agent_dir} is not an agent yet; its first iteration is 0")
     if iteration is not None and Agent.is_at(agent_dir):
         agent = Agent.open(agent_dir)  # without its lock: what is finished may be asked of a folder that cannot be written
         if iteration < agent.metadata["next_iteration"]:
@@ -196,7 +196,7 @@ def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Und
     under_way = UnderWay.of(stage)
     if under_way is not None and under_way.iteration == number:
         until = under_way.until_step if stage["name"] == TRAIN and under_way.lacks is None else None
-        begun = "" if until is None else f", to step {until} as it was begun"
+        begun = "" if until is None else f", to step {until} as planned before the interruption"
         progress.note(f"iteration {number} of {agent.name} goes on with: {stage['name']}{begun}")
         agent.keep_settings(config, progress)
         return under_way

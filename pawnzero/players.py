@@ -162,7 +162,7 @@ def best_or_latest(spec: str) -> Tuple[str, str]:
         return spec, ""
     agent = Agent.open(Path(spec))
     path = agent.best_or_latest()
-    return (spec, "") if path == agent.best else (str(path), f"{spec}: no best net yet, the latest one plays")
+    return (spec, "") if path == agent.best else (str(path), f"{spec}: no best net yet, so the latest one plays")
 
 
 def check_player(spec: str) -> None:

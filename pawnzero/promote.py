@@ -68,7 +68,7 @@ def evaluate_and_promote(
             _record(agent, known, progress, again=True)
             return known
         if trial.itself:
-            progress.note(f"{agent.name}'s latest net (step {latest.step}) is its best one already: it plays against itself")
+            progress.note(f"{agent.name}'s latest net (step {latest.step}) is already its best one, so it plays itself")
         with _games_beside(agent) as games_file:
             match = trial.play(device, openings_file, games_file, progress)
             report = {
@@ -198,7 +198,7 @@ def _already_played(agent: Agent, iteration: Optional[int], step: int, progress:
     with suppress(PawnzeroError):
         report = read_json(path)
     if not isinstance(report, dict):
-        progress.note(f"{path}: not a match's report; it is passed over")
+        progress.note(f"{path}: not the report of a match; it is ignored")
         return None
     if (report.get("iteration"), report.get("step")) != (iteration, step):
         return None

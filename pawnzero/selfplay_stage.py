@@ -100,8 +100,8 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
         first = max(newest - len(buffer) + 1, newest - buffer.capacity + 1 + games * config.selfplay.max_plies)
     if config.selfplay.restart_share > 0.0 and 0 < newest < first:
         progress.note(
-            f"no game restarts from an archived position: {games} games of up to {config.selfplay.max_plies} plies could "
-            f"overwrite all {newest:,} of them; lower selfplay.max_plies or raise replay_capacity"
+            f"no game restarts from a position of the replay buffer: {games} games of up to {config.selfplay.max_plies} plies "
+            f"could overwrite all {newest:,} of them; lower selfplay.max_plies or raise replay_capacity"
         )
     threshold = (
         _read_outlooks(agent, progress).threshold(config.selfplay.resign_false_positives) if config.selfplay.resign else 0.0
@@ -311,7 +311,7 @@ def _read_outlooks(agent: Agent, progress: Progress) -> Outlooks:
         try:
             return Outlooks(read_json(path))
         except PawnzeroError:
-            progress.note(f"{path}: damaged; what is hopeless is measured afresh")
+            progress.note(f"{path}: damaged; which scores are hopeless is measured from scratch")
     return Outlooks()
 
 

@@ -112,7 +112,7 @@ def _nearest(key: str) -> str:
 
 def _unknown(key: str) -> str:
     """What is said of a key that is none."""
-    return f"unknown key {key!r}; the nearest valid one is {_nearest(key)!r} (README.md, Settings, names the usual ones)"
+    return f"unknown key {key!r}; the nearest valid one is {_nearest(key)!r} (README.md, Settings, lists the usual ones)"
 
 
 def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tuple[str, Any]]:
@@ -120,7 +120,7 @@ def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tup
     for name, value in values.items():
         if not prefix and name in _SECTIONS:
             if not isinstance(value, dict):
-                raise UsageError(f"{place}: {name} is {_written(value)}, expected a section in braces")
+                raise UsageError(f"{place}: {name} is {_written(value)}, expected a JSON object")
             yield from _flatten(value, f"{name}.", place)
         elif "." in name:
             raise UsageError(f"{place}: unknown key {name!r}; sections are nested, as in {_nested(_nearest(name))}")
@@ -180,7 +180,7 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
         except PawnzeroError as error:
             raise UsageError(str(error)) from None
         if not isinstance(values, dict):
-            raise UsageError(f'{path}: expected settings in braces, as in {{"batch_size": 64}}')
+            raise UsageError(f'{path}: expected a JSON object of settings, as in {{"batch_size": 64}}')
         in_file = _collect(_flatten(values, "", str(path)), str(path))
     given = _collect(((key, value) for key, value in (overrides or {}).items() if value is not None), "given settings")
     try:
@@ -213,7 +213,7 @@ def read_shape(values: Any, place: str) -> ModelConfig:
     Raises UsageError, with `place`, for what is no shape.
     """
     if not isinstance(values, dict):
-        raise UsageError(f"{place}: model is {_written(values)}, expected a section in braces")
+        raise UsageError(f"{place}: model is {_written(values)}, expected a JSON object")
     # Files from when there was a choice of activations say "relu", which every net has now.
     values = {name: value for name, value in values.items() if (name, value) != ("activation", "relu")}
     known = [item.name for item in dataclasses.fields(ModelConfig)]

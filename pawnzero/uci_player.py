@@ -273,7 +273,7 @@ def _check_options(spec: UciSpec, protocol: chess.engine.UciProtocol) -> None:
         place = f"engine {spec.command[0]}"
         if name not in protocol.options:
             near = difflib.get_close_matches(name, [*protocol.options, *LIMITS], n=3)
-            others = f"the limits are {', '.join(LIMITS)}, its own options are those it lists where it is sent uci"
+            others = f"the limits are {', '.join(LIMITS)}, its own options are those it lists when sent uci"
             raise UsageError(f"{place}: no option {name!r}; " + (f"near ones are {', '.join(near)}" if near else others))
         option = protocol.options[name]
         if option.is_managed():

@@ -168,8 +168,8 @@ def test_a_new_agent_that_is_another_one_again_is_told(tmp_path: Path, changes: 
     for _ in range(2):
         Agent.open_or_create(tmp_path / "B", dataclasses.replace(SMALL, **changes), notes)
     assert notes.lines == told * [
-        "B begins with the same net as A, from seed 5: with the same settings both begin with the same games and learn "
-        "nearly the same; another --seed makes another agent"
+        "B starts with the same net as A, from seed 5: with the same settings both start with the same games and learn "
+        "nearly the same; for a different agent give another --seed"
     ]
 
 
@@ -196,7 +196,7 @@ def test_unknown_game_makes_nothing(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written(place: str) -> None:
     if not Path(place).parent.exists():
         pytest.skip("no such place on this system")
-    with pytest.raises(PawnzeroError, match=f"{place}: an agent cannot be made here"):
+    with pytest.raises(PawnzeroError, match=f"{place}: an agent cannot be created here"):
         Agent.create(Path(place), SMALL)
 
 
@@ -374,6 +374,6 @@ def test_every_setting_that_changes_is_told_and_which_are_as_by_default_again(tm
     for name in ("num_selfplay", "eval_games", "batch_size", "trainer_iters", "keep_checkpoints", "seed", "eval_elo1"):
         assert f"{name} " in many
     assert back.endswith(
-        "batch_size 9 → 64, eval_games 8 → 20, seed 12 → 14; 2 of them as by default: was a --config FILE, or a "
-        "flag, left out this time?"
+        "batch_size 9 → 64, eval_games 8 → 20, seed 12 → 14; 2 of them back to the default: was --config FILE or a "
+        "flag left out this time?"
     )

@@ -36,7 +36,7 @@ def names(figures: Dict[str, Any]) -> List[str]:
 def test_nearly_all_draws() -> None:
     (alarm,) = selfplay_alarms(games(100, drawn=97, adjudicated=3))
     assert alarm.name == "draws"
-    assert "97 of 100 games were drawn, 3 at the limit of plies" in alarm.text
+    assert "97 of 100 games were drawn, 3 at the ply limit" in alarm.text
     assert "selfplay.random_opening_share" in alarm.text
     (alarm,) = selfplay_alarms(games(100, drawn=97, adjudicated=90))
     assert "selfplay.max_plies" in alarm.text
@@ -131,7 +131,7 @@ def valued(gaps: Sequence[float]) -> List[Dict[str, Any]]:
 def test_results_of_single_games_learned_by_heart() -> None:
     (alarm,) = training_alarms(valued((0.24, 0.2, 0.22, 0.25, 0.21, 0.26)))
     assert alarm.name == "value_overfitting"
-    assert "the value's loss is 0.730 on held-out games and 0.500 on those it learns from: " in alarm.text
+    assert "the value loss is 0.730 on held-out games but 0.500 on the games trained on, " in alarm.text
 
 
 @pytest.mark.parametrize(

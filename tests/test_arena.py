@@ -174,7 +174,7 @@ def test_pairs_that_repeat_are_no_evidence():
     assert (often.pair_variance, often.los) == (once.pair_variance, once.los)
     assert often.score_low <= often.score <= often.score_high
     assert once.score_high - once.score_low <= often.score_high - often.score_low
-    told = "; 33 repeat an earlier one, so that the interval rests on 4 of 20 pairs"
+    told = "; 33 repeat an earlier one, so the interval rests on 4 of 20 pairs"
     assert any(told in line for line in match_lines(often.to_json()))
 
 
@@ -193,7 +193,7 @@ def test_a_pair_that_mirrors_another_is_no_evidence(texts):
     once, twice = (match(*players, 2 * len(some), starts=lines(FOUR, *some)) for some in (texts[:1], texts))
     assert (once.pairs, once.los, once.duplicates) == (twice.pairs, twice.los, 0)
     assert (twice.games, twice.distinct_games, twice.duplicates, twice.distinct_openings) == (4, 2, 2, 2)
-    assert "2 repeat an earlier one, so that the interval rests on 1 of 2 pairs" in match_lines(twice.to_json())[2]
+    assert "2 repeat an earlier one, so the interval rests on 1 of 2 pairs" in match_lines(twice.to_json())[2]
     tested = match(players[0], quits, 4, starts=lines(FOUR, *texts), hypotheses=Hypotheses(0.0, 40.0))
     assert tested.sprt["pairs"] == 1
     images = [line.actions for line in lines(FOUR, *texts)]
@@ -245,7 +245,7 @@ def test_a_match_that_a_test_has_ended_tells_the_difference_with_that_in_mind():
     assert result.sprt["elo"] < result.sprt["elo_high"]
     bounds = f"{result.sprt['elo']:+.0f} ({result.sprt['elo_low']:+.0f} to {result.sprt['elo_high']:+.0f})"
     assert told[0].endswith(f"score {result.score:.3f}, Elo {bounds} allowing for the early stop")
-    assert f"{result.sprt['los']:.1%} likely to be the stronger one" in told[1]
+    assert told[1].endswith(f"likelihood that {result.first} is stronger: {result.sprt['los']:.1%}")
     plain = match(first, second, result.games, starts=starts)
     assert (plain.elo, plain.los) == (result.elo, result.los)
     assert "by when" not in match_lines(plain.to_json())[0]
@@ -311,7 +311,7 @@ def test_repetition_ends_a_game():
 
 
 def test_an_opening_longer_than_a_game_is_refused():
-    with pytest.raises(UsageError, match="games of at most 2 plies: opening 2 alone has 3"):
+    with pytest.raises(UsageError, match="opening 2 has 3 plies, expected fewer than max_plies, which is 2"):
         match(RandomPlayer(0), RandomPlayer(1), 4, starts=lines(FOUR, "1", "1 2 3"), max_plies=2)
 
 

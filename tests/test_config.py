@@ -147,9 +147,9 @@ def test_the_nearest_key_is_looked_for_in_the_same_section_first(write: Any) -> 
         ({"game": 1}, "game is 1, expected a text"),
         ({"search": {"algorithm": "pact"}}, "search.algorithm is 'pact', expected one of gumbel, puct"),
         ({"selfplay": {"resign": 1}}, "selfplay.resign is 1, expected true or false"),
-        ({"model": 64}, "model is 64, expected a section in braces"),
+        ({"model": 64}, "model is 64, expected a JSON object"),
         ({"model.channels": 64}, 'sections are nested, as in "model": {"channels": …}'),
-        ([1], "expected settings in braces"),
+        ([1], "expected a JSON object of settings"),
     ],
 )
 def test_ill_typed_or_out_of_range_is_named(write: Any, settings: Any, told: str) -> None:
@@ -167,7 +167,7 @@ def test_a_file_that_is_not_json_is_one_line_with_the_place(write: Any) -> None:
 
 
 def test_a_key_that_stands_twice_is_a_mistake_though_both_are_json(write: Any) -> None:
-    with pytest.raises(UsageError, match=r"settings\.json: 'lr' stands twice between the same braces"):
+    with pytest.raises(UsageError, match=r"settings\.json: the key 'lr' appears twice in the same object"):
         load_config(write('{"batch_size": 64, "trainer": {"lr": 0.1, "wd": 0.1, "lr": 0.2}}'))
 
 
@@ -185,7 +185,9 @@ def test_a_promotion_test_that_is_none_is_found_before_anything_is_played() -> N
 
 def test_cheap_searches_have_to_be_cheaper_where_there_are_any() -> None:
     settings = {"mcts_sims": 16, "selfplay.full_search_share": 0.25}
-    told = "selfplay.cheap_sims is 16, expected fewer than mcts_sims, which is 16, where selfplay.full_search_share is below 1"
+    told = (
+        "selfplay.cheap_sims is 16, expected fewer than mcts_sims, which is 16, because selfplay.full_search_share is below 1"
+    )
     with pytest.raises(UsageError, match=told):
         load_config(None, settings).check_selfplay()
     for fitting in ({"selfplay.cheap_sims": 15}, {"mcts_sims": 17}, {"selfplay.full_search_share": 1.0}):

@@ -84,7 +84,7 @@ def test_formats_by_name() -> None:
     assert {name: format_of(Path("x.onnx") / name) for name in names} == names
     assert format_of(Path("anything"), "lc0") == "lc0"
     with pytest.raises(
-        UsageError, match=r"net.pb: the name tells no format; expected one that ends in .onnx, .pb.gz, .pt, .pgn"
+        UsageError, match=r"net.pb: the name does not tell the format; expected one that ends in .onnx, .pb.gz, .pt, .pgn"
     ):
         format_of(Path("net.pb"))
 
@@ -120,7 +120,7 @@ def test_a_net_that_sixteen_bits_do_not_hold_is_not_written(tmp_path: Path) -> N
     weights["policy_out.weight"][79] = 1e5  # an outlier in a plane that no move uses
     save_checkpoint(tmp_path / "wild.pt", replace(known, averaged=weights))
     (tmp_path / "net.pb.gz").write_bytes(b"old")
-    with pytest.raises(PawnzeroError, match=r"net.pb.gz: not written, since as lc0 the net's probabilities change by"):
+    with pytest.raises(PawnzeroError, match=r"net.pb.gz: not written, because as lc0 the net's probabilities change by"):
         export_net(str(tmp_path / "wild.pt"), tmp_path / "net.pb.gz", "lc0")
     assert (tmp_path / "net.pb.gz").read_bytes() == b"old"
 

@@ -35,7 +35,7 @@ def test_lost_metadata_goes_on_after_the_last_finished_iteration_and_says_so(tmp
     (agent.directory / "metadata.json").unlink()
     again = Agent.open_or_create(tmp_path / "A", SMALL, notes)
     assert again.iterations == [found(0), found(1), found(2)]
-    assert notes.texts == ["A's metadata.json was not there and is made again; the next iteration is 3"]
+    assert notes.texts == ["A's metadata.json was missing and has been recreated; the next iteration is 3"]
 
 
 def test_lost_metadata_counts_the_games_outside_iterations(tmp_path: Path) -> None:

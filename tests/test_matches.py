@@ -46,7 +46,7 @@ def test_a_table_with_another_header_is_set_aside(tmp_path: Path, other: bytes) 
         append_row(path, {"step": 1}, Noting())
         append_row(path, {"step": 2}, Noting())
         assert (tmp_path / name).read_bytes() == other
-        assert told.pop() == f"{path}: another header than this version's; it is {name} now, and a new table begins"
+        assert told.pop() == f"{path}: its header is not this version's; it is now {name}, and a new table begins"
         assert told == []
         with open(path, newline="") as stream:
             assert [row["step"] for row in csv.DictReader(stream)] == ["1", "2"]

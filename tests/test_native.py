@@ -57,7 +57,7 @@ def test_a_cold_cache_is_told_once_and_a_warm_one_not_at_all(tmp_path: Path) -> 
     cold = shown(tmp_path / "cache")
     told = cold.stdout.splitlines()[0]
     assert re.match(
-        r"compiling kernels that were not needed here before \(pawnzero\.games\.chess\.\w+ first\), up to half", told
+        r"compiling kernels that are used here for the first time \(pawnzero\.games\.chess\.\w+ first\): up to half", told
     )
     assert len(cold.stdout.splitlines()) == 2
     assert len(shown(tmp_path / "cache").stdout.splitlines()) == 1

@@ -271,7 +271,9 @@ def test_openings_leave_a_move_to_play(tmp_path):
     file = tmp_path / "long.epd"
     file.write_text("e2e4\n\ne2e4 e7e5 g1f3 b8c6\n")
     assert len(openings(CHESS, 2, seed=0, file=file, max_plies=5)) == 2
-    with pytest.raises(UsageError, match=r"long\.epd: line 3: an opening of 4 plies leaves no move in games of 4 at most"):
+    with pytest.raises(
+        UsageError, match=r"long\.epd: line 3: an opening of 4 plies, expected fewer than max_plies, which is 4"
+    ):
         openings(CHESS, 1, seed=0, file=file, max_plies=4)
 
 

@@ -120,7 +120,8 @@ def test_the_capacity_follows_the_settings_and_the_shape_does_not(tmp_path: Path
     pipeline.run_iteration(tmp_path / "A", changed, device="cpu", progress=notes)
     assert any("resized from 500 to 40" in text for text in notes.texts)
     assert any(
-        "A keeps its net's shape (channels 8, not 16); the setting is for new agents only" in text for text in notes.texts
+        "A keeps its net's shape (channels 8, not 16); game and net shape can only be set for a new agent" in text
+        for text in notes.texts
     )
     assert ReplayBuffer(Agent.open(tmp_path / "A").replay).capacity == 40
 
@@ -168,7 +169,7 @@ def test_restarts_that_cannot_be_are_told(tmp_path: Path) -> None:
     notes = Notes()
     for _ in range(2):
         pipeline.run_iteration(tmp_path / "A", config, device="cpu", progress=notes)
-    (told,) = (text for text in notes.texts if text.startswith("no game restarts from an archived position"))
+    (told,) = (text for text in notes.texts if text.startswith("no game restarts from a position of the replay buffer"))
     assert "6 games of up to 200 plies could overwrite all" in told
 
 
@@ -247,15 +248,17 @@ def test_a_net_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
         lambda: train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu"),
         lambda: selfplay_stage(Agent.open(tmp_path / "A"), CONFIG, games=2, device="cpu"),
     ):
-        with pytest.raises(PawnzeroError, match=f"latest.pt is missing; copy {newest.name} over it to go on from step {step}"):
+        with pytest.raises(
+            PawnzeroError, match=f"latest.pt is missing; copy {newest.name} to latest.pt to go on from step {step}"
+        ):
             go_on()
     assert files_of(agent) == before
     newest.replace(agent.best)
-    with pytest.raises(PawnzeroError, match=r"latest.pt is missing; copy best.pt over it"):
+    with pytest.raises(PawnzeroError, match=r"latest.pt is missing; copy best.pt to latest.pt"):
         pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     kept = agent.best.read_bytes()
     shutil.rmtree(agent.checkpoints)
-    with pytest.raises(PawnzeroError, match=r"latest.pt is missing, and no net is there to go on from"):
+    with pytest.raises(PawnzeroError, match=r"latest.pt is missing, and there is no net to go on from"):
         pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
     agent.latest.write_bytes(kept)
     assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]["step"] > step
@@ -275,7 +278,7 @@ def test_a_damaged_net_is_told_before_anything_is_played_with_what_helps(tmp_pat
             pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")
         assert {**files_of(agent), **before} == before
 
-    refused(agent.best, rf"remove it, and the latest net is the first best one .*, or copy .* as {newer.name}, over it")
+    refused(agent.best, rf"remove it, and the latest net becomes the best one .*, or copy .* such as {newer.name} over it")
     agent.best.unlink()
     assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["promoted"] is True
     (_, older), (_, newer) = agent.numbered()
@@ -284,8 +287,8 @@ def test_a_damaged_net_is_told_before_anything_is_played_with_what_helps(tmp_pat
     older.unlink()
     refused(agent.latest, "copy best.pt over it to go on from the promoted net")
     agent.best.unlink()
-    refused(agent.latest, "no other net is there to go on from")
-    with pytest.raises(PawnzeroError, match="no other net is there to go on from"):
+    refused(agent.latest, "there is no other net to go on from")
+    with pytest.raises(PawnzeroError, match="there is no other net to go on from"):
         train_stage(Agent.open(tmp_path / "A"), CONFIG, device="cpu")
     agent.latest.write_bytes(sound)
     assert pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["iteration"] == 3

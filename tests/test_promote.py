@@ -163,9 +163,9 @@ def test_a_match_that_was_written_down_is_not_played_again(agent):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("[]", "not a match's report; it is passed over"),
-        ("7", "not a match's report; it is passed over"),
-        ('{"iteration": 0,', "not a match's report; it is passed over"),
+        ("[]", "not the report of a match; it is ignored"),
+        ("7", "not the report of a match; it is ignored"),
+        ('{"iteration": 0,', "not the report of a match; it is ignored"),
         ('{"iteration": 0, "step": 100}', "the report of iteration 0 is damaged; its match is played again"),
     ],
 )

@@ -20,12 +20,12 @@ PAGE = ROOT / "docs" / "cli.md"
 
 _HEAD = """# The command line
 
-`pawnzero COMMAND`, or `python -m pawnzero COMMAND`. This page is made of the commands' own `--help` by
-`python tools/make_cli_docs.py`; edit the texts in `pawnzero/cli`, then make it again.
+`pawnzero COMMAND`, or `python -m pawnzero COMMAND`. This page is generated from the commands' own `--help` by
+`python tools/make_cli_docs.py`; to change it, edit the texts in `pawnzero/cli` and run that again.
 
-A command prints its progress as it goes: bars on a terminal, plain lines in a log. `--quiet` prints only the result, `--json`
-prints it as one JSON object. Exit code 0 means done, 1 that the thing failed, 2 that the command line or a setting is wrong,
-130 that it was interrupted. Every wrong input is answered with one line. `pawnzero completion` makes your shell know all this.
+A command shows its progress as it goes: bars on a terminal, plain lines in a log. `--quiet` prints only the result, `--json`
+prints it as one JSON object. Exit code 0 means done, 1 that the command failed, 2 that the command line or a setting is wrong,
+130 that it was interrupted. Every wrong input is answered with one line. `pawnzero completion` teaches your shell all of this.
 """
 
 

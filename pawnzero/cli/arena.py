@@ -1,4 +1,4 @@
-"""A match between two players, with how sure its result is.
+"""Play a match between two players and say how certain its result is.
 
   pawnzero arena models/AgentA models/AgentB --games 100
   pawnzero arena models/AgentA/checkpoints/ckpt_000100.pt random --games 20
@@ -7,7 +7,7 @@
 
 A player is an agent's directory (its best net), a checkpoint file, lc0's weights (.pb.gz), shipped:GAME, random, or a UCI
 engine as uci:COMMAND;OPTION=VALUE;… where nodes=, depth= and movetime= (ms) are its limits. Wins, draws and losses are the
-first player's. With --sprt the match ends before --games as soon as its pairs of games decide between the two Elo differences.
+first player's. With --sprt the match ends early, as soon as its pairs of games decide between the two Elo differences.
 """
 
 from __future__ import annotations
@@ -34,15 +34,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--games", type=natural(1), default=20, metavar="N", help="games to play (default: 20)")
     parser.add_argument(
-        "--game", metavar="NAME", help="which game (default: the one the players' nets play, else that of --config, else chess)"
+        "--game", metavar="NAME", help="the game (default: the one the players' nets play, else that of --config, else chess)"
     )
     parser.add_argument("--openings", type=Path, metavar="FILE", help="EPD or PGN in place of the built-in openings")
-    parser.add_argument("--pgn", type=Path, metavar="FILE", help="add the games to this file")
+    parser.add_argument("--pgn", type=Path, metavar="FILE", help="append the games to this PGN file")
     parser.add_argument(
-        "--sprt", nargs=2, type=float, metavar=("ELO0", "ELO1"), help="stop when the pairs decide between these Elo differences"
+        "--sprt",
+        nargs=2,
+        type=float,
+        metavar=("ELO0", "ELO1"),
+        help="stop once a sequential test (SPRT) decides between these Elo differences",
     )
-    parser.add_argument("--alpha", type=float, metavar="X", help="chance that the SPRT takes ELO0 for ELO1 (default: 0.05)")
-    parser.add_argument("--beta", type=float, metavar="X", help="chance that the SPRT takes ELO1 for ELO0 (default: 0.05)")
+    parser.add_argument(
+        "--alpha", type=float, metavar="X", help="chance that the SPRT accepts ELO1 when ELO0 is true (default: 0.05)"
+    )
+    parser.add_argument(
+        "--beta", type=float, metavar="X", help="chance that the SPRT accepts ELO0 when ELO1 is true (default: 0.05)"
+    )
     parser.add_argument("--sims", type=natural(0), metavar="N", help=SIMS_HELP)
     add_settings(parser, "selfplay.max_plies", "seed")
     add_device(parser)
@@ -87,6 +95,6 @@ def _hypotheses(args: argparse.Namespace) -> Optional[Hypotheses]:
     rates = {name: getattr(args, name) for name in ("alpha", "beta") if getattr(args, name) is not None}
     if args.sprt is None:
         if rates:
-            raise UsageError(f"--{next(iter(rates))} belongs to --sprt ELO0 ELO1, which is not given")
+            raise UsageError(f"--{next(iter(rates))} needs --sprt ELO0 ELO1, which is not given")
         return None
     return Hypotheses(*args.sprt, **rates)

@@ -1,4 +1,4 @@
-"""How fast this machine runs each part, measured in one run of two minutes.
+"""Measure how fast this machine runs each part, in one run of two minutes.
 
 pawnzero bench --json
 """

@@ -1,10 +1,10 @@
-"""A script that teaches your shell to complete pawnzero's commands, flags and values.
+"""Print a script with which your shell completes pawnzero's commands, flags and values.
 
   pawnzero completion bash > ~/.local/share/bash-completion/completions/pawnzero
   pawnzero completion zsh > ~/.zfunc/_pawnzero
   pawnzero completion fish > ~/.config/fish/completions/pawnzero.fish
 
-For the shell that is open: eval "$(pawnzero completion bash)". zsh looks in ~/.zfunc after `fpath+=~/.zfunc` before `compinit`.
+For the current shell only: eval "$(pawnzero completion bash)". zsh searches ~/.zfunc if `fpath+=~/.zfunc` precedes `compinit`.
 """
 
 from __future__ import annotations

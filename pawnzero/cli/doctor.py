@@ -1,12 +1,12 @@
-"""What this machine has, what will be used and why, whether its numbers are right, and which settings suit it.
+"""Examine this machine: what it has, what will be used and why, whether its numbers are right, which settings suit it.
 
   pawnzero doctor
   pawnzero doctor --quick --json
   pawnzero doctor models/AgentA --device cuda:1
 
-The self-check compares the net's answers in the number format that will be used with a float32 CPU's over many calls, in a
-process of its own, since a card's memory fault ends its process. Exit code 1 where a device gives wrong numbers or nothing can
-run. The benchmark takes some twenty seconds; `pawnzero bench` measures longer and says more.
+The self-check runs the net many times in the number format that will be used and compares its answers with those of a CPU in
+float32. It has a process of its own, because a memory fault on a card ends the process. Exit code 1 if a device gives wrong
+numbers or nothing can run. The benchmark takes about twenty seconds; `pawnzero bench` measures longer and says more.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ from pawnzero.cli.display import shown_progress
 from pawnzero.cli.options import add_device, add_json, read_device
 from pawnzero.cli.output import figure, report
 
-_MARKS = {"wrong": "WRONG", "warning": "mind", "note": "note"}
+_MARKS = {"wrong": "WRONG", "warning": "warning", "note": "note"}
 _WIDTH = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "place", nargs="?", type=Path, default=Path("models"), metavar="DIR", help="where agents are to lie (default: models)"
+        "place",
+        nargs="?",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="where agents will be stored (default: models)",
     )
-    parser.add_argument("--quick", action="store_true", help="leave the benchmark out")
+    parser.add_argument("--quick", action="store_true", help="skip the benchmark")
     add_device(parser)
     add_json(parser)
 
@@ -50,7 +55,7 @@ def doctor_lines(found: Mapping[str, Any]) -> List[str]:
         ("will be used", _use_lines(found)),
         ("self-check", [_probe_line(probe) for probe in found["probes"]]),
         ("speed", _speed_lines(found["bench"])),
-        ("to mind", [line for finding in found["findings"] for line in _finding_lines(finding)]),
+        ("findings", [line for finding in found["findings"] for line in _finding_lines(finding)]),
         ("suggested", _suggestion_lines(found)),
     ]
     lines = [line for heading, told in parts if told for line in ("", heading, *(f"  {line}" for line in told))]
@@ -79,16 +84,16 @@ def _machine_lines(machine: Mapping[str, Any]) -> List[str]:
         _row("torch", f"{machine['torch']}, built for {machine['torch_backend']}"),
         _row("packages", ", ".join(packages)),
     ]
-    return [*lines, _row("absent", f"{', '.join(absent)} (none is needed for training)")] if absent else lines
+    return [*lines, _row("absent", f"{', '.join(absent)} (not needed for training)")] if absent else lines
 
 
 def _use_lines(found: Mapping[str, Any]) -> List[str]:
     use = found["use"]
-    answers = f", answered in {use['selfplay_answers']}" if use["selfplay_answers"] else ""
+    answers = f"; the net runs in {use['selfplay_answers']}" if use["selfplay_answers"] else ""
     return [
         _row("device", use["device"]),
         _row("precision", f"{use['precision']} ({use['reason']})" if use["precision"] else "unknown"),
-        _row("batches", f"of up to {figure(use['largest_batch'])} positions"),
+        _row("batches", f"up to {figure(use['largest_batch'])} positions"),
         _row("self-play", f"{use['games_in_flight']} games at once on {use['threads']} threads{answers}"),
     ]
 
@@ -96,7 +101,7 @@ def _use_lines(found: Mapping[str, Any]) -> List[str]:
 def _probe_line(probe: Mapping[str, Any]) -> str:
     if probe["fault"]:
         return _row(probe["device"], f"{'not checked' if probe['full'] else 'WRONG'}: {probe['fault']}")
-    return _row(probe["device"], f"{probe['precision']} agrees with a float32 CPU in {probe['calls']} calls")
+    return _row(probe["device"], f"{probe['precision']} agrees with a CPU in float32 over {probe['calls']} calls")
 
 
 def _speed_lines(figures: Optional[Mapping[str, Any]]) -> List[str]:
@@ -111,11 +116,9 @@ def _finding_lines(finding: Mapping[str, Any]) -> List[str]:
 def _suggestion_lines(found: Mapping[str, Any]) -> List[str]:
     width = max(len(suggestion["setting"]) for suggestion in found["suggestions"])
     lines = [f"{one['setting']:<{width}} {one['value']:>5}  {one['why']}" for one in found["suggestions"]]
-    lines.append(f"as a file for --config: {json.dumps(found['config'])}")
+    lines.append(f"as a settings file (--config): {json.dumps(found['config'])}")
     if found["use"]["device"] == "cpu":
-        lines.append(
-            "chess on a CPU: configs/chess_small.json is the recipe that was measured (docs/experiments/chess_small.md)"
-        )
+        lines.append("for chess on a CPU, configs/chess_small.json is a measured recipe (docs/experiments/chess_small.md)")
     return lines
 
 

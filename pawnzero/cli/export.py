@@ -1,4 +1,4 @@
-"""An agent's net for other programs (ONNX, lc0's weights), or its self-play games as PGN.
+"""Export an agent's net for other programs (ONNX, lc0's weights), or its self-play games as PGN.
 
   pawnzero export models/AgentA net.onnx
   pawnzero export models/AgentA net.pb.gz
@@ -6,10 +6,10 @@
   pawnzero export models/AgentA games.pgn --games 50
   pawnzero export their_net.pb.gz net.pt
 
-What is exported of an agent is its best net. Its answers are compared with the original's, on --device, and one that differs
-is not written as ONNX or for lc0 (ONNX is compared only where onnxruntime is installed, on the processor). lc0 nets of the same
-family (a ResNet on 112 planes) can be exported too, and play in the arena as they are. docs/formats.md says what is in each
-file and how to load it.
+An agent's best net is the one exported. The answers of an ONNX or lc0 file are compared with the original's, on --device, and a
+file that differs is not written (ONNX is compared only if onnxruntime is installed, on the CPU). lc0 nets of the same family
+(a ResNet on 112 planes) can be exported too, and play in the arena as they are. docs/formats.md says what is in each file and
+how to load it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source", metavar="SOURCE", help="an agent's directory, a checkpoint file, lc0's weights or shipped:GAME"
     )
-    parser.add_argument("path", metavar="FILE", type=Path, help="where to: NAME.onnx, NAME.pb.gz, NAME.pt or NAME.pgn")
-    parser.add_argument("--format", choices=_FORMATS, help="for a file of another name (default: by its name)")
+    parser.add_argument("path", metavar="FILE", type=Path, help="file to write: NAME.onnx, NAME.pb.gz, NAME.pt or NAME.pgn")
+    parser.add_argument("--format", choices=_FORMATS, help="for a file with another ending (default: by its name)")
     parser.add_argument(
-        "--games", type=natural(1), metavar="N", help=f"self-play games for a PGN, the newest (default: {_GAMES})"
+        "--games", type=natural(1), metavar="N", help=f"how many of the newest self-play games a PGN gets (default: {_GAMES})"
     )
     add_device(parser)
     add_json(parser)
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{args.source}: a net has no self-play games; expected an agent's directory")
         figures = export_games(Agent.open(Path(args.source)), args.path, args.games or _GAMES)
     elif args.games is not None:
-        raise UsageError(f"--games is for PGN, not for a net as {format}")
+        raise UsageError(f"--games is for PGN, not for a net exported as {format}")
     else:
         figures = export_net(args.source, args.path, format, device)
     report(args, figures, _lines(figures))

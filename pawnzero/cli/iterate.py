@@ -1,9 +1,9 @@
-"""One whole iteration of an agent: self-play, train, evaluate, promote.
+"""Run one whole iteration of an agent: self-play, train, evaluate, promote.
 
   pawnzero iterate models/AgentA --num-selfplay 10
   pawnzero iterate models/AgentA --iteration 0 --num-selfplay 5 --trainer-iters 100 --eval-games 20
 
-An iteration that was interrupted goes on; one that was finished says so and does nothing.
+An interrupted iteration resumes where it stopped. For a finished one the command says so and does nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RESUMES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent(parser, creates=True)
-    parser.add_argument("--iteration", type=natural(0), metavar="N", help="which iteration (default: the next)")
+    parser.add_argument("--iteration", type=natural(0), metavar="N", help="number of the iteration (default: the next)")
     add_iteration_settings(parser)
     add_device(parser)
     add_json(parser)

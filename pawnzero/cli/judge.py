@@ -1,12 +1,12 @@
-"""How often a player errs: every move against perfect play, in a game whose truth is known.
+"""Compare a player's moves with perfect play, in a solved game, and count its mistakes.
 
   pawnzero judge models/AgentA --game tic_tac_toe
   pawnzero judge models/Four --sims 64 --count 3000 --seed 7
   pawnzero judge models/Four --sims 0 --positions positions.txt
 
-A mistake is a move that changes the outcome: a won position drawn or lost, a drawn one lost. Tic-tac-toe is judged on all its
-4,520 positions that are not over. Connect four is judged on a sample that the seed fixes, or on a file with a position a line,
-as the columns played (44455); it needs a solver: pip install bitbully. With --sims 0 the raw policy plays.
+A mistake is a move that turns a won position into a draw or a loss, or a drawn one into a loss. Tic-tac-toe is judged on all
+its 4,520 positions that are not over. Connect four is judged on a sample fixed by the seed, or on a file with one position per
+line, written as the columns played (44455); it needs a solver: pip install bitbully. With --sims 0 the raw policy plays.
 docs/judging.md says what each figure means.
 """
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "player", metavar="PLAYER", help="an agent's directory (its best net), a checkpoint file, shipped:GAME or random"
     )
     parser.add_argument("--game", metavar="NAME", help="connect_four or tic_tac_toe (default: the one the player's net plays)")
-    parser.add_argument("--positions", type=Path, metavar="FILE", help="judge these positions")
+    parser.add_argument("--positions", type=Path, metavar="FILE", help="judge the positions in this file, one per line")
     parser.add_argument(
         "--count",
         type=natural(1),
@@ -52,14 +52,14 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.players import check_player, game_of, parse_player
 
     if args.positions is not None and args.count is not None:
-        raise UsageError("--count is for sampled positions, a file's are judged all; expected --count or --positions")
+        raise UsageError("--count is for sampled positions, but a file is judged whole; expected --count or --positions")
     check_player(args.player)
     game = get_game(args.game or game_of(args.player) or config.game)
     solver = solver_for(game)
     simulations = config.mcts_sims if args.sims is None else args.sims
     source, lines = ("all", solver.all_lines()) if args.positions is None else ("file", read_positions(game, args.positions))
     if args.count is not None and lines is not None:
-        raise UsageError(f"--count is for sampled positions, {game.name} is judged on all its {len(lines):,}; leave it out")
+        raise UsageError(f"--count is for sampled positions, but {game.name} is judged on all its {len(lines):,}; leave it out")
     player = parse_player(
         args.player, game=game, device=device, simulations=simulations, search=config.search, seed=config.seed
     )
@@ -77,9 +77,9 @@ def _judged(origin: Mapping[str, Any]) -> str:
     who = origin["player"]
     if "Net" in origin:
         sims = int(origin["Simulations"])
-        how = f"with {counted(sims, 'simulations')} a move" if sims else "by its raw policy (0 simulations)"
+        how = f"with {counted(sims, 'simulations')} per move" if sims else "by its raw policy (0 simulations)"
         who = f"{origin['Net']}, {how}"
-    which = {"all": "all positions", "file": "a file's positions", "sample": f"a sample by seed {origin['seed']}"}
+    which = {"all": "all positions", "file": "the file's positions", "sample": f"a sample with seed {origin['seed']}"}
     return f"{who}: {origin['game']}, {which[origin['source']]}"
 
 

@@ -1,13 +1,13 @@
-"""How strong an agent has become: its checkpoints and engines on one scale of Elo, the random mover at 0.
+"""Rate an agent's checkpoints and some engines on one Elo scale, with the random mover at 0.
 
   pawnzero ladder models/AgentA
   pawnzero ladder models/AgentA --games 100 --engines stockfish
   pawnzero ladder models/AgentA --engines none --checkpoints 5
 
-Only games that are missing are played; the same command goes on after an interruption, and adds what is new: checkpoints,
-engines or more games a pairing. It may run beside the agent's training. Results are in experiments/ladder.json, the games in
-experiments/ladder/games.pgn, and ladder.png is drawn where matplotlib is installed. docs/arena.md says who meets whom and
-what the figures mean.
+Only missing games are played, so the same command resumes after an interruption and adds what is new: checkpoints, engines or
+more games per pairing. It may run while the agent is being trained. Results are in experiments/ladder.json and the games in
+experiments/ladder/games.pgn; ladder.png is drawn if matplotlib is installed. docs/arena.md says who meets whom and what the
+figures mean.
 """
 
 from __future__ import annotations
@@ -26,25 +26,32 @@ RESUMES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent(parser, creates=False)
-    parser.add_argument("--games", type=natural(1), default=20, metavar="N", help="games of a pairing, in pairs (default: 20)")
+    parser.add_argument(
+        "--games", type=natural(1), default=20, metavar="N", help="games per pairing, played in pairs (default: 20)"
+    )
     parser.add_argument(
         "--checkpoints",
         type=natural(1),
         default=12,
         metavar="N",
-        help="most checkpoints that play, evenly chosen (default: 12)",
+        help="maximum number of checkpoints, evenly chosen (default: 12)",
     )
     parser.add_argument(
         "--engines",
         metavar="NAMES",
-        help="fairy-stockfish, stockfish or uci:… with commas between, weakest first; or none (default: those installed)",
+        help="comma-separated, weakest first: fairy-stockfish, stockfish or uci:…; or none (default: those installed)",
     )
     parser.add_argument(
-        "--sims", type=natural(1), metavar="N", help="simulations a move of the nets (default: the ladder's own)"
+        "--sims",
+        type=natural(1),
+        metavar="N",
+        help="simulations per move of the nets (default: the ladder's own, for a new one mcts_sims)",
     )
     parser.add_argument("--openings", type=Path, metavar="FILE", help="EPD or PGN in place of the built-in openings")
-    parser.add_argument("--anchor", metavar="NAME", help="the player whose rating is given (default: the ladder's own, random)")
-    parser.add_argument("--anchor-elo", type=finite, metavar="ELO", help="its rating (default: 0)")
+    parser.add_argument(
+        "--anchor", metavar="NAME", help="the player whose rating is fixed (default: the ladder's own, at first random)"
+    )
+    parser.add_argument("--anchor-elo", type=finite, metavar="ELO", help="the anchor's rating (default: 0)")
     add_settings(parser)
     add_device(parser)
     add_json(parser)
@@ -88,7 +95,7 @@ def table(ladder: Mapping[str, Any]) -> List[str]:
             f"{_shown(player):<{width}}  {elo:>6}  {between:^14}  {player['games']:>6,}  {figure(player['positions']):>11}  "
             f"{figure(player['hours']):>7}"
         )
-    return [*lines, f"{counted(ladder['simulations'], 'simulations')} a move of the nets"]
+    return [*lines, f"{counted(ladder['simulations'], 'simulations')} per move of the nets"]
 
 
 def _shown(player: Mapping[str, Any]) -> str:

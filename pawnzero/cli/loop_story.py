@@ -57,7 +57,7 @@ class LoopStory:
         if self._hours is not None:
             left = max(3600 * self._hours - gone, 0.0)
             worth = "" if each is None else f"; about {counted(round(left / each), 'more iterations')} of {duration(each)}"
-            return f"{duration(gone)} of {duration(3600 * self._hours)} gone, {duration(left)} left{worth}"
+            return f"{duration(gone)} of {duration(3600 * self._hours)} used, {duration(left)} left{worth}"
         assert self._iterations is not None
         still = (self._iterations - done) * (each or 0.0) - (now - self._lately)
         worth = f", about {duration(still)} left" if done < self._iterations and still > 0 else ""
@@ -93,7 +93,8 @@ class LoopStory:
         last = played[-1]
         return (
             f"{counted(games, 'games')}, {counted(positions, 'positions')} so far; "
-            f"last {last['draws'] / max(last['games'], 1):.0%} drawn, {figure(last['nodes_per_second'])} simulations/s"
+            f"in the last iteration {last['draws'] / max(last['games'], 1):.0%} drawn, "
+            f"{figure(last['nodes_per_second'])} simulations/s"
         )
 
     def _losses(self) -> str:
@@ -105,7 +106,7 @@ class LoopStory:
             losses = [stage[f"{name}_loss"] for stage in trained if stage[f"{name}_loss"] is not None]
             way = [losses[0], *losses[-3:]] if len(losses) > 3 else losses
             told += [f"{name} {' → '.join(f'{loss:.3f}' for loss in way)}"] if losses else []
-        return f"{', '.join(told)} (first, then the last) at step {figure(trained[-1]['step'])}"
+        return f"{', '.join(told)} (the first, then the last) at step {figure(trained[-1]['step'])}"
 
     def _arena(self) -> str:
         matches = self._stages("arena")

@@ -48,8 +48,8 @@ INTERRUPTED = 130
 
 _FIRST_STEPS = """first steps:
   pawnzero doctor                           does everything work here, and which settings suit this machine?
-  pawnzero run models/AgentA --hours 1      an agent that learns; stop and start at will (README: with which settings)
-  pawnzero arena models/AgentA random       how it does against a random mover"""
+  pawnzero run models/AgentA --hours 1      train an agent; stop and start at will (README: with which settings)
+  pawnzero arena models/AgentA random       how does it do against a random mover?"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -161,7 +161,7 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
             sys.stdout.flush()
             return int(code)
         except KeyboardInterrupt:
-            again = "; the same command goes on from here" if getattr(module, "RESUMES", False) else ""
+            again = "; run the same command again to go on from here" if getattr(module, "RESUMES", False) else ""
             return _fail(name, f"interrupted{again}", INTERRUPTED)
         except PawnzeroError as error:
             return _fail(name, str(error), error.exit_code)
@@ -174,7 +174,7 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
         except (MemoryError, RuntimeError) as error:
             if not _memory_ran_out(error):
                 raise
-            return _fail(name, f"memory ran out ({error}); a smaller net, fewer simulations or games at once need less", 1)
+            return _fail(name, f"out of memory ({error}); try a smaller net, fewer simulations or fewer games at once", 1)
         except OSError as error:
             return _fail(name, f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
     except KeyboardInterrupt:
@@ -285,4 +285,4 @@ def _missing(name: str, error: ModuleNotFoundError) -> int:
     package = (error.name or "").split(".")[0]
     if package in ("", "pawnzero", "training"):
         raise error
-    return _fail(name, f"the package {package} is not installed; {sys.executable} -m pip install {package}", 1)
+    return _fail(name, f"the package {package} is not installed; install it: {sys.executable} -m pip install {package}", 1)

@@ -20,8 +20,8 @@ _BY_NAME = "settings by name"
 _AMOUNTS = ("num_selfplay", "trainer_iters", "eval_games")
 
 SIMS_HELP = (
-    "simulations a move of a net; 0: the raw policy "
-    f"(default: mcts_sims of the file of settings, else {SETTINGS['mcts_sims'].default})"
+    "simulations per move of a net; 0: the raw policy "
+    f"(default: mcts_sims in the settings file, else {SETTINGS['mcts_sims'].default})"
 )
 """What --sims is where it may be 0, and so is no setting's flag."""
 
@@ -43,13 +43,13 @@ _KEPT: Mapping[str, str] = {
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """--json and --quiet."""
-    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object, progress goes to stderr")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object; progress goes to stderr")
     parser.add_argument("--quiet", action="store_true", help="print only the result, no progress")
 
 
 def add_agent(parser: argparse.ArgumentParser, *, creates: bool) -> None:
     """The agent's directory."""
-    what = "created if there is none" if creates else "must exist"
+    what = "created if missing" if creates else "must exist"
     parser.add_argument("agent_dir", metavar="AGENT_DIR", type=Path, help=f"the agent's directory ({what})")
 
 
@@ -62,7 +62,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_amp(parser: argparse.ArgumentParser) -> None:
     """--use-amp."""
-    parser.add_argument("--use-amp", action="store_true", help="train in mixed precision where that is faster")
+    parser.add_argument("--use-amp", action="store_true", help="train in mixed precision if that is faster")
 
 
 def add_iteration_settings(parser: argparse.ArgumentParser) -> None:
@@ -96,9 +96,9 @@ def add_iteration_settings(parser: argparse.ArgumentParser) -> None:
 
 def add_settings(parser: argparse.ArgumentParser, *keys: str, names: Optional[Mapping[str, Tuple[str, ...]]] = None) -> None:
     """--config and a flag for each of the settings `keys`; `names` gives a setting other flags than its own."""
-    group = parser.add_argument_group("settings", "A flag beats the file, the file beats the defaults.")
+    group = parser.add_argument_group("settings", "Flags override the settings file, which overrides the defaults.")
     group.add_argument(
-        "--config", type=Path, metavar="FILE", help=f"settings as JSON (default: {_DEFAULT_FILE.as_posix()}, if it is there)"
+        "--config", type=Path, metavar="FILE", help=f"settings file, JSON (default: {_DEFAULT_FILE.as_posix()}, if it exists)"
     )
     for key in keys:
         setting = SETTINGS[key]
@@ -155,8 +155,8 @@ def read_settings(args: argparse.Namespace) -> Config:
     print(f"settings: {path or 'defaults (no file)'}{told}")
     if "trainer.replay_ratio" in given and "trainer_iters" in flags and config.trainer.replay_ratio > 0.0:
         print(
-            f"trainer_iters {config.trainer_iters} is not used: trainer.replay_ratio {config.trainer.replay_ratio:g} decides "
-            "the steps; --replay-ratio 0 uses it"
+            f"trainer_iters {config.trainer_iters} is not used: trainer.replay_ratio {config.trainer.replay_ratio:g} sets the "
+            "number of steps; --replay-ratio 0 makes trainer_iters count"
         )
     return replace(config, **kept)
 
@@ -170,11 +170,11 @@ def _check_promotion(args: argparse.Namespace, config: Config, path: Optional[Pa
             given = vars(args).get(_PREFIX + "eval_promotion") is not None
             where = "" if given or path is None else f" with {path}"
             if key == "eval_threshold" and where:
-                print(f"{next(iter(names))} is not used: {path} promotes by {config.eval_promotion}")
+                print(f"{next(iter(names))} is not used: {path} sets eval_promotion to {config.eval_promotion}")
                 continue
             raise UsageError(
-                f"{next(iter(names))} belongs to --eval-promotion {rule}, but eval_promotion is {config.eval_promotion}"
-                f"{where}; expected --eval-promotion {rule} beside it, or flags of {config.eval_promotion} alone"
+                f"{next(iter(names))} needs --eval-promotion {rule}, but eval_promotion is {config.eval_promotion}{where}; "
+                f"expected --eval-promotion {rule} as well, or no {next(iter(names))}"
             )
 
 
@@ -198,7 +198,7 @@ def _with_own_net(directory: Path, config: Config, flags: Set[str], in_file: Set
         return config
     agent, named = Agent.open(directory), flags | in_file
     if "game" in flags and config.game != agent.game:
-        raise UsageError(f"argument --game: {config.game!r}, but {directory} is an agent that plays {agent.game}")
+        raise UsageError(f"argument --game: {config.game!r}, but the agent {directory} plays {agent.game}")
     own = {item.name: getattr(agent.model, item.name) for item in fields(ModelConfig) if f"model.{item.name}" not in named}
     return replace(config, game=config.game if "game" in named else agent.game, model=replace(config.model, **own))
 

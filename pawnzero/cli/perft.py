@@ -1,4 +1,4 @@
-"""Count the positions after so many plies of legal moves: the proof of the rules, and their speed.
+"""Count the leaves of the tree of legal moves at a given depth, which tests the rules and measures their speed.
 
 pawnzero perft startpos 6
 pawnzero perft --game connect_four startpos 8
@@ -18,11 +18,14 @@ from pawnzero.words import counted
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "position", nargs="+", metavar="FEN_OR_startpos", help="a FEN, in other games a position as they write it, or startpos"
+        "position",
+        nargs="+",
+        metavar="FEN_OR_startpos",
+        help="startpos, or a FEN (in other games, a position in the game's own notation)",
     )
-    parser.add_argument("depth", type=natural(0), metavar="DEPTH", help="plies")
+    parser.add_argument("depth", type=natural(0), metavar="DEPTH", help="depth in plies")
     parser.add_argument(
-        "--game", default="chess", metavar="NAME", help="another game, counted more slowly than chess (default: chess)"
+        "--game", default="chess", metavar="NAME", help="the game; others are counted more slowly than chess (default: chess)"
     )
     add_json(parser)
 
@@ -47,5 +50,5 @@ def run(args: argparse.Namespace) -> int:
         nodes = count(args.depth, progress)
     seconds = time.perf_counter() - began
     figures = {"nodes": nodes, "seconds": seconds, "nodes_per_second": nodes / seconds}
-    report(args, figures, [f"{counted(nodes, 'nodes')} in {seconds:.3f} s, {figure(nodes / seconds)} a second"])
+    report(args, figures, [f"{counted(nodes, 'nodes')} in {seconds:.3f} s, {figure(nodes / seconds)} nodes/s"])
     return 0

@@ -1,4 +1,4 @@
-"""A game in the terminal against any player.
+"""Play a game in the terminal against any player.
 
   pawnzero play models/AgentA
   pawnzero play models/Four --color second --sims 200
@@ -9,7 +9,7 @@
 
 Type moves as the game writes them: SAN or UCI in chess (Nf3, g1f3), the column from 1 in connect four, the cell from 1 to 9 in
 tic-tac-toe. `help` lists what else can be typed: eval, hint, undo, flip, moves, new, resign, save FILE, quit.
-An agent plays with its best net, or with its latest where there is no best yet. Through a pipe all is plain text.
+An agent plays with its best net, or with its latest if there is no best yet. Through a pipe the output is plain text.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an agent's directory, a checkpoint file, lc0's weights, shipped:GAME, random or uci:COMMAND;OPTION=VALUE;…",
     )
     parser.add_argument(
-        "--game", metavar="NAME", help="which game (default: the one the player's net plays, else that of --config, else chess)"
+        "--game", metavar="NAME", help="the game (default: the one the player's net plays, else that of --config, else chess)"
     )
     parser.add_argument(
         "--color",
         default="white",
         metavar="SIDE",
-        help="your side: white or first, black or second, as the game calls it, or random (default: white)",
+        help="your side: white or first, black or second, the game's own name for it, or random (default: white)",
     )
     parser.add_argument("--self", dest="alone", action="store_true", help="watch the player play against itself")
     parser.add_argument(
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fen",
         default="startpos",
         metavar="TEXT",
-        help="begin here: a FEN in chess, a board elsewhere",
+        help="starting position: a FEN in chess, a board in other games",
     )
     parser.add_argument("--sims", type=natural(0), metavar="N", help=SIMS_HELP)
     add_settings(parser)

@@ -1,9 +1,10 @@
-"""The agent's latest net against its best one, to take its place if it wins.
+"""Play the agent's latest net against its best one, and promote it if it does well enough.
 
   pawnzero promote models/AgentA --games 20 --threshold 0.55
 
-It is promoted when its score is above the threshold; with --promotion sprt, when a sequential test of --elo0 against --elo1
-accepts the latter, which ends the match before --games where it is decided earlier. Not being promoted is no failure.
+The latest net is promoted if its score is above the threshold. With --promotion sprt it is promoted if a sequential test of
+--elo0 against --elo1 accepts --elo1; the match then ends as soon as the test is decided, after --games at the latest. Not being
+promoted is no failure.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The picture of a run: one HTML page with charts, figures and games to replay, from what the agent's files say.
+"""Write a report of the agent's run: one HTML page with charts, figures and games to replay.
 
   pawnzero report models/AgentA
 
-It can be asked for at any time, also while the agent is being trained. The page is experiments/report.html, needs no network
-and no other file; its charts lie in experiments/report as PNG files too. Charts need matplotlib: pip install matplotlib.
+You can run it at any time, also while the agent is being trained. The page is experiments/report.html; it needs no network and
+no other file. The charts are also in experiments/report as PNG files. Charts need matplotlib: pip install matplotlib.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     lines = [
         f"Is it getting stronger? {figures['headline']}",
         *(f"alarm in iteration {alarm['iteration']}: {alarm['text']}" for alarm in alarms[:ALARMS]),
-        *([f"{len(alarms) - ALARMS} older alarms stand in the page"] if len(alarms) > ALARMS else []),
+        *([f"{len(alarms) - ALARMS} older alarms are on the page"] if len(alarms) > ALARMS else []),
         *(f"missing: {sentence}" for sentence in figures["missing"]),
         f"{figures['html']}: {charts}, {counted(figures['replayed_games'], 'games')} to replay",
     ]

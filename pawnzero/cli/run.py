@@ -1,4 +1,4 @@
-"""Iterate until the budget of hours or iterations ends; stop and start at will.
+"""Run iterations until a budget of hours or iterations is used up; stop and start at will.
 
 pawnzero run models/AgentA --hours 8
 pawnzero run models/AgentA --iterations 20
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent(parser, creates=True)
     budget = parser.add_mutually_exclusive_group(required=True)
     budget.add_argument("--hours", type=positive, metavar="H", help="start no iteration after this many hours")
-    budget.add_argument("--iterations", type=natural(1), metavar="N", help="run this many iterations more")
+    budget.add_argument("--iterations", type=natural(1), metavar="N", help="run this many more iterations")
     add_iteration_settings(parser)
     add_device(parser)
     add_json(parser)

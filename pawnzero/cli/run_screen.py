@@ -56,7 +56,7 @@ class RunScreen(ShownProgress):
             title=Text(self._title),
             title_align="left",
             box=box.ROUNDED,
-            subtitle="Ctrl-C stops; the same command goes on",
+            subtitle="Ctrl-C stops; run the same command again to go on",
         )
         # The terminal writes ^C where the cursor is. Behind a frame of full width that would begin a line unknown to `Live`.
         return Group(frame, "")

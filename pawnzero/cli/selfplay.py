@@ -1,8 +1,8 @@
-"""Self-play alone: games into the agent's replay buffer.
+"""Play self-play games into the agent's replay buffer.
 
 pawnzero selfplay models/AgentA --games 100
 
-Interrupted, it keeps the games that have ended; called again with as many games, it plays those that lack.
+If it is interrupted, the finished games are kept; the same command run again plays only the missing ones.
 """
 
 from __future__ import annotations

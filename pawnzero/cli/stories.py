@@ -16,7 +16,7 @@ Figures = Mapping[str, Any]
 
 def iteration_lines(found: Figures) -> List[str]:
     """An iteration in four lines. A stage that left no figures is passed over."""
-    lines = [f"iteration {found['iteration']}" + (" (finished before)" if found.get("already_done") else "")]
+    lines = [f"iteration {found['iteration']}" + (" (already finished)" if found.get("already_done") else "")]
     if found["selfplay"]:
         lines.append(f"  self-play  {selfplay_line(found['selfplay'])}")
     if found["train"]:
@@ -82,11 +82,11 @@ def match_lines(found: Figures) -> List[str]:
     if found["duplicates"]:
         games += f"; {found['duplicates']:,} repeat{'s' if found['duplicates'] == 1 else ''} an earlier one"
     if sum(found["pairs"]) < found["games"] // 2:
-        games += f", so that the interval rests on {sum(found['pairs']):,} of {counted(found['games'] // 2, 'pairs')}"
+        games += f", so the interval rests on {sum(found['pairs']):,} of {counted(found['games'] // 2, 'pairs')}"
     endings = ", ".join(f"{count:,} by {name}" for name, count in found["endings"].items())
     lines = [
         match_line(found),
-        f"{'; '.join(colours)}; {_likely(sure_of(found)['los'])} likely to be the stronger one",
+        f"{'; '.join(colours)}; likelihood that {found['first']} is stronger: {_likely(sure_of(found)['los'])}",
         f"{games}; endings: {endings}" + (f" ({found['adjudicated']:,} adjudicated a draw)" if found["adjudicated"] else ""),
     ]
     return lines + ([sprt_line(found["sprt"])] if found["sprt"] else [])
@@ -106,7 +106,7 @@ def sprt_line(test: Figures) -> str:
     if test["decision"] == "continue":
         return f"{asked}: undecided when the games ended ({numbers})"
     likelier, other = (test["elo1"], test["elo0"]) if test["decision"] == "H1" else (test["elo0"], test["elo1"])
-    return f"{asked}: {test['decision']} accepted, rather {likelier:g} than {other:g} ({numbers})"
+    return f"{asked}: {test['decision']} accepted, Elo {likelier:g} rather than {other:g} ({numbers})"
 
 
 def promotion_line(found: Figures) -> str:
@@ -135,19 +135,19 @@ def closing_lines(agent_dir: Path, game: str, settings: Sequence[str]) -> List[s
     program = "pawnzero" if shutil.which("pawnzero") else f"{in_shell(_short(Path(sys.executable)))} -m pawnzero"
     agent = in_shell(agent_dir)
     steps = {
-        "go on learning; stop and start at will": " ".join(["run", agent, *map(in_shell, settings), "--hours 1"]),
+        "train on; stop and start at will": " ".join(["run", agent, *map(in_shell, settings), "--hours 1"]),
         "one page: is it getting stronger?": f"report {agent}",
     }
     if game == "tic_tac_toe":
         latest = in_shell(agent_dir / "checkpoints" / "latest.pt")
-        steps["how often it errs without a search"] = f"judge {latest} --sims 0"
+        steps["how often does it err without a search?"] = f"judge {latest} --sims 0"
     else:
-        steps["how it does against a random mover"] = f"arena {agent} random --games 20"
+        steps["how does it do against a random mover?"] = f"arena {agent} random --games 20"
     width = max(map(len, steps))
     return [
         "",
         f"Results: {agent_dir / 'experiments'} (train.json, arena.csv, last_arena.json, last_arena.pgn with the games)",
-        f"Nets:    {agent_dir / 'checkpoints'} (latest.pt learns on, best.pt is the one that plays)",
+        f"Nets:    {agent_dir / 'checkpoints'} (latest.pt is trained further, best.pt is the one that plays)",
         "Next:",
         *(f"  {told:<{width}}   {program} {command}" for told, command in steps.items()),
     ]

@@ -1,9 +1,9 @@
-"""Training alone: so many epochs more on the agent's replay buffer.
+"""Train the agent's net for more epochs on its replay buffer.
 
 pawnzero train models/AgentA --epochs 10 --iters-per-epoch 100
 pawnzero train models/AgentA --device cuda --batch-size 128 --use-amp --epochs 20
 
-With several GPUs torchrun starts a process for each, and they share each step's samples with the result of one process:
+With several GPUs torchrun starts one process per GPU. They divide each step's samples, and the result is that of one process:
 `torchrun --nproc_per_node=4 -m pawnzero train models/AgentA --grad-accum-steps 4`.
 """
 
@@ -23,7 +23,7 @@ TOGETHER = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("agent", nargs="?", type=Path, metavar="AGENT_DIR", help="the agent's directory (must exist)")
-    parser.add_argument("--agent-dir", type=Path, metavar="AGENT_DIR", help="the same as a flag")
+    parser.add_argument("--agent-dir", type=Path, metavar="AGENT_DIR", help="the same, as a flag")
     parser.add_argument("--epochs", type=natural(1), default=1, metavar="N", help="epochs to train (default: 1)")
     names = {"trainer_iters": ("--iters-per-epoch", "--trainer-iters")}
     keys = (

@@ -1,11 +1,11 @@
-"""A UCI engine for any chess program.
+"""Run a UCI engine for any chess program.
 
   pawnzero uci models/AgentA
   pawnzero uci models/AgentA/checkpoints/ckpt_000100.pt --device cpu
   pawnzero uci shipped:chess
 
-An agent plays with its best net, or with its latest where there is no best yet. Chess programs want the whole path of the
-command and of the agent; docs/engine.md shows what to enter where, the engine's options, and what a score means.
+An agent plays with its best net, or with its latest if there is no best yet. Chess programs need the full path of the command
+and of the agent; docs/engine.md shows what to enter where, the engine's options, and what a score means.
 """
 
 from __future__ import annotations

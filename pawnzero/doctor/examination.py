@@ -66,9 +66,9 @@ def run_doctor(
 
 def _fault(wrong: Probe) -> Finding:
     if wrong.full:
-        advice = "close other programs that use it" + (", or --device cpu" if wrong.device != "cpu" else "")
+        advice = "close other programs that use it" + (", or use --device cpu" if wrong.device != "cpu" else "")
         return Finding(WRONG, f"{wrong.device} could not be checked: {wrong.fault}", advice)
-    advice = "do not train on it; --device cpu" if wrong.device != "cpu" else "another build of torch may help"
+    advice = "do not train on it; use --device cpu" if wrong.device != "cpu" else "another build of torch may help"
     return Finding(WRONG, f"{wrong.device} cannot be trusted: {wrong.fault}", advice)
 
 

@@ -57,17 +57,18 @@ def _unserved(card: Card, machine: Machine) -> Tuple[str, str]:
     wanted = "CUDA" if card.vendor == "nvidia" else "ROCm"
     if not machine.torch_backend.startswith(wanted.lower()):
         build = "a CPU build" if machine.torch_backend == "cpu" else f"built for {machine.torch_backend}"
-        why = f"{_told(card)} is there, but torch {machine.torch} is {build}, so the CPU is used"
+        why = f"{_told(card)} is not used, because torch {machine.torch} is {build}"
         if card.architecture == "gfx803":
-            return why, "a community build of torch for gfx803 would use it; docs/installing.md says what to mind"
-        return why, f"install the {wanted} build of torch (pytorch.org tells the command)"
+            return why, "a community build of torch for gfx803 would use it; see docs/installing.md first"
+        return why, f"install the {wanted} build of torch (pytorch.org gives the command)"
     if card.vendor == "amd" and not machine.kfd_open:
         return (
-            f"{_told(card)} is there, but /dev/kfd may not be opened",
-            "add yourself to the group that owns it (render), log in again",
+            f"{_told(card)} is not used, because you may not open /dev/kfd",
+            "add yourself to the group that owns it (usually render) and log in again",
         )
     tool = "nvidia-smi" if card.vendor == "nvidia" else "rocminfo"
-    return f"{_told(card)} is there, but torch {machine.torch} finds no driver for it", f"{tool} must list it first"
+    why = f"{_told(card)} is not used, because torch {machine.torch} finds no driver for it"
+    return why, f"check its driver: {tool} must list the card before torch can use it"
 
 
 def _missing_code(machine: Machine) -> Iterator[Finding]:
@@ -76,7 +77,7 @@ def _missing_code(machine: Machine) -> Iterator[Finding]:
         known = card.device and card.architecture and built
         if known and not _serves(card.architecture, machine.torch_architectures):
             what = f"{_told(card)}: torch {machine.torch} has no code for it, only for {built}"
-            yield Finding(WRONG, what, "install a build of torch that has, or use --device cpu")
+            yield Finding(WRONG, what, "install a build of torch that supports it, or use --device cpu")
 
 
 def _serves(architecture: str, built: Tuple[str, ...]) -> bool:
@@ -106,10 +107,10 @@ def _polaris(machine: Machine) -> Iterator[Finding]:
     unset = [name for name in _SAFER if machine.environment.get(name) != "0"]
     if unset:
         settings = " ".join(f"{name}=0" for name in unset)
-        yield Finding(WARNING, "gfx803: some of MIOpen's convolutions hang or compute wrongly", f"export {settings}")
+        yield Finding(WARNING, "gfx803: some of MIOpen's convolutions hang or give wrong results", f"export {settings}")
     if "HSA_OVERRIDE_GFX_VERSION" in machine.environment:
         version = machine.environment["HSA_OVERRIDE_GFX_VERSION"]
-        yield Finding(WARNING, f"HSA_OVERRIDE_GFX_VERSION={version} has ROCm run code of another card", "unset it")
+        yield Finding(WARNING, f"HSA_OVERRIDE_GFX_VERSION={version} makes ROCm run another card's code", "unset it")
 
 
 def _threads(machine: Machine) -> Iterator[Finding]:
@@ -123,42 +124,42 @@ def _threads(machine: Machine) -> Iterator[Finding]:
     elif machine.cores_allowed < machine.cores:
         yield Finding(NOTE, f"{machine.cores_allowed:g} of {machine.cores} cores may be used here", "")
     if machine.environment.get("OMP_WAIT_POLICY", "").upper() == "ACTIVE":
-        yield Finding(WARNING, "OMP_WAIT_POLICY=ACTIVE: threads that wait take the cores from those that work", "unset it")
+        yield Finding(WARNING, "OMP_WAIT_POLICY=ACTIVE: waiting threads take cores from working ones", "unset it")
 
 
 def _company(machine: Machine) -> Iterator[Finding]:
     if machine.load is not None and machine.load > machine.cores_allowed / 2:
-        what = f"other programs are at work (load {machine.load:.1f} on {machine.cores_allowed:g} cores)"
-        yield Finding(WARNING, what, "speeds are of what they leave; measure again when they have ended")
+        what = f"other programs are running (load {machine.load:.1f} on {machine.cores_allowed:g} cores)"
+        yield Finding(WARNING, what, "speeds measured now are too low; measure again when those programs have ended")
 
 
 def _kernels(machine: Machine) -> Iterator[Finding]:
     if machine.environment.get("NUMBA_DISABLE_JIT", "0") != "0":
-        yield Finding(WARNING, "NUMBA_DISABLE_JIT: nothing is compiled, everything is many times slower", "unset it")
+        yield Finding(WARNING, "NUMBA_DISABLE_JIT: nothing is compiled, so everything is many times slower", "unset it")
     if machine.environment.get("NUMBA_BOUNDSCHECK", "0") != "0":
-        yield Finding(NOTE, "NUMBA_BOUNDSCHECK: kernels check every index and are slower for it", "unset it")
+        yield Finding(NOTE, "NUMBA_BOUNDSCHECK: kernels check every index, which makes them slower", "unset it")
     if not machine.cache_writable:
-        what = f"{machine.cache} cannot be written: kernels are compiled anew by every command, for half a minute"
-        yield Finding(WARNING, what, "set PAWNZERO_CACHE to a folder that can be written")
+        what = f"{machine.cache} cannot be written, so every command spends half a minute compiling kernels again"
+        yield Finding(WARNING, what, "set PAWNZERO_CACHE to a writable folder")
 
 
 def _processor(machine: Machine) -> Iterator[Finding]:
     features = machine.cpu_features
     if any(name.startswith("avx") for name in features) and "avx2" not in features:
-        yield Finding(WARNING, "the CPU has no AVX2: nets run slowly on it", "a small net: channels 32, blocks 4")
+        yield Finding(WARNING, "the CPU has no AVX2: nets run slowly on it", "use a small net: channels 32, blocks 4")
     elif not {"avx512_bf16", "amx_bf16", "bf16"} & set(features):
-        yield Finding(NOTE, "the CPU does not multiply bfloat16, so nets run in float32 on it", "")
+        yield Finding(NOTE, "the CPU has no bfloat16 arithmetic, so nets run on it in float32 (self-play may use int8)", "")
 
 
 def _room(machine: Machine) -> Iterator[Finding]:
     if machine.memory is not None and machine.memory < _LEAST_MEMORY:
-        what = f"{machine.memory / 2**30:.1f} GB of memory"
-        yield Finding(WARNING, what, "batch_size 32, and selfplay.games_in_flight of 128 or fewer")
+        what = f"the machine has only {machine.memory / 2**30:.1f} GB of memory"
+        yield Finding(WARNING, what, "set batch_size to 32 and selfplay.games_in_flight to 128 or fewer")
     if machine.place_fault:
         yield Finding(WRONG, f"no agent can be written: {machine.place_fault}", "name another folder, or make it writable")
     if machine.disk_free < _LEAST_DISK:
-        what = f"{machine.disk_free / 2**30:.1f} GB are free at {machine.disk}"
-        yield Finding(WARNING, what, "an agent needs 320 bytes or less a position of replay_capacity, and its checkpoints")
+        what = f"only {machine.disk_free / 2**30:.1f} GB are free at {machine.disk}"
+        yield Finding(WARNING, what, "an agent needs up to 320 bytes per position of replay_capacity, plus its checkpoints")
 
 
 def _told(card: Card) -> str:

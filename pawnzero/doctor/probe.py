@@ -67,7 +67,7 @@ def probe(device: str) -> Probe:
         return Probe(**{**said, "appetite": Appetite(**said["appetite"])})
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
-        return Probe(device, fault=f"the process that used it was ended by {name} (a fault of card, driver or library)")
+        return Probe(device, fault=f"the process that used it was killed by {name} (a fault of card, driver or library)")
     last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
     return Probe(device, fault=f"the process that used it failed: {' '.join(last) or f'exit code {done.returncode}'}")
 

@@ -72,18 +72,18 @@ def suggest(machine: Machine, use: Use, nodes_per_second: Optional[float]) -> Li
         Suggestion(
             "selfplay.games_in_flight",
             use.games_in_flight,
-            f"what 0 chooses here: full batches for {use.threads} threads in at most an eighth of the memory",
+            f"what 0 chooses here: fills the batches of {use.threads} threads within an eighth of the memory",
         ),
         games,
         Suggestion(
             "replay_capacity",
             max(Config().replay_capacity, _ITERATIONS_KEPT * _PLIES * int(games.value)),
-            f"holds the games of {_ITERATIONS_KEPT} such iterations, and no fewer positions than the default",
+            f"holds the games of {_ITERATIONS_KEPT} such iterations, and at least the default",
         ),
         Suggestion(
             "trainer.replay_ratio",
             _REPLAY_RATIO,
-            f"{_REPLAY_RATIO:.0f} samples of each new position; {Config().trainer_iters} steps would see few of so many",
+            f"{_REPLAY_RATIO:.0f} samples per new position; trainer_iters {Config().trainer_iters} would train on few of them",
         ),
     ]
 
@@ -106,13 +106,13 @@ def _net(use: Use, card: Optional[Card], speed: Optional[float]) -> Tuple[Shape,
         if card is not None and use.precision == "bfloat16" and (card.memory or 0) >= 16 * _GIB:
             return _LARGE, "a card with bfloat16 and much memory; not measured (--quick)"
         return _DEFAULT, "the default; not measured (--quick)"
-    hourly = f"{3600 * speed / Config().mcts_sims:,.0f} positions an hour with {_written(_DEFAULT)}, as measured"
+    hourly = f"{3600 * speed / Config().mcts_sims:,.0f} positions per hour with {_written(_DEFAULT)}, as measured"
     shape = _SMALL if speed < _SLOW else _LARGE if speed >= _FAST else _DEFAULT
     if shape == _DEFAULT:
         return shape, hourly
     factor = _DEFAULT.work / shape.work
-    change = f"{factor:.0f} times as many" if factor > 1 else f"a {1 / factor:.0f}th of that"
-    return shape, f"{hourly}; {_written(shape)} by its size {change}"
+    change = f"{factor:.0f} times as many" if factor > 1 else f"1/{1 / factor:.0f} of that"
+    return shape, f"{hourly}; going by its size, {_written(shape)} plays {change}"
 
 
 def _written(shape: Shape) -> str:
@@ -123,14 +123,14 @@ def _batch_size(card: Optional[Card]) -> Suggestion:
     if card is None or not card.memory:
         return Suggestion("batch_size", Config().batch_size, "the default")
     size = next((batch for memory, batch in _BATCHES if card.memory < memory * _GIB), _BIGGEST_BATCH)
-    return Suggestion("batch_size", size, f"{card.memory / _GIB:.0f} GB on the card; halved by itself where it does not fit")
+    return Suggestion("batch_size", size, f"{card.memory / _GIB:.0f} GB on the card; micro-batches shrink if it does not fit")
 
 
 def _games(use: Use, speed: Optional[float]) -> Suggestion:
     """Games an iteration: as many as are played at once, unless they take too long."""
     games = use.games_in_flight
     if not speed:
-        return Suggestion("num_selfplay", games, "as many as are played at once, so that the net's batches are full")
+        return Suggestion("num_selfplay", games, "as many as are played at once, so the net's batches are full")
     a_game = _PLIES * Config().mcts_sims / speed
     games = max(_FEWEST_GAMES, min(games, int(60 * _ITERATION_MINUTES / a_game)))
     minutes = games * a_game / 60
@@ -138,5 +138,5 @@ def _games(use: Use, speed: Optional[float]) -> Suggestion:
         "fills the net's batches" if games == use.games_in_flight else f"keeps an iteration near {_ITERATION_MINUTES} minutes"
     )
     return Suggestion(
-        "num_selfplay", games, f"{full}; about {minutes:.0f} min of self-play an iteration, at {_PLIES} plies a game"
+        "num_selfplay", games, f"{full}; about {minutes:.0f} min of self-play per iteration, at {_PLIES} plies per game"
     )

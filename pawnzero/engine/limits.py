@@ -97,6 +97,6 @@ def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
             complaints.append(f"go: {word!r} is not known")
     ends = _ENDS if unread & _CLOCKS else _ENDS | _CLOCKS
     if (unread or _OF_CLOCKS & set(found)) and not ends & set(found):
-        complaints.append("go: no limit that can be kept, so that one node has to do")
+        complaints.append("go: no limit that would end the search, so only one node is searched")
         found["nodes"] = 1
     return Limits(searchmoves=tuple(moves), **found), complaints

@@ -47,7 +47,7 @@ def load_mind(spec: str, device: str, threads: int, tell: Callable[[str], None])
 
     cores = usable_cores()
     if threads > cores:
-        tell(f"Threads is {threads}; the net runs on {cores}, all the cores there are")
+        tell(f"Threads is {threads}, but the net runs on {cores}, all the cores there are")
     use_cores(min(threads, cores))
     game = get_game("chess")
     spec, note = best_or_latest(spec)

@@ -29,7 +29,7 @@ def parse_place(game: Game, words: Sequence[str]) -> Tuple[Line, str]:
         try:
             line = _moved(line, text)
         except UsageError as error:
-            return playable(line), f"position: move {number} cannot be played, the position before it is kept ({error})"
+            return playable(line), f"position: move {number} cannot be played, so the position before it is kept ({error})"
     return playable(line), ""
 
 

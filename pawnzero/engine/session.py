@@ -94,7 +94,7 @@ class Session:
         at = next((place for place, word in enumerate(words) if word in self._commands), None)
         if at is None:
             if words:
-                self._tell(f"{' '.join(words)!r} is no command")
+                self._tell(f"{' '.join(words)!r} is not a known command")
             return
         try:
             self._commands[words[at]](words[at + 1 :])
@@ -142,7 +142,7 @@ class Session:
         from pawnzero.games.line import Line
 
         if self._refused:
-            self._tell(f"go: there is no position to search, since {self._refused!r} was refused")
+            self._tell(f"go: there is no position to search, because {self._refused!r} was refused")
             self._thinking = Known(limits, None)
             return
         line = self._line or Line(mind.game)
@@ -158,7 +158,7 @@ class Session:
                 self._thinking = Thinking(mind, line, limits, self._options, self._search, only, began=began, seed=seed)
             except MemoryError:
                 if self._options["Hash"] == 1:
-                    self._tell("no memory for a Hash of 1 MB; any move is played")
+                    self._tell("no memory for a Hash of 1 MB; a move is played without a search")
                     allowed = [mind.game.format_action(line.state, action) for action in only]
                     self._thinking = Known(limits, allowed[0] if allowed else any_move(line))
                     return
@@ -175,7 +175,7 @@ class Session:
             except UsageError as error:
                 self._tell(f"searchmoves: {error}")
         if texts and not found:
-            self._tell("searchmoves: none of them can be played, so that all moves are searched")
+            self._tell("searchmoves: none of them can be played, so all moves are searched")
         return tuple(dict.fromkeys(found))
 
     def _stop(self, _: List[str]) -> None:

@@ -112,10 +112,10 @@ class Thinking:
             lines.append(f"info string the tree is full ({self.search.room} positions in {self._options['Hash']} MB of Hash)")
         elif self.search.full:
             lines.append(
-                f"info string {self._options['Hash']} MB of Hash have room for {self.search.room} simulations by Gumbel"
+                f"info string {self._options['Hash']} MB of Hash have room for {self.search.room} Gumbel simulations only"
             )
         elif self.search.settled:
-            lines.append("info string nothing new is found: simulations end at positions that are known")
+            lines.append("info string the search finds nothing new: its simulations end at known positions")
         chosen = self.search.choose()
         expected = next(move.line for move in self.search.read().moves if move.action == chosen)
         texts = written(self._game, self.line.state, expected[:2])

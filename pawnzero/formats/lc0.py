@@ -118,7 +118,7 @@ def _shape(layers: Mapping[str, np.ndarray]) -> ModelConfig:
     ratios = [ratio for ratio in range(1, channels + 1) if channels // ratio == hidden]
     if not ratios:
         raise PawnzeroError(
-            f"an lc0 net that squeezes {channels} channels to {hidden}; expected {channels} over a whole number"
+            f"an lc0 net that squeezes {channels} channels to {hidden}; expected {channels} divided by a whole number"
         )
     return ModelConfig(channels=channels, blocks=blocks, se_ratio=ratios[0])
 

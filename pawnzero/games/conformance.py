@@ -73,9 +73,7 @@ def check_declarations(game: Game) -> None:
     assert 0 <= game.max_reversible < 2**15, f"max_reversible {game.max_reversible}: expected 0 to 2**15 - 1"
     _expect_array("plane_scale", game.plane_scale, np.float32, (planes,))
     assert np.isfinite(game.plane_scale).all(), "plane_scale must be finite"
-    assert game.plane_scale.all(), (
-        f"plane_scale of plane {np.flatnonzero(game.plane_scale == 0)[0]} is 0, so that no net sees it"
-    )
+    assert game.plane_scale.all(), f"plane_scale of plane {np.flatnonzero(game.plane_scale == 0)[0]} is 0, so no net sees it"
     _expect_array("policy_index", game.policy_index, np.int32, (game.num_actions,))
     outside = np.flatnonzero((game.policy_index < 0) | (game.policy_index >= outputs))
     assert not len(outside), f"policy_index of action {outside[0]} is outside the head's {outputs} outputs"
@@ -183,8 +181,8 @@ def check_text(game: Game, positions: Positions) -> None:
         men = drawing(game, state).men
         strange = sorted(set(men) - {EMPTY, *game.men[0], *game.men[1]}) if len(men) > 1 else []
         assert not strange, (
-            f"draw shows {strange} on the squares of {text}, expected {EMPTY!r} or one of `men`, {game.men}: a line a row from "
-            "the top, blanks between squares, names of rows on the left and of columns below"
+            f"draw shows {strange} on the squares of {text}, expected {EMPTY!r} or one of `men`, {game.men}: one line per row "
+            "from the top, blanks between squares, row names on the left and column names below"
         )
         actions = positions.legal[b, : positions.count[b]].tolist()
         names = [game.format_action(state, action) for action in actions]

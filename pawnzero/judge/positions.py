@@ -48,7 +48,7 @@ def read_positions(game: Game, path: Path) -> List[Line]:
     try:
         texts = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not text, expected a position a line") from None
+        raise UsageError(f"{path}: is not text, expected one position per line") from None
     words = [(number, text.split()[0]) for number, text in enumerate(texts, 1) if text.strip()]
     lines = [_read_line(game, word, f"{path}: line {number}") for number, word in words if not word.startswith("#")]
     if not lines:

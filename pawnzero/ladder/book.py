@@ -89,12 +89,12 @@ class Book:
         try:
             book._read(content)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise PawnzeroError(f"{path}: no ladder of this version ({type(error).__name__}: {error})") from None
-        other = f"; move {path} away to begin another ladder"
+            raise PawnzeroError(f"{path}: not a ladder of this version ({type(error).__name__}: {error})") from None
+        other = f"; move {path} away to begin a new ladder"
         if simulations not in (None, book.terms.simulations):
             raise UsageError(f"{path}: played with {book.terms.simulations} simulations, not {simulations}{other}")
         if terms.openings != book.terms.openings:
-            raise UsageError(f"{path}: played from the openings {book.terms.openings}, not {terms.openings}{other}")
+            raise UsageError(f"{path}: played with the openings {book.terms.openings}, not {terms.openings}{other}")
         return book
 
     @property

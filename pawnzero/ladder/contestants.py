@@ -130,7 +130,7 @@ def engines(game: Game, wanted: Optional[str], progress: Progress) -> List[Conte
         except UsageError as error:
             if wanted is not None:
                 raise
-            progress.note(f"without {name}: {error} (on Debian: apt-get install {name})")
+            progress.note(f"playing without {name}: {error} (on Debian: apt-get install {name})")
     return found
 
 

@@ -125,4 +125,4 @@ class NetEvaluator:
                 return  # another thread was faster
             self.max_batch = smaller
             self._fitted.keep(smaller)
-        self._progress.note(f"out of memory on {self.device}: {size} positions become batches of {smaller}")
+        self._progress.note(f"out of memory on {self.device}: {size} positions are split into batches of {smaller}")

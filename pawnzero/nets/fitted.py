@@ -41,8 +41,8 @@ class Fitted:
         if not 1 <= size < self._batch or age > _SECONDS_KEPT:
             return self._batch
         self._progress.note(
-            f"{self._purpose} begins with batches of {size}: {self._batch} ran out of memory here before "
-            f"(forgotten after a day, or when {_FITTED.path} is deleted)"
+            f"{self._purpose} begins with batches of {size}, because {self._batch} ran out of memory here before "
+            f"(this is forgotten after a day, or when {_FITTED.path} is deleted)"
         )
         return size
 

@@ -39,13 +39,13 @@ def _instead_of_latest(folder: Path) -> str:
     best = folder / "best.pt"
     if best.exists() and not _is_damaged(best):
         return "copy best.pt over it to go on from the promoted net"
-    return "no other net is there to go on from"
+    return "there is no other net to go on from"
 
 
 def _instead_of_best(folder: Path) -> str:
     numbered = _newest_whole(folder)
-    copied = "" if numbered is None else f", or copy a numbered checkpoint, as {numbered.name}, over it"
-    return f"remove it, and the latest net is the first best one after its next match{copied}"
+    copied = "" if numbered is None else f", or copy a numbered checkpoint such as {numbered.name} over it"
+    return f"remove it, and the latest net becomes the best one after its next match{copied}"
 
 
 def _newest_whole(folder: Path) -> Optional[Path]:

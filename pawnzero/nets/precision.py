@@ -189,8 +189,8 @@ def disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype, 
         policy, wdl = unfolded(net)(planes)
         if not bool(torch.isfinite(policy).all() and torch.isfinite(wdl).all()):
             raise PawnzeroError(
-                "the net's own answers are not finite, so its training went wrong; where it is an agent's latest.pt, copy its "
-                "newest numbered checkpoint whose answers are finite over it to go on from there"
+                "the net's own answers are not finite, so its training went wrong; if it is an agent's latest.pt, copy its "
+                "newest numbered checkpoint with finite answers over it to go on from there"
             )
         limit = float(policy.abs().max()) * tolerance
         for _ in range(repeats):

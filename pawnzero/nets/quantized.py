@@ -160,9 +160,9 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
             answered
     """
     if not weight_limit():
-        return None, "int8 is not to be had from this torch"
+        return None, "this torch has no int8 here"
     if _stem_too(net) and not _from_0_to_1(sample.scalars * _scalar_scale(net)):
-        return None, "int8 takes planes from 0 to 1 once they are scaled"
+        return None, "int8 needs scaled planes from 0 to 1"
     usual, key = format_name(dtype), _gain_key(net, dtype)
     gain = _MEASURED.recall(key)
     if isinstance(gain, float) and gain < _GAIN:
@@ -182,7 +182,7 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
         return None, f"int8 answers only {gain:.2f} times as fast as {usual}"
     off = f"policies are off by {policy_off:.2g} nats, values by {value_off:.2g}"
     if not (policy_off <= POLICY_OFF and value_off <= VALUE_OFF):
-        return None, f"in int8 {off}"
+        return None, f"int8 is too inaccurate: {off}"
     return found, f"answers {gain:.1f} times as fast as {usual}; {off}"
 
 

@@ -41,13 +41,13 @@ class Table:
         self._leaving = False
         self._line = Line(game, start)
         self._words: Dict[str, Tuple[Callable[[str], None], str]] = {
-            "eval": (self._eval, "what the net thinks: win, draw and loss, its best moves, and how it would go on"),
+            "eval": (self._eval, "what the net thinks: win, draw and loss, its best moves, and the line it expects"),
             "hint": (self._hint, "the move it would play for you"),
             "moves": (self._moves, "the moves so far, and the legal ones"),
             "undo": (self._undo, "take your last move back"),
             "flip": (self._flip, "see the board from the other side"),
-            "resign": (self._resign, "give the game up"),
-            "new": (self._new, "begin again"),
+            "resign": (self._resign, "resign the game"),
+            "new": (self._new, "start a new game"),
             "save": (self._save, "save FILE: add the game to a PGN file"),
             "help": (self._help, "this list"),
             "quit": (self._quit, "leave"),
@@ -86,7 +86,7 @@ class Table:
             else:
                 (move,) = self._player.choose([self._line], [self._number])
         if isinstance(move, Forfeit):
-            self._screen.say(f"{self._player.name} gives the game up: {move.reason}")
+            self._screen.say(f"{self._player.name} forfeits the game: {move.reason}")
             self._line.resign()
             self._tell_end()
         else:
@@ -103,8 +103,8 @@ class Table:
             legal = self._legal()
             near = difflib.get_close_matches(text, legal, n=_SUGGESTIONS, cutoff=0.3)
             some = ", ".join([*near, *(name for name in legal if name not in near)][:_SUGGESTIONS])
-            more = ", … (moves lists all)" if len(legal) > _SUGGESTIONS else ""
-            self._screen.say(f"{text!r} is neither a legal move here nor a word of help; legal are {some}{more}")
+            more = ", … (type moves for all)" if len(legal) > _SUGGESTIONS else ""
+            self._screen.say(f"{text!r} is neither a legal move here nor a command (type help); legal are {some}{more}")
             return
         self._make(action)
 

@@ -184,7 +184,7 @@ class Ring:
         if version != FORMAT_VERSION:
             raise PawnzeroError(f"{self.path}: format {version}, expected {FORMAT_VERSION} (written by another version?)")
         if struct.unpack_from("<I", page, _HEADER.size)[0] != zlib.crc32(page[: _HEADER.size]):
-            raise PawnzeroError(f"{self.path}: the header is damaged (its checksum does not fit)")
+            raise PawnzeroError(f"{self.path}: the header is damaged (its checksum does not match)")
         name = raw_name.rstrip(b"\0").decode("ascii", "replace")
         if self._expected_game is not None and name != self._expected_game:
             raise PawnzeroError(f"{self.path}: holds games of {name}, expected {self._expected_game}")

@@ -59,11 +59,11 @@ def _arena(run: Run) -> Optional[Figure]:
     place.axhline(0.5, color=COLOURS["quiet"], linewidth=1.0)
     threshold = number(run.matches[-1].get("threshold"))
     if threshold is not None:
-        place.axhline(threshold, color=COLOURS["orange"], linewidth=1.2, linestyle=DASHED, label="promoted above this")
+        place.axhline(threshold, color=COLOURS["orange"], linewidth=1.2, linestyle=DASHED, label="promotion threshold")
     place.set_ylim(0, 1)
     place.set_ylabel("score of the newest net")
     by = places(run.matches)[0]
-    _by_count(place, by if together == 1 else f"{by} ({together} together are a point)")
+    _by_count(place, by if together == 1 else f"{by} (one point for {together} together)")
     _legend(figure, place)
     return figure
 
@@ -115,7 +115,7 @@ def _entropy(run: Run) -> Optional[Figure]:
     if gaps:
         difference.plot(*zip(*gaps), color=COLOURS["blue"], marker=_marker(len(gaps)))
     difference.axhline(0, color=COLOURS["quiet"], linewidth=1.0)
-    difference.set_title("the net's entropy less the target's")
+    difference.set_title("the net's entropy minus the target's")
     _by_step(place)
     _by_step(difference)
     _legend(figure, place)
@@ -168,7 +168,7 @@ def _openings(run: Run) -> Optional[Figure]:
     _bars(place, [x for x, _ in games], [("games played", "grid", [y for _, y in games])])
     place.plot(*zip(*different), color=COLOURS["blue"], marker=_marker(len(different)), label="different first eight plies")
     place.set_ylim(bottom=0)
-    place.set_ylabel("games an iteration")
+    place.set_ylabel("games per iteration")
     _by_count(place, "iteration")
     _legend(figure, place)
     return figure
@@ -179,8 +179,8 @@ def _throughput(run: Run) -> Optional[Figure]:
     panels = [
         (title, points)
         for title, points in (
-            ("self-play: simulations a second", run.series("selfplay", "nodes_per_second")),
-            ("training: samples a second", run.series("train", "samples_per_second")),
+            ("self-play: simulations per second", run.series("selfplay", "nodes_per_second")),
+            ("training: samples per second", run.series("train", "samples_per_second")),
         )
         if points
     ]
@@ -212,18 +212,19 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
         Picture(
             "ladder",
             "Against players that do not change",
-            "Numbered checkpoints with 95 % intervals; the level lines are other players, with theirs at the right edge. "
-            "Healthy: rising, steeply at first, then more slowly. All intervals share the anchor's, and nets whose own "
-            "overlap may differ for sure; the page's first sentence compares the newest with the oldest directly.",
+            "Numbered checkpoints with 95 % intervals; the horizontal lines are other players, with their intervals at the "
+            "right edge. Healthy: rising, steeply at first, then more slowly. All intervals include the anchor's uncertainty, "
+            "so nets whose intervals overlap may still differ for certain; the page's first sentence compares the newest with "
+            "the oldest directly.",
             _ladder,
             True,
         ),
         Picture(
             "arena",
             "The newest net against the best before it",
-            "A point a match, or for several neighbours where there are many, with its 95 % interval. Healthy: around or "
-            "above one half, with a promotion now and then. The fewer the games, the less a single match says. The first match "
-            "is against the untrained net, since there is no best one yet.",
+            "One point per match, or per several neighbouring matches where there are many, with its 95 % interval. Healthy: "
+            "around or above one half, with a promotion now and then. The fewer the games, the less a single match says. The "
+            "first match is against the untrained net, because there is no best net yet.",
             _arena,
             True,
         ),
@@ -232,17 +233,17 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
         Picture(
             "losses",
             "Losses by head",
-            "Healthy: falling fast, then slowly. Where games are held out, their loss lies close to that in training; a gap "
-            "that widens says that positions are learned by heart. When better games replace old ones a loss may rise for a "
+            "Healthy: falling fast, then slowly. Where games are held out, their loss stays close to the training loss; a "
+            "widening gap means that the net memorises positions. When better games replace old ones, a loss may rise for a "
             "while.",
             _losses,
             True,
         ),
         Picture(
             "entropy",
-            "How decided the policies are",
-            "Healthy: both fall slowly, and their difference with them. A net near 0 has collapsed to single moves; "
-            "one that stays far above its target does not follow the search.",
+            "Entropy of the policies",
+            "How undecided the policies are. Healthy: both fall slowly, and their difference with them. A net near 0 has "
+            "collapsed to single moves; one that stays far above its target does not follow the search.",
             _entropy,
             True,
         ),
@@ -251,7 +252,7 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
         Picture(
             "results",
             "Results",
-            "Healthy: decisive games among the draws. Where nearly all are drawn, the net learns to expect draws and "
+            "Healthy: decisive games among the draws. If nearly all games are drawn, the net learns to expect draws and "
             "little else.",
             _results,
             False,
@@ -259,23 +260,22 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
         Picture(
             "endings",
             "Endings",
-            "Healthy: by the game's own rules. A large share at the ply limit (max plies) says that nobody knows how "
-            "to win yet.",
+            "Healthy: most games end by the rules. A large share at the ply limit (max plies) means that the net does not "
+            "know how to win yet.",
             _endings,
             False,
         ),
         Picture(
             "length",
             "Length",
-            "Healthy: well below the ply limit (drawn where it is near), and without sudden jumps from one iteration to the "
-            "next.",
+            "Healthy: well below the ply limit (shown if it is near), and without sudden jumps from one iteration to the next.",
             _length,
             False,
         ),
         Picture(
             "openings",
             "Different openings",
-            "Healthy: nearly as many as games. Where the line falls to the floor, self-play repeats itself.",
+            "Healthy: nearly as many different openings as games. If the line falls towards 0, self-play repeats itself.",
             _openings,
             False,
         ),
@@ -285,7 +285,7 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
             "throughput",
             "Throughput",
             "Healthy: level. A fall comes from a busy machine, from smaller micro-batches after memory ran out, or "
-            "from a setting.",
+            "from a changed setting.",
             _throughput,
             True,
         ),

@@ -58,7 +58,7 @@ def shown_games(agent: Agent, missing: List[str]) -> List[ShownGame]:
         except PawnzeroError as error:
             missing.append(f"{error}.")
     if not found:
-        missing.append("No game to replay: neither a match nor self-play has left one.")
+        missing.append("No game to replay: neither a match nor self-play has produced one yet.")
     return found
 
 

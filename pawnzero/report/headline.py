@@ -17,14 +17,14 @@ from pawnzero.words import counted
 
 YES, NO, UNCLEAR, UNKNOWN = "yes", "no", "not shown", "not measured"
 
-_UNCLEAR = "Cannot be told yet"
+_UNCLEAR = "Not clear yet"
 """How a sentence begins that answers neither yes nor no."""
 
 _RECENT = 5
 """So many of the last matches are taken together."""
 
-_TESTED = "A test that ended a match early makes its games look surer than they are."
-_FLATTERY = "Matches against former selves flatter: who beats a forerunner may do no better against others."
+_TESTED = "A sequential test ended a match early, which makes the result look more certain than it is."
+_FLATTERY = "Matches against earlier nets of the same agent flatter: a net may beat them and do no better against others."
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ def _from_ladder(run: Run) -> Optional[Headline]:
     apart = f"{abs(gain.elo):.0f} Elo {'above' if gain.elo > 0 else 'below'}" if round(gain.elo) else "level with"
     place = f"{apart} that of step {first['step']:,}"
     bounds = f"{gain.low:+.0f} to {gain.high:+.0f}"
-    told = f"on the ladder the net of step {last['step']:,} stands {place} (95 % interval: {bounds})."
+    told = f"on the ladder the net of step {last['step']:,} is {place} (95 % interval: {bounds})."
     newer = _newer(run, int(last["step"]))
     if gain.low > 0:
         return Headline(YES, f"Yes: {told}{newer}")
     if gain.high < 0:
         return Headline(NO, f"No: {told}{newer}")
-    return Headline(UNCLEAR, f"{_UNCLEAR}: {told}{newer or ' More games would tell.'}")
+    return Headline(UNCLEAR, f"{_UNCLEAR}: {told}{newer or ' More games would decide it.'}")
 
 
 def _newer(run: Run, last: int) -> str:
@@ -83,7 +83,7 @@ def _newer(run: Run, last: int) -> str:
     newest = max((step for step, _ in run.agent.numbered()), default=last)
     if newest <= last:
         return ""
-    return f" The ladder ends at step {last:,}, the newest net is of step {newest:,}: the ladder's command, run again, adds it."
+    return f" The ladder ends at step {last:,}, but the newest net is of step {newest:,}; run pawnzero ladder again to add it."
 
 
 def _age(player: Mapping[str, Any]) -> Tuple[float, bool, str]:
@@ -97,7 +97,7 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     are no others). The very first had no best net to beat and is left out once there are others."""
     others = _distinct([row for row in matches if row.get("itself") is not True])
     if matches and not others:
-        return Headline(UNKNOWN, "No match has been played but of the best net with itself, which tells nothing.")
+        return Headline(UNKNOWN, "The only matches so far are of the best net with itself, which say nothing.")
     matches = others
     recent = matches[1:][-_RECENT:] or matches
     if not recent:
@@ -117,10 +117,10 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     caveat = f"{_TESTED} {_FLATTERY}" if ended else _FLATTERY
     told = f"in {span} ({counted(games, 'games')}) the newest net scored {score:.2f} against {against} ({bounds})."
     if low > 0.5:
-        return Headline(YES, f"Yes, by its own matches: {told}", caveat)
+        return Headline(YES, f"Yes, going by its own matches: {told}", caveat)
     if high < 0.5:
         return Headline(NO, f"No: {told}", caveat)
-    return Headline(UNCLEAR, f"{_UNCLEAR}: {told} The interval holds 0.50; more games would tell.", caveat)
+    return Headline(UNCLEAR, f"{_UNCLEAR}: {told} The interval contains 0.50; more games would decide it.", caveat)
 
 
 def _distinct(matches: List[Dict[str, Any]]) -> List[Dict[str, Any]]:

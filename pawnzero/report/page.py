@@ -24,7 +24,7 @@ _DATA = Path(__file__).parent.parent / "data"
 _BUTTONS = (
     ("start", "«", "to the start"),
     ("back", "‹", "one move back"),
-    ("next", "›", "one move on"),
+    ("next", "›", "one move forward"),
     ("end", "»", "to the end"),
 )
 ALARMS = 5
@@ -78,7 +78,7 @@ def _tiles(run: Run) -> Iterator[Tile]:
         yield f"drawn in iteration {draws[-1][0]}", f"{100 * draws[-1][1]:.0f} %", f"games of {length[-1][1]:.0f} plies"
     speed = run.series("selfplay", "nodes_per_second")
     if speed:
-        yield "simulations a second", f"{speed[-1][1]:,.0f}", f"in iteration {speed[-1][0]}"
+        yield "simulations per second", f"{speed[-1][1]:,.0f}", f"in iteration {speed[-1][0]}"
 
 
 def _opening(run: Run, told: Headline) -> Iterator[str]:
@@ -92,12 +92,12 @@ def _opening(run: Run, told: Headline) -> Iterator[str]:
     if run.alarms:
         alarms = [f"<li>Iteration {iteration}: {escape(text)}</li>" for iteration, text in run.alarms]
         older = "".join(alarms[ALARMS:])
-        folded = f"<details><summary>{len(alarms) - ALARMS} older ones</summary><ul>{older}</ul></details>" if older else ""
+        folded = f"<details><summary>{len(alarms) - ALARMS} older alarms</summary><ul>{older}</ul></details>" if older else ""
         yield f'<div class="alarms"><b>Alarms</b><ul>{"".join(alarms[:ALARMS])}</ul>{folded}</div>'
     yield '<dl class="tiles">' + "".join(map(_tile, _tiles(run))) + "</dl>"
     if run.missing:
         items = "".join(f"<li>{_with_code(text)}</li>" for text in run.missing)
-        yield f'<div class="missing"><p>Not on this page:</p><ul>{items}</ul></div>'
+        yield f'<div class="missing"><p>Missing from this page:</p><ul>{items}</ul></div>'
 
 
 def _tile(tile: Tile) -> str:
@@ -113,8 +113,8 @@ def _with_code(text: str) -> str:
 def _standing(run: Run) -> str:
     """Which iteration is unfinished, and how far it is; whether a process is at it the files do not tell."""
     if run.under_way is None:
-        return f"No iteration is unfinished; the next is {run.agent.metadata['next_iteration']}."
-    told = f"Iteration {run.under_way.get('iteration')} is unfinished, at {run.under_way.get('name')}"
+        return f"There is no unfinished iteration; the next is {run.agent.metadata['next_iteration']}."
+    told = f"Iteration {run.under_way.get('iteration')} is unfinished, in stage {run.under_way.get('name')}"
     if run.so_far:
         games, positions = (counted(run.so_far.get(name, 0), name) for name in ("games", "positions"))
         told += f": {games} with {positions} so far"
@@ -137,8 +137,8 @@ def _games(run: Run, games: Sequence[ShownGame]) -> Iterator[str]:
         return
     yield "<h2>Games</h2>"
     yield (
-        '<p class="quiet">Step with the buttons, the arrow keys or a click on a move. The player named first moves first; '
-        "moves that were given are grey.</p>"
+        '<p class="quiet">Step through a game with the buttons, the arrow keys or a click on a move. The player named first '
+        "moves first; grey moves were given, not chosen by a player.</p>"
     )
     yield shapes_svg(look_of(get_game(run.agent.game)))
     yield '<div class="games">' + "\n".join(map(_game, games)) + "</div>"
@@ -176,7 +176,7 @@ def _settings(run: Run) -> Iterator[str]:
     used = by_dotted_key(run.agent.metadata.get("config") or {})
     changed = {key: value for key, value in used.items() if key not in SETTINGS or value != SETTINGS[key].default}
     yield "<h2>Settings last used</h2>"
-    yield _table(changed) if changed else "<p>All are the defaults.</p>"
+    yield _table(changed) if changed else "<p>All settings are at their defaults.</p>"
     rest = {key: value for key, value in used.items() if key not in changed}
     if rest:
         yield f"<details><summary>{len(rest)} settings at their defaults</summary>{_table(rest)}</details>"
@@ -189,7 +189,7 @@ def _table(values: Dict[str, Any]) -> str:
         for key, value in values.items()
     )
     return (
-        '<div class="table"><table><thead><tr><th>setting</th><th>value</th><th>default</th><th>what it is</th></tr></thead>'
+        '<div class="table"><table><thead><tr><th>setting</th><th>value</th><th>default</th><th>meaning</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 

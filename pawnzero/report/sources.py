@@ -152,7 +152,7 @@ def _sound(
     sound = [one for one in listed if is_sound(one)]
     if len(sound) < len(listed):
         lost = len(listed) - len(sound)
-        missing.append(f"{file}: {lost} of {len(listed)} {what} hold other values than they should and are left out.")
+        missing.append(f"{file}: {lost} of {len(listed)} {what} hold unexpected values and are left out.")
     return sound
 
 
@@ -198,7 +198,7 @@ def _read_records(path: Path) -> List[Any]:
 def _ladder(agent: Agent, missing: List[str]) -> Optional[Dict[str, Any]]:
     path = agent.experiments / LADDER_FILE
     command = f"pawnzero ladder {in_shell(agent.directory)}"
-    why = f"No ladder has been played: `{command}` measures the checkpoints against fixed players"
+    why = f"No ladder has been played yet: `{command}` measures the checkpoints against fixed players"
     ladder = _kept(path, read_ladder, why, missing)
     if ladder is None:
         return None
@@ -241,7 +241,7 @@ def _are_pairs(pairs: Any) -> bool:
 def _kept(path: Path, read: Callable[[Path], Any], without: str, missing: List[str]) -> Any:
     """What `read` finds in the file; None, with a sentence in `missing`, where it is not there or PawnzeroError is raised."""
     if not path.exists():
-        missing.append(f"{without} ({path.name} is not there).")
+        missing.append(f"{without} ({path.name} does not exist).")
         return None
     try:
         return read(path)
@@ -252,7 +252,7 @@ def _kept(path: Path, read: Callable[[Path], Any], without: str, missing: List[s
 
 def _matches(path: Path, missing: List[str]) -> List[Dict[str, Any]]:
     if not path.exists():
-        missing.append(f"No match has been played yet ({path.name} is not there).")
+        missing.append(f"No match has been played yet ({path.name} does not exist).")
         return []
     try:
         with reading(path):
@@ -268,7 +268,7 @@ def _matches(path: Path, missing: List[str]) -> List[Dict[str, Any]]:
         return []
     lost = len(text.splitlines()) - 1 - len(rows)
     if lost > 0:
-        missing.append(f"{path.name}: {lost} of {lost + len(rows)} rows are not whole or hold other values and are left out.")
+        missing.append(f"{path.name}: {lost} of {lost + len(rows)} rows are incomplete or damaged and are left out.")
     elif not rows:
         missing.append(f"{path.name}: holds no match.")
     return rows

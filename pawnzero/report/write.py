@@ -72,6 +72,7 @@ def _draw(run: Run, folder: Path) -> Tuple[Dict[str, str], Dict[str, Path]]:
         except ModuleNotFoundError as error:
             if error.name != "matplotlib":
                 raise
-            run.missing.append(f"charts: the package matplotlib is not installed; `{sys.executable} -m pip install matplotlib`")
+            install = f"`{sys.executable} -m pip install matplotlib`"
+            run.missing.append(f"charts: the package matplotlib is not installed; install it: {install}")
             break
     return svgs, files

@@ -52,8 +52,8 @@ class Crowding:
             return None
         _told = True
         return (
-            f"training's threads waited {share:.0%} of the time for a core: other work has it, or there are more threads than "
-            "cores (`pawnzero doctor` counts them). Steps take much longer for it"
+            f"training's threads waited {share:.0%} of the time for a core, which makes steps much slower: other programs use "
+            "the cores, or there are more threads than cores (`pawnzero doctor` shows which)"
         )
 
 

@@ -41,7 +41,7 @@ SAVE_SECONDS = 600.0
 """Where steps take long `latest.pt` is written between checkpoints too: as a record is logged, so long after the last save."""
 
 _ROWS_NAMED = 16
-_WRITING = "writing a checkpoint; the same command goes on from the last one"
+_WRITING = "writing a checkpoint; run the same command again to go on from the last one"
 
 
 def train(
@@ -102,13 +102,15 @@ def train(
     unfinished = state.step < until_step
     positions = begin_stage(state, buffer, config, until_step, epoch_steps, progress, stage) if unfinished else None
     if team.tell(state.stage) != state.stage:
-        raise PawnzeroError("training: the processes would not train the same; start them again when nothing else writes here")
+        raise PawnzeroError(
+            "training: the processes found different states of the agent; start them again when nothing else writes to it"
+        )
     run = _Run(state, config, where, precision, progress, team)
     if positions is not None:
         with freed_memory_kept() if where.type == "cpu" else nullcontext():
             run.go(positions, TrainLog(log if team.leads else None, state.step), checkpoints, save_every)
         if buffer.damaged:
-            progress.note(f"{buffer.path}: rows whose checksum does not fit were met {buffer.damaged} times and left out")
+            progress.note(f"{buffer.path}: damaged rows (wrong checksum) were drawn {buffer.damaged} times and left out")
     team.tell(None)  # what the leader has written is there when any of them returns
     return run.report(stage, until_step)
 
@@ -117,7 +119,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PawnzeroError(f"{folder}: cannot be made ({error.strerror})") from None
+        raise PawnzeroError(f"{folder}: cannot be created ({error.strerror})") from None
 
 
 def _first_size(stage: Optional[Stage], fitted: Fitted, batch_size: int) -> int:
@@ -173,7 +175,7 @@ class _Run:
             # The last save may take long, and nobody in the loop heard who asked meanwhile.
             self._interrupted = self._interrupted or self._team.totals(float(stop.asked))[0] > 0.0
             if self._interrupted and self._state.step == steps.stop:
-                self._progress.note(f"interrupted at step {steps.stop}, the last one, which is saved: training is complete")
+                self._progress.note(f"interrupted at step {steps.stop}, the last one; it is saved and training is complete")
         except KeyboardInterrupt:
             if self._stepper.updating:
                 raise  # the state in memory is half a step; the one on disk is whole
@@ -307,7 +309,7 @@ class _Run:
         some = ", ".join(str(row) for row in sorted(rows)[:_ROWS_NAMED]) + (", …" if len(rows) > _ROWS_NAMED else "")
         return PawnzeroError(
             f"training: loss, gradient, weights or the net's answers not finite at step {step + 1} (replay rows {some}; "
-            f"{len(rows)} in all); the checkpoints written before it stand; a lower learning rate (trainer.lr) may help"
+            f"{len(rows)} in all); earlier checkpoints are unaffected; a lower learning rate (trainer.lr) may help"
         )
 
     def report(self, name: str, until_step: int) -> TrainReport:

@@ -47,8 +47,8 @@ class MicroBatch:
                 smaller = max(1, self.samples // 2)
                 self.fitted.keep(smaller)
                 raise PawnzeroError(
-                    f"training: out of memory in one of several processes; the same command goes on from the last checkpoint, "
-                    f"with a micro-batch of {smaller}"
+                    f"training: out of memory in one of several processes; run the same command again to go on from the last "
+                    f"checkpoint, with a micro-batch of {smaller}"
                 )
             # Only here, after the except block, does nothing refer to the failed pass's tensors any longer.
             self._halve()
@@ -71,7 +71,7 @@ class MicroBatch:
         self.size = before // 2
         passes = -(-self.effective // self.size)
         self.progress.note(
-            f"out of memory: micro-batch {before} becomes {self.size}, {passes} passes a step; "
+            f"out of memory: micro-batch {before} becomes {self.size}, {passes} passes per step; "
             f"the effective batch stays {self.effective}"
         )
         self.fitted.keep(self.size)

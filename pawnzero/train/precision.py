@@ -53,6 +53,6 @@ def check_precision(device: torch.device, precision: TrainPrecision) -> None:
     """Raises PawnzeroError where `device` is not one for the format that process 0 chose for all."""
     if precision.dtype not in (torch.float32, *half_formats(device)):
         raise PawnzeroError(
-            f"training: {device} is not made for {precision.name}, in which process 0 trains; "
+            f"training: {device} does not support {precision.name}, in which process 0 trains; "
             "train without --use-amp, or on GPUs of one kind"
         )

@@ -34,7 +34,7 @@ def open_state(checkpoints: Path, config: Config, game: str, net: Optional[Polic
     net, or the net is of another game than the positions.
     """
     if net is not None and net.game_name != game:
-        raise PawnzeroError(f"the replay buffer holds games of {game}, the net plays {net.game_name}")
+        raise PawnzeroError(f"the replay buffer holds games of {game}, but the net plays {net.game_name}")
     check_latest(checkpoints)
     shape = config.model if net is None else net.shape
     checkpoint = load_latest(checkpoints, game, shape)
@@ -87,10 +87,12 @@ def _resumed(before: Stage, buffer: ReplayBuffer, config: Config, progress: Prog
     if oldest <= before.window[0] and before.window[1] <= window[1]:
         window = before.window  # all of it still stands, and what came since is for the next stage
     else:
-        progress.note("training goes on with other positions than before it was interrupted")
+        progress.note("training goes on with other positions than before the interruption")
     samples = config.step_samples
     if before.step_samples not in (0, samples):
-        progress.note(f"training goes on with {samples:,} samples a step, {before.step_samples:,} before it was interrupted")
+        progress.note(
+            f"training goes on with {samples:,} samples per step; before the interruption it was {before.step_samples:,}"
+        )
     return replace(
         before,
         window=window,

@@ -150,7 +150,8 @@ class Stepper:
                 raise
             if versions(self.state.optimizer) != before:
                 raise PawnzeroError(
-                    "training: out of memory while the weights were moved; the same command goes on from the last checkpoint"
+                    "training: out of memory while the weights were updated; run the same command again to go on from the last "
+                    "checkpoint"
                 ) from None
             self.updating = False
             if self._scaler is not None:  # it may have unscaled already

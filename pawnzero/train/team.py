@@ -46,7 +46,7 @@ class Team:
         Raises UsageError where there are fewer samples than processes.
         """
         if samples < self.size:
-            raise UsageError(f"{samples} samples a step for {self.size} processes: expected at least one each")
+            raise UsageError(f"{samples} samples per step for {self.size} processes: expected at least one each")
         return samples * self.rank // self.size, samples * (self.rank + 1) // self.size
 
     def device(self, asked: str) -> torch.device:
@@ -116,7 +116,7 @@ class Team:
         except RuntimeError as error:
             if not any(word in str(error) for word in ("peer", "NCCL", "gloo", "Broken pipe", "Timed out")):
                 raise
-            raise PawnzeroError("training: another of the processes has ended; the reason is what that one said") from None
+            raise PawnzeroError("training: another process has ended; its own message gives the reason") from None
 
 
 ALONE = Team(Launch())
@@ -139,7 +139,7 @@ def joined(device: str, progress: Progress) -> Iterator[Team]:
         torch.cuda.set_device(where)
     address = "{MASTER_ADDR}:{MASTER_PORT}".format_map(os.environ)
     with ended_by_signals():
-        progress.note(f"one of {launch.size} processes (WORLD_SIZE); waits for the others at {address}")
+        progress.note(f"one of {launch.size} processes (WORLD_SIZE); waiting for the others at {address}")
         dist.init_process_group("gloo" if where.type == "cpu" else "nccl", timeout=_PATIENCE)
     # The groups are left standing: after an error the others might wait for ever to hear of it, and see `launch.leave`.
     yield Team(launch, None if where.type == "cpu" else dist.new_group(backend="gloo", timeout=_PATIENCE))

@@ -82,7 +82,7 @@ def test_a_command_without_the_agents_own_file_keeps_its_positions_and_says_what
     agent = tmp_path / "A"
     shown = cli("iterate", agent, "--config", own).out
     assert f"run {agent} --config {own} --hours 1" in shown
-    assert "was not used with before" not in shown
+    assert "settings changed since" not in shown
 
     def capacity() -> int:
         return ReplayBuffer(agent / "checkpoints" / "replay.pt").capacity
@@ -90,9 +90,9 @@ def test_a_command_without_the_agents_own_file_keeps_its_positions_and_says_what
     assert capacity() == 150_000
     shown = cli("selfplay", agent, "--games", "1", "--mcts-sims", "2").out
     assert "the replay buffer keeps its 150,000 positions" in shown
-    assert "settings that A was not used with before: " in shown
+    assert "settings changed since A was last used: " in shown
     assert "mcts_sims " in shown
-    assert " of them as by default: was a --config FILE, or a flag, left out this time?" in shown
+    assert " of them back to the default: was --config FILE or a flag left out this time?" in shown
     assert capacity() == 150_000
     kept = ("train", agent, "--iters-per-epoch", "1")
     assert "keeps its 150,000 positions" in cli(*kept).out
@@ -307,7 +307,7 @@ def test_what_to_do_next_has_the_settings_that_were_given(
     words = shlex.split(line)
     again = words[words.index("run") : words.index("--hours")]
     assert again == ["run", "A", *given, "--channels", "8", "--device", "cpu"]
-    assert "was not used with before" not in cli(*again, "--iterations", "1").out
+    assert "settings changed since" not in cli(*again, "--iterations", "1").out
     for count, kept in (("1", False), ("2", True)):  # amounts that show one iteration quickly are not for hours of them
         shown = cli(*again, "--iterations", count, "--num-selfplay", "2", "--trainer-iters", "1").out
         (line,) = (line for line in shown.splitlines() if "go on learning" in line)
@@ -319,7 +319,10 @@ def test_trainer_iters_beside_a_replay_ratio_is_told(cli: Any, agent_dir: Path, 
     path = tmp_path / "ratio.json"
     path.write_text(json.dumps({**json.loads(tiny_config.read_text()), "trainer": {"replay_ratio": 0.5}}))
     command = ["iterate", agent_dir, "--iteration", "0", "--config", path]
-    told = "trainer_iters 20 is not used: trainer.replay_ratio 0.5 decides the steps; --replay-ratio 0 uses it"
+    told = (
+        "trainer_iters 20 is not used: trainer.replay_ratio 0.5 sets the number of steps; "
+        "--replay-ratio 0 makes trainer_iters count"
+    )
     assert told in cli(*command, "--iters-per-epoch", "20").out.splitlines()
     assert "is not used" not in cli(*command).out
     assert "is not used" not in cli(*command, "--trainer-iters", "20", "--replay-ratio", "0").out
@@ -337,7 +340,7 @@ def test_an_interrupted_iteration_goes_on(cli: Any, agent_dir: Path, tiny_config
     child.send_signal(signal.SIGINT)
     _, told = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert told == "pawnzero iterate: interrupted; the same command goes on from here\n"
+    assert told == "pawnzero iterate: interrupted; run the same command again to go on from here\n"
     shown = cli(*argv[4:])
     assert shown.code == 0
     assert "iteration 1 of AgentA goes on with: selfplay" in shown.out
@@ -352,7 +355,7 @@ def test_an_iteration_that_trains_goes_on_to_the_step_it_began_for(cli: Any, age
     found = {"iteration": 1, "selfplay": first["selfplay"], "until_step": 6, "steps": 2}
     file.write_text(json.dumps({**metadata, "stage": {"iteration": 1, "name": "train", "found": found}}))
     shown = cli("iterate", agent_dir, "--config", tiny_config, "--trainer-iters", "50")
-    assert "iteration 1 of AgentA goes on with: train, to step 6 as it was begun\n" in shown.out
+    assert "iteration 1 of AgentA goes on with: train, to step 6 as planned before the interruption\n" in shown.out
     assert load_checkpoint(agent_dir / "checkpoints" / "latest.pt", game="chess").step == 6
 
 
@@ -369,7 +372,7 @@ def test_a_command_that_is_terminated_ends_as_an_interrupted_one(tmp_path: Path,
     finally:
         playing.kill()
     assert playing.returncode == 130
-    assert said.splitlines()[-1] == "pawnzero selfplay: interrupted; the same command goes on from here"
+    assert said.splitlines()[-1] == "pawnzero selfplay: interrupted; run the same command again to go on from here"
 
 
 def test_game_and_shape_are_the_agent_s_own_where_nobody_names_others(

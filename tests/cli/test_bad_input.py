@@ -78,7 +78,7 @@ def test_a_threshold_beside_a_file_that_promotes_by_a_test_is_told_to_be_unused(
     by_test.write_text(json.dumps({**json.loads(tiny_config.read_text()), "eval_promotion": "sprt"}))
     outcome = cli("promote", agent_dir, "--config", by_test, "--threshold", "0.55", "--games", "2")
     assert outcome.code == 0
-    assert f"--threshold is not used: {by_test} promotes by sprt" in outcome.out
+    assert f"--threshold is not used: {by_test} sets eval_promotion to sprt" in outcome.out
 
 
 @pytest.mark.parametrize("command", ["promote", "iterate"])
@@ -91,9 +91,9 @@ def test_a_flag_of_the_other_rule_of_promotion(
     for argv, told in (
         (
             ("--config", by_test, "--eval-promotion", "sprt", "--threshold", "0.6"),
-            "--threshold belongs to .*but eval_promotion is sprt; expected",
+            "--threshold needs .*but eval_promotion is sprt; expected",
         ),
-        (("--config", tiny_config, "--eval-elo1", "20"), "--eval-elo1 belongs to --eval-promotion sprt, but .* is threshold"),
+        (("--config", tiny_config, "--eval-elo1", "20"), "--eval-elo1 needs --eval-promotion sprt, but .* is threshold"),
         (("--config", by_test, "--eval-promotion", "threshold", "--eval-elo0", "0"), "--eval-elo0 .* is threshold; expected"),
     ):
         outcome = cli(command, agent_dir, *argv)
@@ -263,7 +263,7 @@ def test_an_unknown_game_or_player(cli: Any, tmp_path: Path) -> None:
     [
         (["--sprt", "10", "0"], "SPRT of Elo 10 against 0: expected the second to be the larger one"),
         (["--sprt", "0", "10", "--beta", "0.7"], "SPRT: beta is 0.7, expected an error rate above 0 and below 0.5"),
-        (["--alpha", "0.1"], "--alpha belongs to --sprt ELO0 ELO1"),
+        (["--alpha", "0.1"], "--alpha needs --sprt ELO0 ELO1"),
         (["--sprt", "0"], "--sprt: expected 2 arguments"),
     ],
 )
@@ -301,7 +301,7 @@ def test_a_flag_that_names_another_game_than_the_agents_is_refused(cli: Any, age
     before = contents(agent_dir)
     told = cli(*argv, agent_dir, "--game", "tic_tac_toe")
     assert told.code == 2
-    assert f"argument --game: 'tic_tac_toe', but {agent_dir} is an agent that plays chess" in told.error()
+    assert f"argument --game: 'tic_tac_toe', but the agent {agent_dir} plays chess" in told.error()
     assert contents(agent_dir) == before
     for argv in (["arena", agent_dir, "random"], ["play", agent_dir]):
         told = cli(*argv, "--game", "tic_tac_toe")
@@ -334,12 +334,12 @@ def test_memory_that_ran_out_is_one_line(cli: Any, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("pawnzero.pipeline.run_iteration", exhausted)
     told = cli("iterate", tmp_path / "New").error()
-    assert "memory ran out (Unable to allocate 596. GiB); a smaller net, fewer simulations or games at once need less" in told
+    assert "out of memory (Unable to allocate 596. GiB); try a smaller net, fewer simulations or fewer games at once" in told
 
 
 @pytest.mark.parametrize("name", ["latest.pt", "games.pgn"])
 def test_export_leaves_an_agents_checkpoints_alone(cli: Any, agent_dir: Path, name: str) -> None:
     target = agent_dir / "checkpoints" / name
     before = target.read_bytes() if target.exists() else None
-    assert "an agent's own checkpoints lie there; name another folder" in cli("export", agent_dir, target).error()
+    assert "its folder holds an agent's own checkpoints; name another one" in cli("export", agent_dir, target).error()
     assert (target.read_bytes() if target.exists() else None) == before

@@ -87,7 +87,7 @@ def test_zsh_takes_the_script(cli: Any, tmp_path: Path) -> None:
     script = _script(cli, "zsh", tmp_path)
     take = f"autoload -U compinit; compinit -D; source {script}; print $_comps[pawnzero]; print ${{+functions[_pawnzero]}}"
     assert _ask(["zsh", "-f", "-c", take], tmp_path) == ["_pawnzero", "1"]
-    assert re.search(r"'--iterations\[run this many iterations more\]:N: '", script.read_text(encoding="utf-8"))
+    assert re.search(r"'--iterations\[run this many more iterations\]:N: '", script.read_text(encoding="utf-8"))
 
 
 def test_arguments_are_read_from_a_parser() -> None:

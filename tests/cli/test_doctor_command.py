@@ -39,13 +39,13 @@ def test_people_are_told_what_is_used_and_suggested(cli: Any, tmp_path: Path) ->
     shown = cli("doctor", tmp_path, "--quick", "--device", "cpu").out
     for words in (
         "  precision    bfloat16 (convolves 4.0 times as fast as float32)",
-        "  cpu          bfloat16 agrees with a float32 CPU in 200 calls",
+        "  cpu          bfloat16 agrees with a CPU in float32 over 200 calls",
         "  model.channels",
-        "  chess on a CPU: configs/chess_small.json is the recipe that was measured",
+        "  for chess on a CPU, configs/chess_small.json is a measured recipe",
         "All is well.",
     ):
         assert words in shown
-    config = json.loads(shown.partition("as a file for --config: ")[2].splitlines()[0])
+    config = json.loads(shown.partition("as a settings file (--config): ")[2].splitlines()[0])
     assert config["model"]["channels"] in (32, 64, 128)
 
 

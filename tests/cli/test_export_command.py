@@ -33,7 +33,7 @@ def test_what_cannot_be_exported(cli: Any, agent_dir: Path, tmp_path: Path) -> N
     broken.write_bytes(b"\x1f\x8bnothing")
     for argv, code, told in (
         ([four, tmp_path / "net.pb.gz"], 2, f"{four}: a net for connect_four, expected one for chess"),
-        ([agent_dir, tmp_path / "net.txt"], 2, "net.txt: the name tells no format"),
+        ([agent_dir, tmp_path / "net.txt"], 2, "net.txt: the name does not tell the format"),
         ([agent_dir, tmp_path / "net.onnx", "--games", "3"], 2, "--games is for PGN"),
         ([four, tmp_path / "net.onnx", "--device", "cuda:99"], 2, "device 'cuda:99': "),
         ([broken, tmp_path / "net.onnx"], 1, f"{broken}: damaged or truncated"),

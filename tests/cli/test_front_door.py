@@ -163,7 +163,7 @@ def test_quiet_leaves_the_result_alone(cli: Any) -> None:
     loud, quiet = cli("check"), cli("check", "--quiet")
     assert "perft: 6 positions" in loud.out
     assert "perft: 6 positions" not in quiet.out
-    assert quiet.out.splitlines()[-1] == "All as it should be."
+    assert quiet.out.splitlines()[-1] == "All checks passed."
     assert (quiet.code, quiet.err) == (0, "")
     told = cli("check", "--quiet", "--json")
     assert told.json()["ok"] is True

@@ -24,7 +24,7 @@ def test_a_ladder_is_told_and_left_on_disk(cli: Any, agent_dir: Path, tiny_confi
     head, *rows = shown.out[shown.out.index("player  ") :].splitlines()
     assert head.split() == ["player", "Elo", "95", "%", "games", "positions", "hours"]
     assert {row.split("  ")[0] for row in rows[:2]} == {"step 4 (best)", "random"}
-    assert rows[2] == "4 simulations a move of the nets"
+    assert rows[2] == "4 simulations per move of the nets"
     assert "pairing 1 of 1: step 4 against random" in shown.out.splitlines()
     found = cli(*argv, "--json").json()
     assert found == {**json.loads((agent_dir / "experiments" / "ladder.json").read_text()), "updated": found["updated"]}

@@ -60,7 +60,7 @@ def rows(story: LoopStory) -> Dict[str, str]:
 def test_a_budget_of_hours(clock: Clock) -> None:
     story = LoopStory([], 0, hours=2.0)
     clock(600)
-    assert story.budget() == "10 min 00 s of 2 h 00 min gone, 1 h 50 min left"
+    assert story.budget() == "10 min 00 s of 2 h 00 min used, 1 h 50 min left"
     story.iteration_done(found(0))
     assert story.budget().endswith("left; about 11 more iterations of 10 min 00 s")
     assert story.share() == pytest.approx(1 / 12)
@@ -94,7 +94,7 @@ def test_how_the_run_stands() -> None:
     story = LoopStory([found(n, loss=loss, promoted=n == 1) for n, loss in enumerate(losses)], 5, iterations=3)
     told = rows(story)
     assert told["iteration"] == "5 under way, 5 finished"
-    assert told["self-play"] == "50 games, 7,500 positions so far; last 40% drawn, 20,000 simulations/s"
+    assert told["self-play"] == "50 games, 7,500 positions so far; in the last iteration 40% drawn, 20,000 simulations/s"
     assert "policy 3.300 → 2.800 → 2.700 → 2.650" in told["losses"]
     assert told["arena"] == "12 won, 5 drawn, 3 lost: score 0.725, Elo +168 (+40 to ?); not promoted"
     assert told["strength"] == "promoted in 1 of 5 matches, last at step 200"

@@ -53,7 +53,7 @@ def test_a_torch_that_is_too_old() -> None:
         (H200, {"torch_backend": "cuda 13.0"}, "finds no driver", "nvidia-smi"),
         (RX580, {}, "is a CPU build", "community build of torch for gfx803"),
         (replace(RX580, architecture="gfx1030"), {"torch_backend": "rocm 6.1"}, "finds no driver", "rocminfo"),
-        (RX580, {**ROCM, "kfd_open": False}, "/dev/kfd may not be opened", "group"),
+        (RX580, {**ROCM, "kfd_open": False}, "may not open /dev/kfd", "group"),
     ],
 )
 def test_a_card_that_is_not_used(card: Any, changes: Any, why: str, advice: str) -> None:
@@ -99,7 +99,7 @@ def test_of_an_architecture_that_torch_does_not_tell_nothing_is_said() -> None:
         ({"environment": {"OMP_NUM_THREADS": "4"}, "torch_threads": 4}, "training uses 4 of 16 cores"),
         ({"cores_allowed": 2.0}, "starts 16 threads, but only 2 cores"),
         ({"environment": {"OMP_WAIT_POLICY": "active"}}, "OMP_WAIT_POLICY"),
-        ({"load": 12.0}, "other programs are at work"),
+        ({"load": 12.0}, "other programs are running"),
         ({"environment": {"NUMBA_DISABLE_JIT": "1"}}, "NUMBA_DISABLE_JIT"),
         ({"cache": "/ro/pawnzero", "cache_writable": False}, "/ro/pawnzero cannot be written"),
         ({"cpu_features": ("avx",)}, "no AVX2"),

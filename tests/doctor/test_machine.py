@@ -63,7 +63,7 @@ def test_a_machine_is_read_from_its_files(root: Path, tmp_path: Path) -> None:
     assert look(tmp_path / "file", root).place_fault == f"{tmp_path / 'file'}: Not a directory"
     assert look(tmp_path / "file" / "AgentA", root).place_fault == f"{tmp_path / 'file'}: Not a directory"
     assert Card("RX 470/480/570/580/590", "amd", "gfx803", 8 << 30, "") in found.cards
-    assert any("RX 470/480/570/580/590 (gfx803) is there" in finding.what for finding in findings(found))
+    assert any("RX 470/480/570/580/590 (gfx803) is not used" in finding.what for finding in findings(found))
 
 
 def test_a_folder_that_nobody_may_look_into_is_told(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

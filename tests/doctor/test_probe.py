@@ -58,7 +58,7 @@ def test_a_gradient_that_is_wrong_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("accident", "told"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by SIGSEGV"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
         ("import time; time.sleep(60)", "did not answer within 1 s"),
         ("import atexit, os; atexit.register(lambda: os._exit(3))", "failed"),
     ],

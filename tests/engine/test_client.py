@@ -174,7 +174,7 @@ def test_an_agent_without_a_best_net_plays_its_latest(agent_dir: Path) -> None:
     assert "best.pt" in told[-1]
     (agent_dir / "checkpoints" / "best.pt").unlink()
     load_mind(str(agent_dir), "cpu", 0, told.append)
-    assert "no best net yet, the latest one plays" in told[-2]
+    assert "no best net yet, so the latest one plays" in told[-2]
     assert "latest.pt" in told[-1]
 
 
@@ -189,7 +189,7 @@ def test_threads_are_the_net_s_cores(net: Path, monkeypatch: pytest.MonkeyPatch)
         assert core_count() == torch.get_num_threads() == 2
         assert load_mind(str(net), "cpu", 1024, told.append).leaves == 16
         assert core_count() == 2
-        assert told[0] == "Threads is 1024; the net runs on 2, all the cores there are"
+        assert told[0] == "Threads is 1024, but the net runs on 2, all the cores there are"
     finally:
         use_cores(0)
     assert core_count() == before

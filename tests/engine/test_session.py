@@ -231,7 +231,7 @@ def test_the_search_tells_when_its_tree_is_full() -> None:
     assert re.search(r"the tree is full \(\d+ positions in 1 MB of Hash\)", told[-1])
     assert " hashfull 1000 " in only(said, "info depth")[-1]
     cut = talk("setoption name Hash value 1", f"position fen {NARROW}", "go nodes 3000")
-    assert re.fullmatch(r"info string 1 MB of Hash have room for \d+ simulations by Gumbel", only(cut, "info string")[-1])
+    assert re.fullmatch(r"info string 1 MB of Hash have room for \d+ Gumbel simulations only", only(cut, "info string")[-1])
     bounded = talk("setoption name Hash value 1", "setoption name NodeLimit value 30", "go movetime 600000")
     assert not only(bounded, "info string")
     assert " nodes 30 " in only(bounded, "info depth")[-1]
@@ -240,7 +240,7 @@ def test_the_search_tells_when_its_tree_is_full() -> None:
 @pytest.mark.parametrize("limit", ["depth 8", "mate 3", "movetime 600000"])
 def test_an_ending_in_which_nothing_new_is_found_is_answered(limit: str) -> None:
     said = talk(f"position fen {NARROW}", f"go {limit}")
-    assert only(said, "info string") == ["info string nothing new is found: simulations end at positions that are known"]
+    assert only(said, "info string") == ["info string the search finds nothing new: its simulations end at known positions"]
     assert len(bests(said)) == 1
 
 
@@ -286,7 +286,7 @@ def test_options_reach_the_search() -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("hello", "'hello' is no command"),
+        ("hello", "'hello' is not a known command"),
         ("setoption name Hassh value 3", "no option 'Hassh'"),
         ("setoption name Hash value many", "option Hash is 'many', expected an integer from 1 to 65536"),
         ("setoption name Ponder value maybe", "expected true or false"),
@@ -301,8 +301,8 @@ def test_options_reach_the_search() -> None:
         ("position startpos moves 0000", "move 1 cannot be played"),
         ("go nodes many movetime 1", "nodes is 'many', expected an integer"),
         ("go movetime 1 wildly", "'wildly' is not known"),
-        ("go nodes abc", "no limit that can be kept, so that one node has to do"),
-        ("go searchmoves zzz nodes 3", "none of them can be played, so that all moves are searched"),
+        ("go nodes abc", "no limit that would end the search, so only one node is searched"),
+        ("go searchmoves zzz nodes 3", "none of them can be played, so all moves are searched"),
     ],
 )
 def test_what_is_wrong_is_told_and_survived(line: str, told: str) -> None:
@@ -347,7 +347,7 @@ def test_after_a_refused_position_there_is_none(refused: str) -> None:
     said = talk(MATE_IN_ONE, refused, "go nodes 100", "go", *held)
     assert bests(said) == ["(none)"] * 3
     assert not only(said, "info depth")
-    told = f"info string go: there is no position to search, since {refused!r} was refused"
+    told = f"info string go: there is no position to search, because {refused!r} was refused"
     assert only(said, "info string")[1:] == [told] * 3
     assert said[-2:] == ["readyok", "bestmove (none)"]
     assert bests(talk(refused, MATE_IN_ONE, "go nodes 100")) == ["a1a8"]

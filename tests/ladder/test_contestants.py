@@ -122,7 +122,7 @@ def test_engines_that_are_missing_are_said_and_passed_over(monkeypatch, tmp_path
     monkeypatch.setattr("pawnzero.uci_player.EXTRA_PATH", str(tmp_path))
     progress = Noting()
     assert engines(get_game("chess"), None, progress) == []
-    assert [note.split(":")[0] for note in progress.notes] == ["without fairy-stockfish", "without stockfish"]
+    assert [note.split(":")[0] for note in progress.notes] == ["playing without fairy-stockfish", "playing without stockfish"]
     assert "apt-get install stockfish" in progress.notes[1]
     with pytest.raises(UsageError, match="'stockfish' not found"):
         engines(get_game("chess"), "stockfish", progress)

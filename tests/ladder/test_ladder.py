@@ -194,12 +194,12 @@ def test_other_terms_are_refused(agent, tmp_path):
     with pytest.raises(UsageError, match=r"ladder\.json: played with 2 simulations, not 5; move .* away"):
         ladder(agent, simulations=5)
     (tmp_path / "mine.epd").write_text("1\n")
-    with pytest.raises(UsageError, match=r"played from the openings built-in, not mine\.epd \(\w{8}\)"):
+    with pytest.raises(UsageError, match=r"played with the openings built-in, not mine\.epd \(\w{8}\)"):
         ladder(agent, openings_file=tmp_path / "mine.epd")
     with pytest.raises(UsageError, match=r"anchor 'nobody', expected a player of the ladder: .*\brandom\b"):
         ladder(agent, anchor="nobody")
     (agent.experiments / "ladder.json").write_text('{"format": 7}')
-    with pytest.raises(PawnzeroError, match=r"ladder\.json: no ladder of this version"):
+    with pytest.raises(PawnzeroError, match=r"ladder\.json: not a ladder of this version"):
         ladder(agent)
 
 
@@ -209,14 +209,14 @@ def test_other_terms_are_refused(agent, tmp_path):
         (lambda found: found["pairings"][0].update(won=found["pairings"][0].pop("wins")), "KeyError: 'wins'"),
         (lambda found: found["pairings"][0].update(wins="6"), "the pairing of a and random"),
         (lambda found: found["pairings"][0].update(pairs=[1, 2]), "the pairing of a and random"),
-        (lambda found: found["pairings"][0].update(pairs=None), "no ladder of this version"),
+        (lambda found: found["pairings"][0].update(pairs=None), "not a ladder of this version"),
         (lambda found: found["pairings"][0].update(digests=[1]), "the pairing of a and random"),
         (lambda found: found["pairings"][0].pop("digests"), "KeyError: 'digests'"),
         (lambda found: found["pairings"][0].update(first="nobody"), "the pairing of nobody and random"),
         (lambda found: found.update(simulations="x"), "mcts_sims is 'x', expected an integer"),
         (lambda found: found["search"].update(cpuct="x"), "search.cpuct is 'x', expected a number"),
         (lambda found: found.update(anchor={"player": "nobody", "elo": 0}), "the anchor 'nobody' at 0"),
-        (lambda found: found.update(anchor={"player": ["a"], "elo": 0}), "no ladder of this version"),
+        (lambda found: found.update(anchor={"player": ["a"], "elo": 0}), "not a ladder of this version"),
         (lambda found: found["players"][0].update(spec=None), "the player '"),
         (lambda found: found["players"][0].update(kind="engine", digest=""), "the player '"),
     ],
@@ -233,7 +233,7 @@ def test_a_damaged_ladder_is_one_line(tmp_path, damage, told):
     path.write_text(json.dumps(found))
     with pytest.raises(PawnzeroError, match=told) as caught:
         Book.open(path, "tic_tac_toe", terms, None)
-    assert str(caught.value).startswith(f"{path}: no ladder of this version (")
+    assert str(caught.value).startswith(f"{path}: not a ladder of this version (")
     assert "\n" not in str(caught.value)
 
 

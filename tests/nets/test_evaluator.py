@@ -103,8 +103,8 @@ def test_when_memory_runs_out_smaller_batches_are_used_and_kept(ask, awake, refe
     _check(question, reference(net, question), 1e-4)
     assert evaluator.max_batch == 25
     assert [line.split(": ", 1)[1] for line in notes.lines] == [
-        "100 positions become batches of 50",
-        "50 positions become batches of 25",
+        "100 positions are split into batches of 50",
+        "50 positions are split into batches of 25",
     ]
     evaluator.evaluate(question)
     assert len(notes.lines) == 2

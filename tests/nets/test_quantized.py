@@ -151,13 +151,13 @@ def test_it_is_not_taken_where_it_would_not_do(awake: Any, monkeypatch: pytest.M
 
     scalars = sample.scalars.copy()
     scalars[3, 5] = 1000.0
-    assert why_not(asked=replace(sample, scalars=scalars)) == "int8 takes planes from 0 to 1 once they are scaled"
+    assert why_not(asked=replace(sample, scalars=scalars)) == "int8 needs scaled planes from 0 to 1"
     with monkeypatch.context() as patch:
         patch.setattr(module, "VALUE_OFF", 1e-9)
-        assert why_not().startswith("in int8 policies are off by ")
+        assert why_not().startswith("int8 is too inaccurate: policies are off by ")
     with monkeypatch.context() as patch:
         patch.setattr(module, "POLICY_OFF", 1e-9)
-        assert why_not().startswith("in int8 policies are off by ")
+        assert why_not().startswith("int8 is too inaccurate: policies are off by ")
     with monkeypatch.context() as patch:
         patch.setattr(module, "_off", _raising)
         assert why_not() == "int8 failed here: could not create a primitive"
@@ -167,7 +167,7 @@ def test_it_is_not_taken_where_it_would_not_do(awake: Any, monkeypatch: pytest.M
         evaluator = NetEvaluator(net, "cpu", "float32", sample=sample)
         assert evaluator.description == "cpu, float32 (as asked; int8 answers only 1.04 times as fast as float32)"
     monkeypatch.setattr(module, "weight_limit", lambda: 0)
-    assert why_not() == "int8 is not to be had from this torch"
+    assert why_not() == "this torch has no int8 here"
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the instructions in question are x86's")
@@ -218,7 +218,7 @@ def test_what_it_is_off_by_is_told_of_the_net_itself(awake: Any, monkeypatch: py
     monkeypatch.setattr(fold_module, "_folded", lambda layer, inputs=1.0, bias=1.0: right(layer, inputs, 0.0))
     found, why = quantized(awake("chess", 16, 1), torch.float32, random_question(get_game("chess"), SAMPLE))
     assert found is None
-    assert why.startswith("in int8 policies are off by ")
+    assert why.startswith("int8 is too inaccurate: policies are off by ")
 
 
 def _raising(*_: Any) -> Any:

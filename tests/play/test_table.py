@@ -73,7 +73,7 @@ def test_moves_in_any_notation_and_the_answers(play: Any) -> None:
     assert four.count("x: 4") == 2
     assert four.count("o: 1") == 2
     assert "'44' is neither a legal move" in four
-    assert "legal are 4, 1, 2, 3, 5, 6, … (moves lists all)" in four
+    assert "legal are 4, 1, 2, 3, 5, 6, … (type moves for all)" in four
 
 
 def test_without_a_search_the_net_alone_answers(cli: Any, agent_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_games_end_and_begin_again(play: Any) -> None:
     assert won.count("legal: –") == 1
     assert won.rstrip().endswith("legal: 1, 2, 3, 4, 5, 6, 7")
     assert "resignation: Black wins" in play(CHESS, "resign", "resign")
-    assert "first gives the game up: tired" in play(CHESS, "e4", player=First(resigns=True))
+    assert "first forfeits the game: tired" in play(CHESS, "e4", player=First(resigns=True))
     assert "resignation: White wins" in play(CHESS, "e4", player=First(resigns=True))
 
 
@@ -231,7 +231,7 @@ def test_the_command_reads_a_script(cli: Any, monkeypatch: pytest.MonkeyPatch, a
     assert alone.code == 0
     (agent_dir / "checkpoints" / "best.pt").unlink()
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    assert "no best net yet, the latest one plays" in cli("play", agent_dir, "--device", "cpu").out
+    assert "no best net yet, so the latest one plays" in cli("play", agent_dir, "--device", "cpu").out
 
 
 def test_what_cannot_be_played(cli: Any, tmp_path: Path) -> None:

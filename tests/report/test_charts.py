@@ -101,7 +101,7 @@ def test_many_matches_are_taken_together_with_the_interval_of_all_their_games(tm
     few = _drawn(replace(run, matches=[match] * 120), "arena").axes[0]
     many = _drawn(replace(run, matches=[*[match] * 3000, *[won] * 25]), "arena").axes[0]
     assert few.get_xlabel() == "match"
-    assert many.get_xlabel() == "match (26 together are a point)"
+    assert many.get_xlabel() == "match (one point for 26 together)"
     points = {line.get_label(): np.asarray(line.get_xydata()) for line in many.lines}
     together, mixed = points["none promoted"], points["a promotion among them"]
     assert len(together) + len(mixed) == 117  # 3,025 matches

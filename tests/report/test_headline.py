@@ -129,8 +129,8 @@ def test_games_that_repeat_others_count_in_the_score_alone() -> None:
 
 def test_a_match_that_its_test_ended_is_said_to_look_surer_than_it_is() -> None:
     fixed, ended = _match([0, 0, 0, 0, 40]), {**_match([0, 0, 0, 0, 40]), "sprt_decision": "H1"}
-    assert "surer than they are" not in headline(_run([fixed, fixed, {**fixed, "sprt_decision": "continue"}])).caveat
-    assert "surer than they are" in headline(_run([fixed, fixed, ended])).caveat
+    assert "more certain than it is" not in headline(_run([fixed, fixed, {**fixed, "sprt_decision": "continue"}])).caveat
+    assert "more certain than it is" in headline(_run([fixed, fixed, ended])).caveat
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_net_that_is_newer_than_the_ladder_is_told(pairs: List[int], tmp_path:
     (agent.checkpoints / "ckpt_001550.pt").touch()
     behind = headline(_run([], played, agent))
     assert behind.sentence.endswith(
-        " The ladder ends at step 200, the newest net is of step 1,550: the ladder's command, run again, adds it."
+        " The ladder ends at step 200, but the newest net is of step 1,550; run pawnzero ladder again to add it."
     )
     assert behind.answer == level.answer
     assert "More games" not in behind.sentence
@@ -173,7 +173,7 @@ def test_the_games_between_two_nets_tell_them_apart_however_unsure_their_distanc
     played["pairings"] = [pairing(name, "random", [0, 0, 0, 0, 10]) for name in ("step 20", "step 200")] + [pairing(*names)]
     told = headline(_run([], played))
     assert told.answer == "yes"
-    assert "stands 68 Elo above that of step 20 (95 % interval: +25 to +113)" in told.sentence
+    assert "is 68 Elo above that of step 20 (95 % interval: +25 to +113)" in told.sentence
 
 
 @pytest.mark.parametrize("best", ["step 200", "step 200 (ab)", ""])
@@ -211,4 +211,4 @@ def test_a_ladder_with_one_rated_checkpoint_leaves_the_word_to_the_matches(tmp_p
 def test_equals_are_told_to_be_level() -> None:
     played = ladder()
     played["pairings"] = [pairing("step 200", "step 20", [0, 0, 10, 0, 0])]
-    assert "the net of step 200 stands level with that of step 20 (95 % interval: " in headline(_run([], played)).sentence
+    assert "the net of step 200 is level with that of step 20 (95 % interval: " in headline(_run([], played)).sentence

@@ -113,7 +113,7 @@ def test_a_long_run_with_ladder_and_alarms(tmp_path: Path) -> None:
     assert found["alarms"] == [{"iteration": 41, "text": "draws <at> 99 % & rising"}]
     source, shown = read(found["html"])
     assert found["headline"] == (
-        "Yes: on the ladder the net of step 200 stands 121 Elo above that of step 20 (95 % interval: +79 to +164)."
+        "Yes: on the ladder the net of step 200 is 121 Elo above that of step 20 (95 % interval: +79 to +164)."
     )
     assert "Iteration 41: draws <at> 99 % & rising" in shown
     assert f"{sum(1200 + number for number in range(50)):,} positions" in shown
@@ -128,7 +128,7 @@ def test_before_the_first_iteration(tmp_path: Path) -> None:
     assert (found["answer"], found["iterations"], found["pictures"], found["replayed_games"]) == ("not measured", 0, [], 1)
     _, shown = read(found["html"])
     for name in ("train.json", "arena.csv", "ladder.json"):
-        assert f"({name} is not there)" in shown
+        assert f"({name} does not exist)" in shown
 
 
 def test_an_agent_without_any_file_but_its_metadata(tmp_path: Path, no_charts: None) -> None:
@@ -136,7 +136,7 @@ def test_an_agent_without_any_file_but_its_metadata(tmp_path: Path, no_charts: N
     agent.replay.unlink()
     agent.experiments.rmdir()
     found = write_report(agent)
-    assert "No game to replay: neither a match nor self-play has left one." in found["missing"]
+    assert "No game to replay: neither a match nor self-play has produced one yet." in found["missing"]
     read(found["html"])
 
 
@@ -153,7 +153,7 @@ def test_in_the_middle_of_an_iteration(tmp_path: Path, stage: str, no_charts: No
     assert found["games"] == (120 if stage == "selfplay" else 127)
     assert found["alarms"] == ([] if stage == "selfplay" else [{"iteration": 2, "text": "all drawn"}])
     _, shown = read(found["html"])
-    assert f"Iteration 2 is unfinished, at {stage}" in shown
+    assert f"Iteration 2 is unfinished, in stage {stage}" in shown
     assert ("0 games with 0 positions so far" in shown) == (stage == "selfplay")
 
 
@@ -169,10 +169,10 @@ def test_of_selfplay_under_way_the_journal_tells_how_far_it_is(tmp_path: Path, n
     with journal.open("ab") as stream:
         stream.write(again + b"\n[]\n" + again[:20])
     _, shown = read(write_report(agent)["html"])
-    assert f"Iteration 2 is unfinished, at selfplay: 3 games with {found['positions']} positions so far." in shown
+    assert f"Iteration 2 is unfinished, in stage selfplay: 3 games with {found['positions']} positions so far." in shown
     with agent.lock():
         agent.update(stage={"iteration": 2, "name": "train", "found": {"iteration": 2, "selfplay": found}})
-    assert "at train." in read(write_report(agent)["html"])[1]
+    assert "in stage train." in read(write_report(agent)["html"])[1]
 
 
 def test_a_journal_that_cannot_be_read_is_said(tmp_path: Path, no_charts: None) -> None:
@@ -271,7 +271,7 @@ def test_an_iteration_that_holds_other_values_is_said(tmp_path: Path, wrong: Dic
     agent = invent(tmp_path, 3)
     found = write_report(found_again(agent, [{**agent.iterations[1], **wrong}]))
     assert found["games"] == 120
-    assert "iterations.jsonl: 1 of 3 iterations hold other values than they should and are left out." in found["missing"]
+    assert "iterations.jsonl: 1 of 3 iterations hold unexpected values and are left out." in found["missing"]
     read(found["html"])
 
 
@@ -316,7 +316,7 @@ def test_a_ladder_that_holds_other_values_is_said(tmp_path: Path) -> None:
     write_json(agent.experiments / "ladder.json", {**played, "anchor": "random"})
     found = write_report(agent)
     assert found["ladder_players"] == 4
-    assert "ladder.json: 1 of 5 players hold other values than they should and are left out." in found["missing"]
+    assert "ladder.json: 1 of 5 players hold unexpected values and are left out." in found["missing"]
     assert "ladder.json: anchor 'random', expected an object." in found["missing"]
     read(found["html"])
 
@@ -366,7 +366,7 @@ def test_the_newest_alarms_are_told_and_the_older_ones_counted(cli: Any, tmp_pat
     agent = found_again(agent, [{**one, "alarms": [{"text": f"it is {one['iteration']}"}]} for one in agent.iterations])
     lines = cli("report", agent.directory).out.splitlines()
     told = [line for line in lines if line.startswith(("alarm in", "3 older"))]
-    assert told == [*(f"alarm in iteration {n}: it is {n}" for n in (7, 6, 5, 4, 3)), "3 older alarms stand in the page"]
+    assert told == [*(f"alarm in iteration {n}: it is {n}" for n in (7, 6, 5, 4, 3)), "3 older alarms are on the page"]
 
 
 def test_whatever_stands_in_files_is_text_and_nothing_else(tmp_path: Path, no_charts: None) -> None:

@@ -201,7 +201,7 @@ def test_a_signal_during_the_last_save_is_heard(tmp_path: Path, buffer: ReplayBu
     net = asked_at_the_last_save(heard, 12)
     report = train(buffer, CONFIG, checkpoints=folder, until_step=12, device="cpu", progress=heard, net=net, save_every=4)
     assert (report.interrupted, report.step) == (True, 12)
-    assert "interrupted at step 12, the last one, which is saved: training is complete" in heard.notes
+    assert "interrupted at step 12, the last one; it is saved and training is complete" in heard.notes
     assert load_checkpoint(folder / "latest.pt").step == 12
     again = train(buffer, CONFIG, checkpoints=folder, until_step=12, device="cpu")
     assert (again.interrupted, again.steps_done) == (False, 0)
@@ -385,4 +385,4 @@ def test_rows_that_rot_on_the_disk_are_told(tmp_path: Path, buffer: ReplayBuffer
         raw[HEADER_BYTES + slot * row + row // 2] ^= 1
     buffer.path.write_bytes(bytes(raw))
     train(ReplayBuffer(buffer.path), CONFIG, checkpoints=tmp_path / "rotten", until_step=3, device="cpu", progress=heard)
-    assert [note for note in heard.notes if "replay.pt: rows whose checksum does not fit were met" in note]
+    assert [note for note in heard.notes if "replay.pt: damaged rows (wrong checksum) were drawn" in note]

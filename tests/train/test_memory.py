@@ -76,8 +76,8 @@ def test_the_micro_batch_halves_and_the_step_is_repeated(tmp_path: Path, buffer:
     assert_same_gradient(plain, tight)
     assert seen[:6] == [16, 8, 4, 4, 4, 4]
     assert told.notes == [
-        "out of memory: micro-batch 16 becomes 8, 2 passes a step; the effective batch stays 16",
-        "out of memory: micro-batch 8 becomes 4, 4 passes a step; the effective batch stays 16",
+        "out of memory: micro-batch 16 becomes 8, 2 passes per step; the effective batch stays 16",
+        "out of memory: micro-batch 8 becomes 4, 4 passes per step; the effective batch stays 16",
     ]
     assert (report.micro_batch, report.samples) == (4, 16)
 
@@ -130,7 +130,7 @@ def test_half_way_through_moving_the_weights_it_stops(
             raise RuntimeError(OUT_OF_MEMORY)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", moving)
-    with pytest.raises(PawnzeroError, match="out of memory while the weights were moved; the same command goes on"):
+    with pytest.raises(PawnzeroError, match="out of memory while the weights were updated; run the same command again"):
         run(buffer, tmp_path / "tight", until_step=6, save_every=2)
     assert load_checkpoint(tmp_path / "tight" / "latest.pt").step == 4
     monkeypatch.undo()
@@ -184,7 +184,7 @@ def test_in_writing_a_checkpoint(tmp_path: Path, buffer: ReplayBuffer, monkeypat
     run(buffer, tmp_path / "tight", until_step=2)
     assert_same_state(tmp_path / "plain", tmp_path / "tight")
     monkeypatch.setattr(torch, "save", failing(real, 3, 4, error=MemoryError()))
-    with pytest.raises(PawnzeroError, match="out of memory for writing a checkpoint; the same command goes on"):
+    with pytest.raises(PawnzeroError, match="out of memory for writing a checkpoint; run the same command again"):
         run(buffer, tmp_path / "short", until_step=3, save_every=2)
     assert load_checkpoint(tmp_path / "short" / "latest.pt").step == 2
     assert not list((tmp_path / "short").glob(".*"))

@@ -109,7 +109,7 @@ def test_a_stage_that_goes_on_with_other_steps_says_so(
     state.stage = replace(state.stage, micro_batch=4, step_samples=state.stage.step_samples if known else 0)
     heard = Heard()
     begin_stage(state, buffer, second, 10, 10, heard)
-    words = f"{after[0] * after[1]} samples a step, {before[0] * before[1]} before"
+    words = f"{after[0] * after[1]} samples per step; before the interruption it was {before[0] * before[1]}"
     assert [words in note for note in heard.notes] == [True] * told
     assert (state.stage.batch_size, state.stage.step_samples) == (after[0], after[0] * after[1])
     assert state.stage.micro_batch == (4 if before[0] == after[0] else after[0])

@@ -134,8 +134,11 @@ def test_asked_while_the_leader_saves_the_last_time_all_know(both: Path) -> None
 def test_memory_that_runs_out_later_ends_all_with_a_reason(tmp_path: Path) -> None:
     fill(tmp_path / "replay.pt").close()
     leader, other = run_two("late", tmp_path)
-    assert "out of memory in one of several processes; the same command goes on from the last checkpoint" in other["error"]
-    assert "another of the processes has ended" in leader["error"]
+    assert (
+        "out of memory in one of several processes; run the same command again to go on from the last checkpoint"
+        in other["error"]
+    )
+    assert "another process has ended" in leader["error"]
     assert load_checkpoint(tmp_path / "late" / "latest.pt").step == 4
 
 
@@ -150,8 +153,8 @@ def test_one_number_format_for_all_whatever_each_card_is_best_at(tmp_path: Path)
 def test_a_card_that_is_not_made_for_the_format_says_so(tmp_path: Path) -> None:
     fill(tmp_path / "replay.pt").close()
     leader, other = run_two("refused", tmp_path)
-    assert "cpu is not made for bfloat16, in which process 0 trains; train without --use-amp" in other["error"]
-    assert "another of the processes has ended" in leader["error"]
+    assert "cpu does not support bfloat16, in which process 0 trains; train without --use-amp" in other["error"]
+    assert "another process has ended" in leader["error"]
 
 
 def test_the_documented_command_under_torchrun(tmp_path: Path) -> None:
@@ -168,7 +171,7 @@ def test_the_documented_command_under_torchrun(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["step"] == 3  # one object: one process spoke
     assert done.stderr.count("settings:") == 1
-    assert done.stderr.count("one of 2 processes (WORLD_SIZE); waits for the others at ") == 1
+    assert done.stderr.count("one of 2 processes (WORLD_SIZE); waiting for the others at ") == 1
     assert [path.name for path in agent.checkpoints.glob("ckpt_*")] == ["ckpt_000003.pt"]
 
 
@@ -184,7 +187,7 @@ def test_who_waits_for_the_others_says_so_and_can_be_interrupted(tmp_path: Path)
     try:
         assert waiting.stdout is not None
         said = next(line for line in waiting.stdout if "waits" in line)
-        assert said == f"one of 2 processes (WORLD_SIZE); waits for the others at 127.0.0.1:{port}\n"
+        assert said == f"one of 2 processes (WORLD_SIZE); waiting for the others at 127.0.0.1:{port}\n"
         waiting.send_signal(signal.SIGINT)
         assert waiting.wait(timeout=60) == -signal.SIGINT
     finally:
@@ -198,7 +201,7 @@ def test_other_commands_refuse_to_do_the_same_twice(
     for name, value in environment(1, 1).items():
         monkeypatch.setenv(name, value)
     assert main(["run", str(tmp_path / "A"), "--iterations", "1"]) == 2
-    said = "pawnzero run: torchrun started 2 processes, but only training alone divides its work; start one"
+    said = "pawnzero run: torchrun started 2 processes, but only pawnzero train divides its work; start one"
     assert said in capsys.readouterr().err
     with pytest.raises(UsageError, match="train_loop: torchrun started 2 processes"):
         train_loop(make_model("cpu", 8, 1, 4, "tic_tac_toe"), fill(tmp_path / "replay.pt", 3), {"ckpt_dir": str(tmp_path)})
@@ -210,7 +213,7 @@ def test_shares_cover_the_batch() -> None:
         shares = [Team(Launch(rank, size)).share(7) for rank in range(size)]
         assert [start for start, _ in shares] == [0] + [stop for _, stop in shares[:-1]]
         assert shares[-1][1] == 7
-    with pytest.raises(UsageError, match="2 samples a step for 3 processes"):
+    with pytest.raises(UsageError, match="2 samples per step for 3 processes"):
         Team(Launch(0, 3)).share(2)
 
 

@@ -54,7 +54,7 @@ def test_a_fresh_net_does_not_replace_trained_ones_whose_latest_is_gone(tmp_path
     (folder / "latest.pt").unlink()
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert len(before) == 2
-    with pytest.raises(PawnzeroError, match=r"latest\.pt is missing; copy ckpt_000004\.pt over it to go on from step 4"):
+    with pytest.raises(PawnzeroError, match=r"latest\.pt is missing; copy ckpt_000004\.pt to latest\.pt to go on from step 4"):
         train_loop(make_net(), buffer, settings(tmp_path))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -65,7 +65,7 @@ def test_an_agent_keeps_its_shape_and_game(tmp_path: Path, buffer: ReplayBuffer)
     own = settings(tmp_path / "A")
     with pytest.raises(PawnzeroError, match=r"the agent's net has another shape \(channels 8, not 16\)"):
         train_loop(make_net(channels=16), buffer, own)
-    with pytest.raises(PawnzeroError, match="an agent that plays tic_tac_toe, not connect_four"):
+    with pytest.raises(PawnzeroError, match="the agent plays tic_tac_toe, but the net plays connect_four"):
         train_loop(make_model("cpu", 8, 1, 4, "connect_four"), buffer, own)
     assert not agent.latest.exists()
     assert train_loop(make_net(), buffer, own).step == 2
