@@ -25,7 +25,7 @@ def _given_up(folder: Path) -> None:
 
 def test_where_latest_is_missing_the_one_that_was_written_last_is_named(tmp_path: Path) -> None:
     _given_up(tmp_path)
-    with pytest.raises(PawnzeroError, match=r"copy ckpt_000130\.pt over it to go on from step 130"):
+    with pytest.raises(PawnzeroError, match=r"copy ckpt_000130\.pt to latest\.pt to go on from step 130"):
         check_latest(tmp_path)
 
 

@@ -135,7 +135,7 @@ def closing_lines(agent_dir: Path, game: str, settings: Sequence[str]) -> List[s
     program = "pawnzero" if shutil.which("pawnzero") else f"{in_shell(_short(Path(sys.executable)))} -m pawnzero"
     agent = in_shell(agent_dir)
     steps = {
-        "train on; stop and start at will": " ".join(["run", agent, *map(in_shell, settings), "--hours 1"]),
+        "continue training; stop and start at will": " ".join(["run", agent, *map(in_shell, settings), "--hours 1"]),
         "one page: is it getting stronger?": f"report {agent}",
     }
     if game == "tic_tac_toe":

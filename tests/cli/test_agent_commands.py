@@ -194,7 +194,7 @@ def test_an_arena_with_a_sequential_test(cli: Any, tiny_config: Path) -> None:
     assert (found["sprt"]["elo0"], found["sprt"]["elo1"], found["sprt"]["alpha"]) == (-800.0, -300.0, 0.1)
     assert found["games"] == 2 * found["sprt"]["pairs"] < 400
     shown = cli(*argv, "--sprt", "300", "800").out
-    assert "SPRT of Elo 300 against 800: H0 accepted, rather 300 than 800 (LLR -" in shown
+    assert "SPRT of Elo 300 against 800: H0 accepted, Elo 300 rather than 800 (LLR -" in shown
     assert "as x: " in shown
     assert "distinct games of" in shown
 
@@ -303,14 +303,14 @@ def test_what_to_do_next_has_the_settings_that_were_given(
     monkeypatch.chdir(tmp_path)
     given = ["--config", str(tiny_config), "--sims", "3", "--seed", "3", "--lr", "0.0005", "--game", "tic_tac_toe"]
     first = cli("iterate", "A", *given, "--device", "cpu", "--channels", "8")
-    (line,) = (line for line in first.out.splitlines() if "go on learning" in line)
+    (line,) = (line for line in first.out.splitlines() if "continue training" in line)
     words = shlex.split(line)
     again = words[words.index("run") : words.index("--hours")]
     assert again == ["run", "A", *given, "--channels", "8", "--device", "cpu"]
     assert "settings changed since" not in cli(*again, "--iterations", "1").out
     for count, kept in (("1", False), ("2", True)):  # amounts that show one iteration quickly are not for hours of them
         shown = cli(*again, "--iterations", count, "--num-selfplay", "2", "--trainer-iters", "1").out
-        (line,) = (line for line in shown.splitlines() if "go on learning" in line)
+        (line,) = (line for line in shown.splitlines() if "continue training" in line)
         assert ("--num-selfplay 2 --trainer-iters 1" in line) == kept
         assert "--seed 3" in line
 
@@ -379,11 +379,11 @@ def test_game_and_shape_are_the_agent_s_own_where_nobody_names_others(
     cli: Any, agent_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # where no file names a shape
-    assert "new agents only" not in cli("selfplay", agent_dir, "--games", "1", "--mcts-sims", "2").out
+    assert "can only be set for a new agent" not in cli("selfplay", agent_dir, "--games", "1", "--mcts-sims", "2").out
     other = tmp_path / "other.json"
     other.write_text('{"game": "connect_four", "model": {"channels": 24}}')
     shown = cli("selfplay", agent_dir, "--games", "1", "--mcts-sims", "2", "--config", other).out
-    (line,) = (line for line in shown.splitlines() if "new agents only" in line)
+    (line,) = (line for line in shown.splitlines() if "only be set for a new agent" in line)
     assert "plays chess, not connect_four, and keeps its net's shape (channels " in line
 
 

@@ -28,7 +28,7 @@ def test_random_against_all_of_tic_tac_toe(cli: Any) -> None:
 def test_a_game_that_is_judged_whole_takes_no_count(cli: Any) -> None:
     told = cli("judge", "random", "--game", "tic_tac_toe", "--count", "5")
     assert told.code == 2
-    assert "--count is for sampled positions, tic_tac_toe is judged on all its 4,520" in told.error()
+    assert "--count is for sampled positions, but tic_tac_toe is judged on all its 4,520" in told.error()
 
 
 def test_a_net_is_judged_raw_and_searching(cli: Any, tmp_path: Path, tiny_config: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_net_is_judged_raw_and_searching(cli: Any, tmp_path: Path, tiny_config
     judged = f"{agent / 'checkpoints' / 'best.pt'} (step 4), by its raw policy (0 simulations): tic_tac_toe, all positions"
     assert shown.splitlines()[0] == judged
     searched = cli("judge", agent, "--config", tiny_config, "--device", "cpu", "--quiet").out
-    assert "(step 4), with 4 simulations a move: " in searched.splitlines()[0]
+    assert "(step 4), with 4 simulations per move: " in searched.splitlines()[0]
     table = [line.split() for line in shown.splitlines() if line.startswith(("opening", "middle", "end", "all"))]
     assert [row[:2] for row in table] == [["opening", "82"], ["middle", "2,148"], ["end", "2,290"], ["all", "4,520"]]
     assert table[-1][2] == f"{raw['mistakes']:,}"

@@ -362,7 +362,7 @@ def test_mistakes_are_answered_in_one_line(tmp_path: Path, buffer: ReplayBuffer)
         attempt(net=make_model("cpu", 8, 1, 4, "connect_four"))
     assert not list((tmp_path / "c").iterdir())
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(PawnzeroError, match="cannot be made"):
+    with pytest.raises(PawnzeroError, match="cannot be created"):
         attempt(folder=tmp_path / "file" / "c")
     attempt()
     before = (tmp_path / "c" / "latest.pt").read_bytes()

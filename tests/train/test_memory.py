@@ -280,8 +280,8 @@ def test_the_next_stage_begins_with_what_fitted_and_says_how_to_forget_it(tmp_pa
     assert run(buffer, tmp_path, until_step=2, net=net, progress=told).micro_batch == 4
     assert seen.count(16) == 1
     assert told.notes == [
-        "training begins with batches of 4: 16 ran out of memory here before "
-        f"(forgotten after a day, or when {file} is deleted)"
+        "training begins with batches of 4, because 16 ran out of memory here before "
+        f"(this is forgotten after a day, or when {file} is deleted)"
     ]
     file.unlink()
     run(buffer, tmp_path, until_step=3, net=net)
