@@ -186,7 +186,7 @@ def test_who_waits_for_the_others_says_so_and_can_be_interrupted(tmp_path: Path)
     waiting = subprocess.Popen(command, env=environment(0, port), stdout=subprocess.PIPE, text=True)
     try:
         assert waiting.stdout is not None
-        said = next(line for line in waiting.stdout if "waits" in line)
+        said = next(line for line in waiting.stdout if "waiting" in line)
         assert said == f"one of 2 processes (WORLD_SIZE); waiting for the others at 127.0.0.1:{port}\n"
         waiting.send_signal(signal.SIGINT)
         assert waiting.wait(timeout=60) == -signal.SIGINT
