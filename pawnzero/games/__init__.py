@@ -1,4 +1,4 @@
-"""The games by name."""
+"""Look up a game by name."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ GAME_NAMES = tuple(_MODULES)
 
 
 def get_game(name: str) -> Game:
-    """The game called `name`; its module is imported on first use (a game's kernels take a while to load).
+    """Return the game called `name`.
 
-    Raises UsageError for a name that is no game.
+    A game's module is imported on first use, because its kernels take a while to load. Raises UsageError for an unknown name.
     """
     if name not in _MODULES:
         raise UsageError(f"unknown game {name!r}: expected one of {', '.join(GAME_NAMES)}")

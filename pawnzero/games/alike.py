@@ -1,7 +1,8 @@
-"""Which positions, and which games, are the same but for a turn of the board?
+"""Decide which positions, and which whole games, count as duplicates of each other.
 
-They are so in games whose symmetries hold in every position (`Game.always_symmetric`). In others, chess among them, only what
-is equal is the same: there a mirrored position is another one, for players and rules.
+If a game's symmetries hold in every position (`Game.always_symmetric`), positions that differ only by a symmetry of the board
+are duplicates. Otherwise, as in chess, only equal positions are: a mirrored position is then a different one, for the rules and
+for the players.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from pawnzero.games.symmetry import turn
 
 
 def position_keys(game: Game, states: np.ndarray) -> List[Hashable]:
-    """A key for each of states [B, S] uint64, the same for positions that a symmetry makes of each other."""
+    """Return a key for each of states [B, S] uint64; positions that are symmetric to each other share a key."""
     if not game.always_symmetric:
         return [state.tobytes() for state in states]
     return [min(turned) for turned in zip(*_turned(game, states))]
 
 
 def game_key(game: Game, start: np.ndarray, actions: Sequence[int]) -> Tuple[Hashable, ...]:
-    """The same for games that are played alike from the same position, or turned as a whole: start [S] uint64, the actions."""
+    """Return a key for a whole game: start [S] uint64 and the actions played from it.
+
+    Games share a key if they play the same actions from the same position, or if one of the board's symmetries turns one into
+    the other.
+    """
     if not game.always_symmetric:
         return (start.tobytes(), *actions)
     turned = zip(_turned(game, start[np.newaxis]), game.action_map[:, list(actions)].tolist())
@@ -30,7 +35,7 @@ def game_key(game: Game, start: np.ndarray, actions: Sequence[int]) -> Tuple[Has
 
 
 def _turned(game: Game, states: np.ndarray) -> List[List[bytes]]:
-    """What a net sees of each of B positions, and who is to move, by symmetry: [symmetries][B]."""
+    """For each symmetry and each of B positions, the encoded planes and the side to move as bytes: [symmetries][B]."""
     size = len(states)
     bits, scalars = np.zeros((size, game.bit_planes), np.uint64), np.zeros((size, game.scalar_planes), np.float32)
     history = np.zeros((size, game.history, game.state_words), np.uint64)

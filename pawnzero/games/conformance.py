@@ -1,4 +1,4 @@
-"""Does a game keep the contract of `pawnzero.games.base`? `check_game` plays it at random and looks; any new game must pass."""
+"""Check that a game satisfies the contract of `pawnzero.games.base`; every new game must pass `check_game`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from pawnzero.games.perft import children
 from pawnzero.games.symmetry_checks import check_symmetries
 
 LONGEST_GAME = 300
-"""Plies after which a random game is left."""
+"""Plies after which a random game is abandoned."""
 TEXTS = 200
-"""Positions whose text forms are tried, but no more than every fifth."""
+"""Number of positions whose text forms are checked; at most every fifth."""
 _MOVE = re.compile(r"(?!\d+\.|(1-0|0-1|1/2-1/2|\*)$)\S+")
-"""A word that a game's file does not have beside its moves."""
+"""A word that can be told apart from the other tokens of a game file."""
 _REPETITION_PLIES = 400
-"""Plies of random play in which some position comes again where positions can."""
+"""Plies of random play after which some position must have repeated, in a game where positions can."""
 
 
 def check_game(game: Game, plies: int = 2000, seed: int = 0) -> None:
-    """Play `plies` random plies of `game`, every other game going back and forth where it can, and check all that base.py asks.
+    """Check everything base.py requires, on `plies` random plies of `game`.
 
-    Whether the rules are the game's own, and its results, nobody but its author can tell: those want tests of their own.
+    Every other game moves back and forth where it can, so that positions repeat. Only the game's author can check that the
+    rules and results are the intended ones: those need tests of their own.
 
     Raises AssertionError that says what is broken and in which position.
     """
@@ -45,7 +46,7 @@ def check_game(game: Game, plies: int = 2000, seed: int = 0) -> None:
 
 
 def random_lines(game: Game, plies: int, seed: int) -> List[Line]:
-    """Random games of `plies` plies together. Every other one seeks positions that stood before, so that repetition occurs."""
+    """Play random games of `plies` plies in total. Every other game seeks earlier positions, so that repetition occurs."""
     random = np.random.default_rng(seed)
     lines: List[Line] = []
     while plies > 0:
@@ -63,7 +64,7 @@ def random_lines(game: Game, plies: int, seed: int) -> List[Line]:
 
 
 def check_declarations(game: Game) -> None:
-    """The constants a game declares fit together and fit the arrays' types."""
+    """Check that a game's declared constants agree with each other and with the array types."""
     rows, columns = game.board_shape
     planes = game.bit_planes + game.scalar_planes
     outputs = game.policy_planes * rows * columns
@@ -91,7 +92,7 @@ def check_declarations(game: Game) -> None:
 
 
 def check_rules(game: Game, positions: Positions) -> None:
-    """What `inspect` says of each position lies within what the game declares."""
+    """Check that what `inspect` reports for each position is within what the game declares."""
     for b, state in enumerate(positions.state):
         where = f"in {game.format(state)}"
         count, ending, reversible = int(positions.count[b]), int(positions.ending[b]), int(positions.reversible[b])
@@ -106,7 +107,7 @@ def check_rules(game: Game, positions: Positions) -> None:
 
 
 def check_lines(game: Game, lines: List[Line]) -> None:
-    """Along a game the players alternate, and keys and `reversible` tell which positions can stand again."""
+    """Check that the players alternate and that `key` and `reversible` tell which positions repeat."""
     described: Dict[Tuple[int, bool], Tuple[object, str]] = {}
     repetitions = 0
     for line in lines:
@@ -123,7 +124,7 @@ def check_lines(game: Game, lines: List[Line]) -> None:
                 repetitions += 1
                 assert back <= reversible, f"the key of {text} stood {back} plies before, but reversible is {reversible}"
             before, seen[key] = reversible, ply
-            # An ended position has no legal actions, and counters may end a position that stood before.
+            # An ended position has no legal actions, and a counter may end the game in a position that occurred before.
             picture = _picture(game, at)
             other, other_text = described.setdefault((key, int(at.ending[0]) == ONGOING), (picture, text))
             assert other == picture, f"equal keys for positions that differ: {other_text} and {text}"
@@ -133,7 +134,7 @@ def check_lines(game: Game, lines: List[Line]) -> None:
 
 
 def check_batches(game: Game, lines: List[Line], positions: Positions) -> None:
-    """One batch, its parts, two threads and one position at a time give the same, whatever stood in `out` before."""
+    """Check that one batch, its parts, two threads and single positions give the same results, whatever `out` held before."""
     states = np.concatenate([line.states[:-1] for line in lines])
     actions = np.concatenate([line.actions for line in lines]).astype(np.int16)
     reached = np.concatenate([line.states[1:] for line in lines])
@@ -168,7 +169,7 @@ def check_batches(game: Game, lines: List[Line], positions: Positions) -> None:
 
 
 def check_text(game: Game, positions: Positions) -> None:
-    """Positions and actions come back from their text forms, and text that is none is a UsageError that quotes it."""
+    """Check that positions and actions survive a round trip through text, and that invalid text is a UsageError quoting it."""
     for b in np.unique(np.linspace(0, len(positions) - 1, min(TEXTS, len(positions) // 5 + 1)).astype(int)):
         state = positions.state[b]
         text = game.format(state)
@@ -206,7 +207,7 @@ def check_text(game: Game, positions: Positions) -> None:
 
 
 def check_encoding(game: Game, lines: List[Line]) -> None:
-    """Planes are filled, finite, on the board, blind to what is not there, and tell different positions apart."""
+    """Check that planes are filled, finite, on the board, independent of unused inputs, and differ for different positions."""
     history, repeated, length, keys = _histories(game, lines)
     bits, scalars = _encode(game, history, repeated, length)
     rows, columns = game.board_shape
@@ -236,7 +237,7 @@ def check_encoding(game: Game, lines: List[Line]) -> None:
         text, at = game.format(state), game.look(state)
         other_key, other = pictures.setdefault((planes, game.player(state)), (key, text))
         assert other_key == key, f"a net cannot tell {other} from {text}: their planes are the same"
-        # Where players may pass, a position may be another one's with the players exchanged, which to the mover is the same.
+        # In a game with passes, one position may be another with the players exchanged: the same for the player to move.
         legal = at.legal[0, : at.count[0]].tolist()
         other_legal, other = of_planes.setdefault(planes, (legal, text))
         assert other_legal == legal, (
@@ -246,7 +247,7 @@ def check_encoding(game: Game, lines: List[Line]) -> None:
 
 
 def _check_view(game: Game, lines: List[Line], bits: np.ndarray) -> None:
-    """A ply changes little, so that the planes after it are nearly those before it: as they stand, or turned upside down."""
+    """Check `flips_board`: a ply changes little, so the planes after it must resemble those before it, flipped as declared."""
     rows, _ = game.board_shape
     places = np.arange(64)
     turned_places = np.where(places // 8 < rows, 8 * (rows - 1 - places // 8) + places % 8, places)
@@ -271,7 +272,7 @@ _STANDING = {True: "as they stand: is the board seen from the side of whoever is
 
 
 def _returning(line: Line) -> np.ndarray:
-    """The legal actions that bring back a position of this game, at once or with the opponent's help: [n] int16."""
+    """The legal actions that repeat a position of this game, at once or after a suitable reply: [n] int16."""
     past = np.array(line.keys, np.uint64)
     after = children(line.game, line.game.look(line.state))
     replies = children(line.game, after)
@@ -289,7 +290,7 @@ def _all_positions(game: Game, lines: List[Line]) -> Positions:
 
 
 def _soiled(game: Game, size: int) -> Positions:
-    """Room for positions that holds rubbish, so that what a game forgets to fill is seen."""
+    """`Positions` filled with garbage, so that arrays a game forgets to fill are noticed."""
     positions = game.allocate(size)
     for array in (getattr(positions, entry.name) for entry in fields(positions)):
         array.view(np.uint8).fill(0x55)
@@ -297,7 +298,7 @@ def _soiled(game: Game, size: int) -> Positions:
 
 
 def _histories(game: Game, lines: List[Line]) -> Tuple[np.ndarray, np.ndarray, np.ndarray, List[int]]:
-    """Of every position in `lines` what `encode` takes (history, repeated, length), and its key."""
+    """For every position in `lines`, the inputs of `encode` (history, repeated, length), and its key."""
     seen = []
     for line in lines:
         replay = Line(game)
@@ -320,7 +321,7 @@ def _encode(game: Game, history: np.ndarray, repeated: np.ndarray, length: np.nd
 
 
 def _picture(game: Game, at: Positions) -> Tuple[object, ...]:
-    """What must be equal where keys are: who moves, what may be played, and the bitboards a net sees without history."""
+    """What must agree if keys do: side to move, legal actions, and the bitboards encoded without history."""
     history = np.zeros((1, game.history, game.state_words), np.uint64)
     history[:, 0] = at.state
     bits, _ = _encode(game, history, np.zeros((1, game.history), np.uint8), np.ones(1, np.int16))
@@ -333,7 +334,7 @@ def _expect_array(name: str, array: np.ndarray, dtype: type, shape: Tuple[int, .
 
 
 def _expect_same(game: Game, one: Positions, other: Positions, what: str) -> None:
-    """All that means anything in two batches is equal (`legal` past `count` means nothing)."""
+    """Check that all valid entries of two batches are equal (`legal` past `count` is not valid)."""
     for name in ("count", "ending", "key", "reversible"):
         differ = np.flatnonzero(getattr(one, name) != getattr(other, name))
         assert not len(differ), f"{what} disagree on {name} in {game.format(one.state[differ[0]])}"

@@ -1,15 +1,15 @@
 """Connect four: pieces fall down seven columns of six cells; four in a row wins.
 
-Bits of a bitboard, row 0 at the bottom. The eighth bit of a row (and bit 48 up) is never set, so that shifts by 1, 7, 8 and 9
-walk along rows, diagonals and columns without running from one edge of the board into the other:
+Bits of a bitboard, row 0 at the bottom. The eighth bit of each row and all bits from 48 up are never set, so shifts by 1, 7, 8
+and 9 walk along rows, diagonals and columns without wrapping from one edge of the board to the other:
 
     40 41 42 43 44 45 46
     …
      8  9 10 11 12 13 14
      0  1  2  3  4  5  6
 
-An action is a column, 0 to 6. A position may be written as the columns played from the start, too (``44455``); it is given back
-as `pawnzero.games.grid` says, for it holds no move order.
+An action is a column, 0 to 6. `parse` also accepts a position as the columns played from the start (``44455``); `format` always
+writes it in the form described in `pawnzero.games.grid`, because a position does not hold the order of moves.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ FULL = np.uint64(0x7F7F7F7F7F7F)
 ZERO = np.uint64(0)
 ROW_UP = np.uint64(8)
 DIRECTIONS = np.array([1, 7, 8, 9], np.uint64)
-"""[4] uint64: how far a bitboard is shifted for the next cell to the right, up and to the left, up, up and to the right."""
+"""[4] uint64: the shift to the next cell to the right, up and to the left, up, up and to the right."""
 
 
 @kernel
 def has_four(pieces: np.uint64) -> bool:
-    """Whether a bitboard holds four in a row."""
+    """Return whether a bitboard has four in a row."""
     for index in range(len(DIRECTIONS)):
         shift = DIRECTIONS[index]
         pairs = pieces & (pieces >> shift)
@@ -49,15 +49,17 @@ def has_four(pieces: np.uint64) -> bool:
 
 @kernel
 def landing(taken: np.uint64) -> np.uint64:
-    """The cell above each column's pieces, as a bitboard; above the board (row 6) where the column is full."""
+    """Return the cell above each column's pieces as a bitboard; row 6, above the board, for a full column."""
     return ((taken << ROW_UP) | BOTTOM) & ~taken
 
 
 @kernel
 def threats(pieces: np.uint64) -> np.uint64:
-    """The cells with which these pieces would have four in a row, as a bitboard: threats, as Allis calls them where the cell is
-    free ("A Knowledge-based Approach of Connect-Four", 1988). Taken cells and some beyond the board are among them: mask with
-    the free ones."""
+    """Return the cells that would complete four in a row for these pieces, as a bitboard.
+
+    Allis calls such a cell a threat if it is empty ("A Knowledge-based Approach of Connect-Four", 1988). The result also
+    contains occupied cells and some off the board: mask it with the empty ones.
+    """
     cells = ZERO
     for index in range(len(DIRECTIONS)):
         shift = DIRECTIONS[index]
@@ -76,7 +78,7 @@ def _inspect(
     for b in range(len(state)):
         taken = state[b, 0] | state[b, 1]
         free = landing(taken)
-        # The landing cells mark each column's height and the bits below them the mover's pieces: no two positions share a key.
+        # The landing cells give each column's height, the bits below them the mover's pieces: no two positions share a key.
         key[b] = state[b, 0] | free
         reversible[b] = 0
         count[b] = 0
@@ -120,7 +122,7 @@ def _encode(history: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> None:
 
 
 class ConnectFour(GridGame):
-    """The rules of connect four; see the module's text for cells and notation."""
+    """The rules of connect four; see the module docstring for cells and notation."""
 
     name = "connect_four"
     place_name = "column"
@@ -131,19 +133,19 @@ class ConnectFour(GridGame):
     order_version = 1
 
     board_shape = (ROWS, COLUMNS)
-    # The mover's pieces, the opponent's; and each one's threats, whether a piece can fall there yet or not. The rules alone say
-    # which cells those are; a net of few 3 × 3 convolutions learns less in the same time where it has to find them
+    # The mover's pieces, the opponent's; then the threats of each, reachable yet or not. The threats follow from the rules, but
+    # a net of few 3 × 3 convolutions learns less in the same time if it has to find them itself
     # (docs/experiments/connect_four.md).
     bit_planes = 4
-    # Ones, by which a convolution sees where the board ends; and 1 where player 1 is to move: who began decides who wins the
-    # fight over the last free cells, and a convolution would have to count all pieces to find out.
+    # Ones, to show a convolution where the board ends; and 1 if player 1 is to move: who moved first decides who wins the
+    # fight over the last empty cells, and a convolution would have to count all pieces to know it.
     scalar_planes = 2
     plane_scale: ClassVar[np.ndarray] = np.ones(6, np.float32)
-    # A column's logit stands at its third cell: no cell of the column is farther than three rows, so that even a net of a few
-    # 3 × 3 convolutions sees all of the column from there.
+    # A column's logit is read at its third cell: no cell of the column is more than three rows away, so even a net of a few
+    # 3 × 3 convolutions sees the whole column from there.
     policy_index: ClassVar[np.ndarray] = np.arange(2 * COLUMNS, 3 * COLUMNS, dtype=np.int32)
 
-    symmetries = 2  # left for right
+    symmetries = 2  # the identity and the left-right reflection
     cell_map: ClassVar[np.ndarray] = mirrored(COLUMNS)
     action_map: ClassVar[np.ndarray] = np.stack([np.arange(COLUMNS), np.arange(COLUMNS)[::-1]]).astype(np.int16)
 
@@ -177,7 +179,7 @@ class ConnectFour(GridGame):
         return state
 
     def _parse_columns(self, text: str) -> np.ndarray:
-        """The position after the columns played. Raises UsageError that quotes them and counts characters from 1."""
+        """Return the position after the columns played. Raises UsageError that quotes the text and counts characters from 1."""
         positions = self.look(self.initial())
         for index, char in enumerate(text):
             where = f"position {text!r}: character {index + 1}"

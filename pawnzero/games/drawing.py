@@ -1,4 +1,4 @@
-"""A board taken apart: which man stands on each square, and what is written beside the rows and under the columns."""
+"""Split a drawn board into the symbol on each square and the labels beside the rows and below the columns."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ EMPTY = "."
 class Drawing:
     """A position as symbols.
 
-    rows, columns: squares of the board
-    men:           a symbol a square, row by row from the top; "." for an empty one
-    left, below:   what is written beside each row and under each column; "" for nothing
+    rows, columns: size of the board
+    men:           one symbol per square, row by row from the top; "." for an empty square
+    left, below:   labels beside each row and below each column; "" if there is none
     """
 
     rows: int
@@ -30,7 +30,10 @@ class Drawing:
 
 
 def drawing(game: Game, state: np.ndarray) -> Drawing:
-    """What `Game.draw` shows. One that does not have the board's rows and columns becomes one square with all its text."""
+    """Split the output of `Game.draw`.
+
+    If it does not have the board's rows and columns, return one square that holds all its text.
+    """
     rows, columns = game.board_shape
     lines = [line.split() for line in game.draw(state).splitlines() if line.strip()]
     if len(lines) < rows or any(len(line) < columns for line in lines[:rows]):

@@ -1,11 +1,11 @@
-"""Games of x and o on a grid: pieces are put on it, none is moved or taken away, and a line wins (tic-tac-toe, connect four).
+"""Base of games of x and o on a grid in which pieces are only added and a line wins (tic-tac-toe, connect four).
 
-A position is two words, the pieces of the player to move and the opponent's; they change places with every move, and how many
-there are tells who that is. Player 0 is x. Actions are places, which people number from 1.
+A position is two words, the pieces of the player to move and of the opponent; they swap with every move, and the number of
+pieces tells which player is to move. Player 0 is x. Actions are cells or columns, which people number from 1.
 
-A position is written as its rows from the top, ``/`` between them, ``x`` for player 0's pieces, ``o`` for player 1's and ``.``
-for empty cells; then the side to move: ``x.o/.../... x``. The side may be left out, since the pieces tell it. ``startpos`` or
-nothing is the empty board.
+A position is written as its rows from the top, separated by ``/``, with ``x`` for player 0's pieces, ``o`` for player 1's and
+``.`` for empty cells, then the side to move: ``x.o/.../... x``. The side is optional, since the pieces determine it.
+``startpos`` or the empty string is the empty board.
 """
 
 from __future__ import annotations
@@ -21,30 +21,33 @@ from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_
 SIDES = "xo"
 
 LINE = FIRST_OWN_ENDING
-"""Ending code: whoever moved last has a line. A loss for the player to move."""
+"""Ending code: the player who moved last has a line. A loss for the player to move."""
 BOARD_FULL = FIRST_OWN_ENDING + 1
-"""Ending code: no cell is free. A draw."""
+"""Ending code: no cell is empty. A draw."""
 
 
 class GridGame(Game):
-    """What such games share. A game adds its board, its actions and its rules: `step`, and `inspect`, which ends games by LINE
-    and BOARD_FULL. If it says nothing else, a net sees three planes: the mover's pieces, the opponent's, and ones."""
+    """What these games share.
+
+    A subclass adds its board, its actions and its rules: `step`, and `inspect`, which ends games with LINE and BOARD_FULL. By
+    default a net sees three planes: the mover's pieces, the opponent's, and ones.
+    """
 
     state_words = 2
     max_reversible = 0
     history = 1
 
     bit_planes = 2
-    scalar_planes = 1  # ones, by which a convolution sees where the board ends
+    scalar_planes = 1  # ones, to show a convolution where the board ends
     plane_scale: ClassVar[np.ndarray] = np.ones(3, np.float32)
     policy_planes = 1
 
     place_name: ClassVar[str] = "cell"
     """What the number of an action counts."""
     labels: ClassVar[str] = ""
-    """Written under the columns of a drawn board."""
+    """Labels below the columns of a drawn board."""
     top_row_first: ClassVar[bool] = True
-    """Whether row 0 of the bitboards is at the top of the board; at the bottom otherwise."""
+    """Whether row 0 of the bitboards is at the top of the board; otherwise it is at the bottom."""
 
     endings = COMMON_ENDINGS + ("a line", "board full")
     ending_values: ClassVar[np.ndarray] = np.array(COMMON_ENDING_VALUES + (-1, 0), np.int8)
@@ -92,19 +95,20 @@ class GridGame(Game):
         return draw_board(self._written(state), *self.board_shape, self.labels)
 
     def _written(self, state: np.ndarray) -> Tuple[int, int]:
-        """The pieces of x and of o as bitboards with the top row first."""
+        """The pieces of x and of o as bitboards, top row first."""
         mine, theirs = self._from_top(int(state[0])), self._from_top(int(state[1]))
         return (theirs, mine) if self.player(state) else (mine, theirs)
 
     def _from_top(self, pieces: int) -> int:
-        """A bitboard of this game with the top row first, and back."""
+        """Convert a bitboard of this game to top row first, or back."""
         return pieces if self.top_row_first else int(byteswap(np.uint64(pieces))) >> 8 * (8 - self.board_shape[0])
 
 
 def read_board(text: str, rows: int, columns: int) -> Tuple[int, int]:
-    """The pieces of x and of o as bitboards, the first written row at bits 0 to `columns` - 1, the next 8 bits on.
+    """Parse a board into the pieces of x and of o as bitboards.
 
-    Raises UsageError that quotes the text and counts characters from 1.
+    The first written row is at bits 0 to `columns` - 1, the next starts 8 bits higher. Raises UsageError that quotes the text
+    and counts characters from 1.
     """
     board, _, side = text.partition(" ")
     pieces = [0, 0]
@@ -134,13 +138,13 @@ def read_board(text: str, rows: int, columns: int) -> Tuple[int, int]:
 
 
 def write_board(pieces: Tuple[int, int], rows: int, columns: int) -> str:
-    """The text that `read_board` reads back."""
+    """Return the text that `read_board` accepts."""
     side = SIDES[_count(pieces[0]) - _count(pieces[1])]
     return "/".join(_rows(pieces, rows, columns)) + " " + side
 
 
 def draw_board(pieces: Tuple[int, int], rows: int, columns: int, labels: str) -> str:
-    """The board as lines for people, the first row on top, `labels` under the columns."""
+    """Return the board as lines of text, first row at the top, with `labels` below the columns."""
     lines = [" ".join(row) for row in _rows(pieces, rows, columns)]
     return "\n".join(lines + [" ".join(labels)] if labels else lines)
 

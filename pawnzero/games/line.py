@@ -1,7 +1,7 @@
-"""One game as it is being played or replayed: its positions so far, and whether and how it has ended.
+"""One game in progress or replayed: its positions so far, and whether and how it has ended.
 
-The rules of a game see one position. A line keeps the past as well, and so knows repetition, the cap on a game's length
-and resignation. It is for one game at a time (a terminal, an arena, a UCI engine); self-play in bulk keeps arrays of its own.
+A game's rules see one position. A line also keeps the earlier ones, so it can detect repetition, the maximum length and
+resignation. It handles one game at a time (a terminal, an arena, a UCI engine); bulk self-play keeps arrays of its own.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pawnzero.games.base import MAX_PLIES, ONGOING, REPETITION, RESIGNATION, Gam
 
 
 class Line:
-    """A game from `start` (the usual starting position unless given) to the current position.
+    """A game from `start` (default: the usual starting position) to the current position.
 
     game:     its rules
     states:   positions so far, each [S] uint64, the current one last
     actions:  actions played; one fewer than `states`
     keys:     the positions' repetition keys
-    repeated: 1 where that position had stood in this game before, else 0
-    ending:   ONGOING or why the game is over (index into `Game.endings`): by the rules, at the third time of a position, or
-              when `max_plies` actions have been played (0: no cap), in this order; or by `resign`
+    repeated: 1 if that position had occurred before in this game, else 0
+    ending:   ONGOING or why the game is over (index into `Game.endings`): by the rules, by the third occurrence of a position,
+              or after `max_plies` actions (0: no limit), checked in this order; or by `resign`
     """
 
     def __init__(self, game: Game, start: Optional[np.ndarray] = None, max_plies: int = 0) -> None:
@@ -39,7 +39,7 @@ class Line:
 
     @classmethod
     def from_actions(cls, game: Game, actions: Iterable[int], start: Optional[np.ndarray] = None, max_plies: int = 0) -> Line:
-        """The line in which `actions` were played one after the other. Raises UsageError as `push` does."""
+        """Return the line after playing `actions` from `start`. Raises UsageError like `push`."""
         line = cls(game, start, max_plies)
         for action in actions:
             line.push(action)
@@ -52,7 +52,7 @@ class Line:
 
     @property
     def player(self) -> int:
-        """Whose move it is (or would be, had the game not ended): 0 or 1."""
+        """The side to move (or that would move, had the game not ended): 0 or 1."""
         return self.game.player(self.state)
 
     @property
@@ -62,19 +62,19 @@ class Line:
 
     @property
     def legal(self) -> np.ndarray:
-        """Legal actions in the game's order, [n] int16; none when the game is over."""
+        """Legal actions in the game's order, [n] int16; empty if the game is over."""
         legal: np.ndarray = self._positions.legal[0, : 0 if self.over else int(self._positions.count[0])]
         return legal
 
     @property
     def result(self) -> int:
-        """1, 0 or -1 for player 0. Only when the game is over."""
+        """The result for player 0: 1, 0 or -1. The game must be over."""
         assert self.over, "a game that goes on has no result"
         value = int(self.game.ending_values[self.ending])
         return value if self.player == 0 else -value
 
     def push(self, action: int) -> None:
-        """Play `action`. Raises UsageError when it is not legal here or the game is over; the line is then as it was."""
+        """Play `action`. Raises UsageError if it is illegal or the game is over; the line is then unchanged."""
         if self.over:
             raise UsageError(f"no move can follow: {self.game.format(self.state)} has ended ({self.game.endings[self.ending]})")
         if not bool((self.legal == action).any()):
@@ -88,19 +88,22 @@ class Line:
         self._arrive()
 
     def resign(self) -> None:
-        """The player to move gives up. Raises UsageError when the game is over."""
+        """Resign for the player to move. Raises UsageError if the game is over."""
         if self.over:
             raise UsageError(f"nothing to resign: the game has ended ({self.game.endings[self.ending]})")
         self.ending = RESIGNATION
 
     def go_on(self) -> None:
-        """Play goes on after a draw by repetition that nobody claimed; the past stays."""
+        """Continue after a draw by repetition that nobody claimed, keeping the positions so far."""
         assert self.ending == REPETITION, "no other ending has to be claimed"
         self.ending = ONGOING
 
     def history(self, length: int) -> Tuple[np.ndarray, np.ndarray, int]:
-        """The newest positions as `Game.encode` takes them: states [length, S] uint64 and repeated [length] uint8, both
-        newest first and zero past the start of the game, and how many there are (1 to `length`)."""
+        """Return the newest positions as `Game.encode` takes them.
+
+        states [length, S] uint64 and repeated [length] uint8, both newest first and zero before the start of the game, and the
+        number of valid ones (1 to `length`).
+        """
         known = min(length, len(self.states))
         states = np.zeros((length, self.game.state_words), np.uint64)
         repeated = np.zeros(length, np.uint8)
@@ -109,7 +112,7 @@ class Line:
         return states, repeated, known
 
     def past_keys(self) -> np.ndarray:
-        """Keys of the earlier positions that could still come again, [n] uint64, oldest first, without the current one."""
+        """Keys of the earlier positions that could still recur, [n] uint64, oldest first, without the current one."""
         return np.array(self._past(), np.uint64)
 
     def _past(self) -> List[int]:
@@ -117,7 +120,7 @@ class Line:
         return self.keys[max(0, last - int(self._positions.reversible[0])) : last]
 
     def _arrive(self) -> None:
-        """Enter the position that `_positions` describes."""
+        """Append the position in `_positions` and determine whether the game has ended."""
         self.states.append(self._positions.state[0])
         self.keys.append(int(self._positions.key[0]))
         earlier = self._past().count(self.keys[-1])
@@ -134,7 +137,7 @@ class Line:
 
 
 def encode_lines(game: Game, lines: Sequence[Line]) -> Tuple[np.ndarray, np.ndarray]:
-    """What a net sees of the current positions of lines of `game`: bits [B, P] uint64 and scalars [B, Q] float32."""
+    """Encode the current position of each line of `game`: bits [B, P] uint64 and scalars [B, Q] float32."""
     size = len(lines)
     history = np.zeros((size, game.history, game.state_words), np.uint64)
     repeated, length = np.zeros((size, game.history), np.uint8), np.zeros(size, np.int16)

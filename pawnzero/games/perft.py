@@ -1,7 +1,7 @@
-"""Perft of any game: the number of sequences of legal moves of some length, to hold against published counts.
+"""Perft for any game: the number of sequences of legal moves of a given length, to compare with published counts.
 
-A game that has ended by its rules has no more moves; repetition and a cap on a game's length, which a position does not tell,
-end none. Chess has a faster count of its own, in which draws end nothing (`games/chess/perft.py`).
+A game that has ended by its rules has no more moves. Repetition and the maximum length end nothing here, since a position does
+not hold them. Chess has a faster count of its own, in which draws do not end the game (`games/chess/perft.py`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _AT_ONCE = 1024
 
 
 def perft(game: Game, state: np.ndarray, depth: int) -> int:
-    """Sequences of `depth` legal moves (0 or more) from `state` [S] uint64."""
+    """Count the sequences of `depth` legal moves (0 or more) from `state` [S] uint64."""
     return _count(game, game.look(state), depth)
 
 
 def children(game: Game, positions: Positions) -> Positions:
-    """What comes of every legal action of every position, one position after the other."""
+    """Return the position after every legal action of every position, grouped by parent."""
     found = game.allocate(int(positions.count.sum()))
     actions = positions.legal[np.arange(positions.legal.shape[1]) < positions.count[:, np.newaxis]]
     game.step(np.repeat(positions.state, positions.count, axis=0), actions, found)

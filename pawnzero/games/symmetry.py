@@ -1,6 +1,6 @@
-"""How positions are turned and mirrored: tables of a board's symmetries, and the kernel that applies them to encoded positions.
+"""Tables of a board's symmetries, and the kernel that applies them to encoded positions.
 
-Symmetry k of a game takes cell c to ``cell_map[k, c]`` and action a to ``action_map[k, a]``; number 0 changes nothing.
+Symmetry k of a game maps cell c to ``cell_map[k, c]`` and action a to ``action_map[k, a]``; symmetry 0 is the identity.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ONE = np.uint64(1)
 
 
 def mirrored(columns: int) -> np.ndarray:
-    """The board as it is, and left for right: [2, 64] uint8. Cells off the board stay where they are."""
+    """Return the cell maps of the identity and the left-right reflection: [2, 64] uint8. Cells off the board are not moved."""
     maps = np.tile(np.arange(64, dtype=np.uint8), (2, 1))
     rows = np.arange(0, 64, 8)[:, np.newaxis]
     maps[1, rows + np.arange(columns)] = rows + np.arange(columns)[::-1]
@@ -23,7 +23,7 @@ def mirrored(columns: int) -> np.ndarray:
 
 
 def square(side: int) -> np.ndarray:
-    """A square board turned and mirrored in all 8 ways: [8, 64] uint8. Cells off the board stay where they are."""
+    """Return the cell maps of all 8 symmetries of a square board: [8, 64] uint8. Cells off the board are not moved."""
     maps = np.tile(np.arange(64, dtype=np.uint8), (8, 1))
     cells = 8 * np.arange(side)[:, np.newaxis] + np.arange(side)
     for k in range(8):
@@ -36,10 +36,11 @@ def square(side: int) -> np.ndarray:
 def turn(
     bits: np.ndarray, legal: np.ndarray, count: np.ndarray, which: np.ndarray, cell_map: np.ndarray, action_map: np.ndarray
 ) -> None:
-    """Turn each position by its symmetry, in place: bits [B, P] uint64, and the first count [B] of legal [B, M] int16.
+    """Apply a symmetry to each position, in place.
 
-    which [B] uint8 says by which symmetry; cell_map [K, 64] uint8 and action_map [K, A] int16 are the game's. What is listed in
-    the order of `legal` needs no change.
+    bits [B, P] uint64 are changed, and the first count [B] of each row of legal [B, M] int16. which [B] uint8 is the symmetry
+    of each position; cell_map [K, 64] uint8 and action_map [K, A] int16 are the game's. Arrays in the order of `legal`, such as
+    a policy, need no change.
     """
     for b in range(len(which)):
         k = which[b]

@@ -1,4 +1,4 @@
-"""Do a game's symmetries keep what it is: its board, its moves and its endings? A part of `conformance.check_game`."""
+"""Check that a game's symmetries preserve its board, moves and endings; part of `conformance.check_game`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pawnzero.games.line import Line, encode_lines
 from pawnzero.games.symmetry import turn
 
 TURNED_PLIES = 100
-"""Plies that are played on a board and on the same board turned, for each symmetry."""
+"""Plies played in parallel on a position and its image, for each symmetry."""
 
 
 def check_symmetries(game: Game, seed: int = 0) -> None:
-    """The tables are a group, and each symmetry turns random games into games. Raises AssertionError as `check_game` does."""
+    """Check that the symmetries form a group and map random games to games. Raises AssertionError like `check_game`."""
     check_symmetry_tables(game)
     for symmetry in range(1, game.symmetries):
         pairs = list(turned_pairs(game, symmetry))
@@ -28,7 +28,7 @@ def check_symmetries(game: Game, seed: int = 0) -> None:
 
 
 def check_symmetry_tables(game: Game) -> None:
-    """The symmetries keep cells on the board, are all different, begin with the one that changes nothing, and are a group."""
+    """Check the tables: cells stay on the board, all symmetries differ, the first is the identity, and they form a group."""
     assert 1 <= game.symmetries <= 255, f"symmetries {game.symmetries}: expected 1 to 255"
     rows, columns = game.board_shape
     on_board = (np.arange(64) // 8 < rows) & (np.arange(64) % 8 < columns)
@@ -40,7 +40,7 @@ def check_symmetry_tables(game: Game) -> None:
         for cell in np.flatnonzero(on_board):
             other = upside_down[game.cell_map[k, cell]]
             assert game.cell_map[k, upside_down[cell]] == other, f"symmetry {k} is another one for the other player"
-    # Cells and actions as one table, so that both must come of the same symmetry.
+    # Cells and actions in one table, so that a composition must match the same symmetry in both.
     tables = np.concatenate([game.cell_map.astype(np.int64), 64 + game.action_map.astype(np.int64)], axis=1)
     assert (tables[0] == np.arange(tables.shape[1])).all(), "symmetry 0 must change nothing"
     known = {table.tobytes() for table in tables}
@@ -50,7 +50,7 @@ def check_symmetry_tables(game: Game) -> None:
 
 
 def turned_pairs(game: Game, symmetry: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-    """Positions and what the symmetry makes of them, both among the starting position and the game's `turned_starts`."""
+    """Yield each pair (position, its image under the symmetry) among the starting position and the game's `turned_starts`."""
     starts = [game.initial(), *map(game.parse, game.turned_starts)]
     for start in starts:
         for other in starts:
@@ -61,9 +61,10 @@ def turned_pairs(game: Game, symmetry: int) -> Iterator[Tuple[np.ndarray, np.nda
 def check_turned(
     game: Game, symmetry: int, start: np.ndarray, turned: np.ndarray, plies: int = TURNED_PLIES, seed: int = 0
 ) -> None:
-    """`turned` is `start` under that symmetry, and stays so whatever is played: both [S] uint64, positions that may be turned.
+    """Check that `turned` is the image of `start` under the symmetry and stays so whatever is played.
 
-    `check_game` does this from what `turned_pairs` finds.
+    Both are [S] uint64 and must be positions to which the symmetries apply. `check_game` calls this for what `turned_pairs`
+    finds.
     """
     random = np.random.default_rng(seed)
     one, other = Line(game, start), Line(game, turned)
@@ -82,7 +83,7 @@ def check_turned(
 
 
 def _is_turned(one: Line, other: Line, symmetry: int) -> bool:
-    """Whether both positions may be turned, and the second's planes are the first's under the symmetry."""
+    """Whether the symmetries apply to both positions and the second's planes are the image of the first's."""
     game = one.game
     (bits, scalars), (expected, other_scalars) = encode_lines(game, [one]), encode_lines(game, [other])
     if not (game.symmetric(scalars) & game.symmetric(other_scalars)).all():

@@ -1,12 +1,12 @@
 """Tic-tac-toe: three in a row on a 3 × 3 board.
 
-Cells, as actions and as bits of a bitboard; people number them from 1 in the same order:
+Cells as actions (left) and as bits of a bitboard (right); people number them from 1 in the same order:
 
     0 1 2         0  1  2
     3 4 5         8  9 10
     6 7 8        16 17 18
 
-Words and notation are those of `pawnzero.games.grid`.
+State words and notation are those of `pawnzero.games.grid`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pawnzero.games.symmetry import square
 from pawnzero.native import kernel
 
 CELL = np.array([1 << (8 * (cell // 3) + cell % 3) for cell in range(9)], np.uint64)
-"""[9] uint64: the cells' bits."""
+"""[9] uint64: the bit of each cell."""
 LINES = np.array(
     [0x7 << (8 * row) for row in range(3)] + [0x10101 << column for column in range(3)] + [0x040201, 0x010204], np.uint64
 )
@@ -31,12 +31,12 @@ FULL = np.uint64(0x070707)
 CELL_MAP = square(3)
 _TURNED = CELL_MAP[:, [8 * (cell // 3) + cell % 3 for cell in range(9)]].astype(np.int16)
 ACTION_MAP = _TURNED // 8 * 3 + _TURNED % 8
-"""[8, 9] int16: where a turned or mirrored board has each cell."""
+"""[8, 9] int16: the cell to which each symmetry moves each cell."""
 
 
 @kernel
 def has_line(pieces: np.uint64) -> bool:
-    """Whether a bitboard holds three in a row."""
+    """Return whether a bitboard has three in a row."""
     found = False
     for index in range(len(LINES)):
         found |= pieces & LINES[index] == LINES[index]
@@ -77,7 +77,7 @@ def _step(states: np.ndarray, actions: np.ndarray, state: np.ndarray) -> None:
 
 
 class TicTacToe(GridGame):
-    """The rules of tic-tac-toe; see the module's text for cells."""
+    """The rules of tic-tac-toe; see the module docstring for cells."""
 
     name = "tic_tac_toe"
     num_actions = 9

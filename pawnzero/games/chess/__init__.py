@@ -1,4 +1,4 @@
-"""Chess: its rules as kernels over bitboards, lc0's 112 planes and 1858 moves, and the notations people use."""
+"""Chess: rules as bitboard kernels, lc0's 112 planes and 1858 moves, and the usual notations."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pawnzero.games.symmetry import mirrored
 
 
 class Chess(Game):
-    """Standard chess. The words of a position are listed in docs/architecture.md.
+    """Standard chess. docs/architecture.md lists the words of a position.
 
-    A game ends by checkmate, stalemate, insufficient material (neither side could mate by any play) and after 50 moves each
-    without capture or pawn move; repetition is left to whoever keeps the past. `reversible` is the number of plies since the
-    last capture or pawn move.
+    A game ends by checkmate, stalemate, insufficient material (neither side could mate by any sequence of moves) or after 50
+    moves by each side without capture or pawn move; repetition is left to the caller that keeps the earlier positions.
+    `reversible` is the number of plies since the last capture or pawn move.
     """
 
     name = "chess"
@@ -40,7 +40,7 @@ class Chess(Game):
     policy_planes = policy_map.POLICY_PLANES
     policy_index: ClassVar[np.ndarray] = policy_map.POLICY_INDEX
 
-    symmetries = 2  # left for right, once nobody may castle any more
+    symmetries = 2  # the identity and the left-right reflection, which applies once nobody may castle
     turned_starts = ("4k3/pppppppp/8/8/8/8/PPPPPPPP/4K3 w - - 0 1", "3k4/pppppppp/8/8/8/8/PPPPPPPP/3K4 w - - 0 1")
     cell_map: ClassVar[np.ndarray] = mirrored(8)
     action_map: ClassVar[np.ndarray] = np.stack([np.arange(NUM_ACTIONS, dtype=np.int16), MIRRORED])

@@ -1,9 +1,9 @@
-"""The 1858 moves that lc0 numbers, and where each goes.
+"""The 1858 moves in lc0's numbering, with their squares.
 
 An action is a from-square, a to-square (0 = a1 to 63 = h8, from the mover's side) and a promotion. The order is lc0's: from
-each square in turn, the squares that a queen or a knight reaches on an empty board, ascending (1792); then the promotions to
-queen, rook and bishop, in this order, of each pawn move from the seventh rank to the eighth (66). A promotion to a knight is
-the plain move. Castling is the king taking its own rook.
+each square in turn, the squares that a queen or a knight reaches on an empty board, ascending (1792); then, for each pawn move
+from the seventh rank to the eighth, the promotions to queen, rook and bishop, in this order (66). A promotion to a knight is
+the plain move. Castling is the king capturing its own rook.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NUM_ACTIONS = 1858
 FIRST_PROMOTION = 1792
 
 KNIGHT, BISHOP, ROOK, QUEEN = 1, 2, 3, 4
-"""What a pawn becomes: the state word that holds such pieces. 0 where an action does not say (none, or a knight)."""
+"""Promotion pieces, as the index of the state word that holds such pieces. 0 for no promotion or promotion to a knight."""
 
 _KNIGHT_JUMPS = ((1, 2), (2, 1), (2, -1), (1, -2), (-1, -2), (-2, -1), (-2, 1), (-1, 2))
 
@@ -42,23 +42,23 @@ def _list_actions() -> List[Tuple[int, int, int]]:
 _ACTIONS = _list_actions()
 
 FROM = np.array([start for start, _, _ in _ACTIONS], np.uint8)
-"""[1858] uint8: the square an action leaves."""
+"""[1858] uint8: the from-square of each action."""
 TO = np.array([end for _, end, _ in _ACTIONS], np.uint8)
-"""[1858] uint8: the square it goes to; the rook's own in castling."""
+"""[1858] uint8: the to-square; the rook's square in castling."""
 PROMOTION = np.array([piece for _, _, piece in _ACTIONS], np.uint8)
 """[1858] uint8: QUEEN, ROOK or BISHOP, or 0."""
 
 INDEX = np.full((64, 64, 5), -1, np.int16)
-"""[64, 64, 5] int16: the action from its squares and promotion (0 or KNIGHT: the plain move); -1 where there is none."""
+"""[64, 64, 5] int16: the action by from-square, to-square and promotion (0 or KNIGHT: the plain move); -1 if there is none."""
 INDEX[FROM, TO, PROMOTION] = np.arange(NUM_ACTIONS)
 _promotes = INDEX[:, :, QUEEN] >= 0
 INDEX[_promotes, KNIGHT] = INDEX[_promotes, 0]
 
 MIRRORED = INDEX[FROM ^ 7, TO ^ 7, PROMOTION]
-"""[1858] int16: the action on a board mirrored left for right. Castling becomes a king's move that nobody makes."""
+"""[1858] int16: the action on a board mirrored left to right. Castling maps to a king's move that is never legal."""
 
 PLAIN_INDEX = np.ascontiguousarray(INDEX[:, :, 0]).reshape(-1)
-"""[4096] int16: the action without promotion at ``64 * from + to``; -1 where there is none."""
+"""[4096] int16: the action without promotion at ``64 * from + to``; -1 if there is none."""
 
 KINGSIDE_CASTLING = int(INDEX[4, 7, 0])
 QUEENSIDE_CASTLING = int(INDEX[4, 0, 0])

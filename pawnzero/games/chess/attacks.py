@@ -1,8 +1,8 @@
-"""Which squares a piece attacks: tables for the jumping pieces, arithmetic for the sliding ones.
+"""Which squares a piece attacks: tables for kings, knights and pawns, arithmetic for sliders.
 
-Squares are 0 (a1) to 63 (h8) seen from the player to move; a bitboard has bit ``square`` set. Sliders on files and diagonals
-use hyperbola quintessence (subtract the slider from the blockers, once as it stands and once byte-swapped), on ranks a small
-table. All of it fits the first-level cache beside the search's own data, which magic tables would not.
+Squares are 0 (a1) to 63 (h8) from the view of the player to move; a bitboard has bit ``square`` set. Sliders use hyperbola
+quintessence on files and diagonals (subtract the slider from the blockers, once as is and once byte-swapped) and a small table
+on ranks. All of it fits in the L1 cache beside the search's own data; magic bitboard tables would not.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _jumps(steps: Iterable[Tuple[int, int]]) -> np.ndarray:
 
 
 def _lines(row_step: int, column_step: int) -> np.ndarray:
-    """[64] uint64: the line through each square in this direction, without the square."""
+    """[64] uint64: the full line through each square in this direction, without the square itself."""
     return _jumps((k * row_step, k * column_step) for k in range(-7, 8) if k)
 
 
@@ -80,9 +80,10 @@ KNIGHT = _jumps(((1, 2), (2, 1), (2, -1), (1, -2), (-1, -2), (-2, -1), (-2, 1), 
 KING = _jumps(_DIRECTIONS)
 """[64] uint64: a king's attacks."""
 PAWN = _jumps(((1, -1), (1, 1)))
-"""[64] uint64: attacks of a pawn of the player to move; also where an opponent's pawn stands that attacks the square."""
+"""[64] uint64: attacks of a pawn of the player to move; equally, the squares from which an opponent's pawn attacks the square.
+"""
 BETWEEN, LINE = _between_and_line()
-"""[64, 64] uint64: the squares strictly between two squares; the whole line through both. 0 where no line joins them."""
+"""[64, 64] uint64: the squares strictly between two squares; the full line through both. 0 if no line joins them."""
 _FILE = _lines(1, 0)
 _DIAGONAL = _lines(1, 1)
 _ANTIDIAGONAL = _lines(1, -1)
@@ -100,13 +101,13 @@ def _slide(square: np.int64, occupied: np.uint64, line: np.uint64) -> np.uint64:
 
 @inner_kernel
 def bishop_attacks(square: np.int64, occupied: np.uint64) -> np.uint64:
-    """Squares a bishop on `square` attacks: int64, uint64 → uint64."""
+    """Return the squares that a bishop on `square` attacks."""
     return _slide(square, occupied, _DIAGONAL[square]) | _slide(square, occupied, _ANTIDIAGONAL[square])
 
 
 @inner_kernel
 def rook_attacks(square: np.int64, occupied: np.uint64) -> np.uint64:
-    """Squares a rook on `square` attacks: int64, uint64 → uint64."""
+    """Return the squares that a rook on `square` attacks."""
     first = np.uint64(square) & RANK_MASK
     inner = np.int64((occupied >> (first + ONE)) & SIX_BITS)
     return _slide(square, occupied, _FILE[square]) | (np.uint64(_RANK[square & 7, inner]) << first)
@@ -114,7 +115,7 @@ def rook_attacks(square: np.int64, occupied: np.uint64) -> np.uint64:
 
 @inner_kernel
 def knights_attack(knights: np.uint64) -> np.uint64:
-    """Squares that any of `knights` attacks."""
+    """Return the squares attacked by any of `knights`."""
     near = ((knights >> ONE) & ~FILE_H) | ((knights << ONE) & ~FILE_A)
     far = ((knights >> TWO) & ~FILES_GH) | ((knights << TWO) & ~FILES_AB)
     return (near << SIXTEEN) | (near >> SIXTEEN) | (far << EIGHT) | (far >> EIGHT)
@@ -122,7 +123,10 @@ def knights_attack(knights: np.uint64) -> np.uint64:
 
 @inner_kernel
 def opponent_pawns_attack(pawns: np.uint64) -> np.uint64:
-    """Squares that any of the opponent's `pawns` attacks (they move down the board). Own pawns there attack them, too."""
+    """Return the squares attacked by any of the opponent's `pawns`, which move down the board.
+
+    These are also the squares from which the mover's own pawns would attack `pawns`.
+    """
     return ((pawns >> NINE) & ~FILE_H) | ((pawns >> SEVEN) & ~FILE_A)
 
 
@@ -136,7 +140,7 @@ def all_attacks(
     straight: np.uint64,
     kings: np.uint64,
 ) -> np.uint64:
-    """Squares the opponent `them` attacks, own pieces included, given which squares block.
+    """Return the squares that the opponent's pieces `them` attack, including those of its own pieces; `occupied` block sliders.
 
     `diagonal` are bishops and queens, `straight` rooks and queens, each of both colours like the other piece bitboards.
     """

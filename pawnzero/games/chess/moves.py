@@ -1,7 +1,7 @@
-"""Legal moves and what a move does to the board: kernels over rows of state words.
+"""Legal move generation and making moves: kernels over rows of state words.
 
-A state is the eight words of `state.py`, always seen from the player to move. Kernels take the whole batch and a row
-number (a row's view would be counted in and out, atomically, at every call).
+A state is the eight words of `state.py`, always from the view of the player to move. Kernels take the whole batch and a row
+number, because passing a view of one row would cost two atomic reference-count updates per call.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from pawnzero.games.chess.state import (
 from pawnzero.native import inner_kernel, kernel
 
 _AHEAD, _TWO_AHEAD, _LEFT, _RIGHT = np.int64(8), np.int64(16), np.int64(7), np.int64(9)
-"""How far pawns go. Typed, since numba would compile a copy of the callee for each plain number."""
+"""How far pawns move. Typed, because numba would compile another copy of the callee for each plain number."""
 _NONE, _KING_HOME = np.int64(0), np.int64(4)
 
 _TWO, _THREE = np.uint64(2), np.uint64(3)
@@ -70,9 +70,10 @@ _KINGSIDE_ACTION, _QUEENSIDE_ACTION = actions.KINGSIDE_CASTLING, actions.QUEENSI
 
 @inner_kernel
 def _list(legal: Optional[np.ndarray], row: int, n: np.int64, origin: np.int64, targets: np.uint64) -> np.int64:
-    """Append the moves of the piece on `origin` to `targets`; returns the new number of actions. `legal` None: only count.
+    """Append the moves of the piece on `origin` to `targets`; return the new number of actions. `legal` None: only count.
 
-    No position of a real game has more actions than a row holds; one made up that has loses the surplus.
+    A row holds the legal actions of every position that a real game can reach; a constructed position with more loses the
+    surplus.
     """
     if legal is None:
         return n + popcount(targets)
@@ -85,7 +86,7 @@ def _list(legal: Optional[np.ndarray], row: int, n: np.int64, origin: np.int64, 
 
 @inner_kernel
 def _list_shifted(legal: Optional[np.ndarray], row: int, n: np.int64, targets: np.uint64, shift: np.int64) -> np.int64:
-    """Like `_list` for pawns that each came from ``target - shift``."""
+    """Like `_list`, for pawns that each come from ``target - shift``."""
     if legal is None:
         return n + popcount(targets)
     while targets and n < legal.shape[1]:
@@ -98,7 +99,7 @@ def _list_shifted(legal: Optional[np.ndarray], row: int, n: np.int64, targets: n
 
 @inner_kernel
 def _list_promotions(legal: Optional[np.ndarray], row: int, n: np.int64, targets: np.uint64, shift: np.int64) -> np.int64:
-    """Like `_list_shifted` for pawns that arrive on the last rank: to queen, rook, bishop and knight."""
+    """Like `_list_shifted`, for pawns that reach the last rank: promotions to queen, rook, bishop and knight."""
     if legal is None:
         return n + 4 * popcount(targets)
     while targets and n + 4 <= legal.shape[1]:
@@ -123,7 +124,7 @@ def _list_pawns(
     empty: np.uint64,
     target: np.uint64,
 ) -> np.int64:
-    """Append the moves of `pawns` (own) that end on `target`, en passant aside."""
+    """Append the moves of the mover's `pawns` that end on `target`, without en passant."""
     push = (pawns << EIGHT) & empty
     double = ((push & _RANK_3) << EIGHT) & empty & target
     push &= target
@@ -141,9 +142,9 @@ def _list_pawns(
 
 @inner_kernel
 def _en_passant_pawns(states: np.ndarray, row: int, file: np.int64) -> np.uint64:
-    """The mover's pawns that may legally take the pawn which has just gone two squares on `file`, as a bitboard.
+    """The mover's pawns that may legally capture the pawn that has just advanced two squares on `file`, as a bitboard.
 
-    Apart from that pawn only a slider can be giving check: before the push the mover's king was not attacked.
+    Apart from that pawn only a slider can be giving check, since the mover's king was not attacked before the double step.
     """
     pawns, us = states[row, PAWNS], states[row, US]
     target, taken = ONE << np.uint64(40 + file), ONE << np.uint64(32 + file)
@@ -166,9 +167,9 @@ def _en_passant_pawns(states: np.ndarray, row: int, file: np.int64) -> np.uint64
 
 @kernel
 def generate(states: np.ndarray, row: int, legal: Optional[np.ndarray], legal_row: int) -> Tuple[np.int64, np.bool_]:
-    """The legal actions of one position, in the order of this version: [B, S] uint64, row → (count, whether in check).
+    """Generate the legal actions of one position in the order of this version: [B, S] uint64, row → (count, whether in check).
 
-    legal [B, M] int16, row `legal_row` of it filled; or None, to count only. Knows nothing of draws.
+    legal [B, M] int16, whose row `legal_row` is filled; or None to count only. Ignores draws.
     """
     pawns, knights, kings = states[row, PAWNS], states[row, KNIGHTS], states[row, KINGS]
     diagonal, straight = states[row, BISHOPS] | states[row, QUEENS], states[row, ROOKS] | states[row, QUEENS]
@@ -180,7 +181,7 @@ def generate(states: np.ndarray, row: int, legal: Optional[np.ndarray], legal_ro
     in_check = danger & own_king != ZERO
     n = _list(legal, legal_row, _NONE, king, KING[king] & ~us & ~danger)
 
-    # Their sliders that would reach the king on a board without our men: with no man between they check, with one they pin.
+    # Opposing sliders that attack the king if our pieces are ignored: with none of ours between they check, with one they pin.
     checkers = them & ((KNIGHT[king] & knights) | (PAWN[king] & pawns))
     pinned = ZERO
     snipers = them & ((bishop_attacks(king, them) & diagonal) | (rook_attacks(king, them) & straight))
@@ -244,7 +245,7 @@ def generate(states: np.ndarray, row: int, legal: Optional[np.ndarray], legal_ro
 
 @inner_kernel
 def _lost_rights(touched: np.uint64) -> np.uint64:
-    """The castling rights (bits of `meta`, before the board is turned) that end when a piece leaves or enters `touched`."""
+    """The castling rights (bits of `meta`, before the board is flipped) that end when a piece leaves or enters `touched`."""
     lost = ZERO
     if touched & (_OWN_KING | _OWN_KING_ROOK):
         lost |= KINGSIDE
@@ -259,13 +260,13 @@ def _lost_rights(touched: np.uint64) -> np.uint64:
 
 @inner_kernel
 def _moved(board: np.uint64, origin: np.int64, source: np.uint64, destination: np.uint64, square: np.int64) -> np.uint64:
-    """`board` after a move from `origin` (bit `source`) to `square` (bit `destination`), whatever piece moves or is taken."""
+    """`board` after a move from `origin` (bit `source`) to `square` (bit `destination`), whichever piece moves or is taken."""
     return (board & ~(source | destination)) | (((board >> np.uint64(origin)) & ONE) << np.uint64(square))
 
 
 @kernel
 def play(states: np.ndarray, row: int, action: int, out: np.ndarray, out_row: int) -> None:
-    """Play a legal action: the position after it, turned to the next player, goes to row `out_row` of `out` [B, S]."""
+    """Play a legal action and write the new position, from the next player's view, to row `out_row` of `out` [B, S]."""
     origin, square, promotion = np.int64(_FROM[action]), np.int64(_TO[action]), np.int64(_PROMOTION[action])
     source, destination = ONE << np.uint64(origin), ONE << np.uint64(square)
     pawns, knights, bishops = states[row, PAWNS], states[row, KNIGHTS], states[row, BISHOPS]
@@ -275,7 +276,7 @@ def play(states: np.ndarray, row: int, action: int, out: np.ndarray, out_row: in
     clock = ((meta >> CLOCK_SHIFT) & CLOCK) + ONE
     double = False
 
-    if us & destination:  # castling: the king takes its own rook
+    if us & destination:  # castling: the king captures its own rook
         if square > origin:
             kings, rooks, us = kings ^ _KINGSIDE_KING, rooks ^ _KINGSIDE_ROOK, us ^ _KINGSIDE_KING ^ _KINGSIDE_ROOK
         else:
@@ -303,7 +304,7 @@ def play(states: np.ndarray, row: int, action: int, out: np.ndarray, out_row: in
                     bishops |= destination
                 else:
                     knights |= destination
-            elif not capture and (square - origin) & 1:  # a pawn changed file and took nothing there: en passant
+            elif not capture and (square - origin) & 1:  # a pawn changed file without a capture there: en passant
                 pawns ^= destination >> EIGHT
                 them ^= destination >> EIGHT
             double = square - origin == 16

@@ -1,7 +1,7 @@
-"""Perft: the number of leaves of the tree of legal moves to a given depth, the usual proof of move generation.
+"""Perft: the number of leaves of the tree of legal moves to a given depth, the standard test of move generation.
 
-Draws are no end here: the count follows legal moves alone, as everybody's does. Leaves are counted a position at a time (the
-moves of the last ply are not played).
+Draws do not end the game here: as usual, the count follows legal moves alone. The moves of the last ply are counted, not
+played.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pawnzero.progress import Progress
 
 _MAX_DEPTH = 20
 _PIECE = 6
-"""Plies counted in one go, half a second from the starting position: an interruption is heard between such pieces."""
+"""Plies counted in one kernel call, half a second from the starting position: interrupts are handled between calls."""
 
 
 @kernel
 def _count_leaves(stack: np.ndarray, legal: np.ndarray, depth: int) -> np.int64:
-    """Leaves under row `depth` of `stack` [D, S]; rows below are scratch, as is `legal` [D, M]."""
+    """Count the leaves below row `depth` of `stack` [D, S]; lower rows are scratch, as is `legal` [D, M]."""
     if depth == 1:
         return generate(stack, depth, None, depth)[0]
     count = generate(stack, depth, legal, depth)[0]
@@ -35,7 +35,7 @@ def _count_leaves(stack: np.ndarray, legal: np.ndarray, depth: int) -> np.int64:
 
 
 def _count(stack: np.ndarray, legal: np.ndarray, depth: int) -> int:
-    """`_count_leaves`, a piece at a time."""
+    """`_count_leaves` in kernel calls of at most `_PIECE` plies."""
     if depth <= _PIECE:
         return int(_count_leaves(stack, legal, depth))
     count, _ = generate(stack, depth, legal, depth)
@@ -47,7 +47,7 @@ def _count(stack: np.ndarray, legal: np.ndarray, depth: int) -> int:
 
 
 def _by_first_move(state: np.ndarray, depth: int) -> Iterator[int]:
-    """The leaves under every legal action, counted as they are asked for."""
+    """Yield the number of leaves below each legal action, counting lazily."""
     stack = np.zeros((depth + 1, len(state)), np.uint64)
     legal = np.zeros((depth + 1, MAX_LEGAL), np.int16)
     stack[depth] = state
@@ -58,17 +58,17 @@ def _by_first_move(state: np.ndarray, depth: int) -> Iterator[int]:
 
 
 def check_depth(depth: int) -> None:
-    """Raises UsageError for a depth that no count would ever finish. Nothing is compiled for it."""
+    """Raise UsageError for a depth too large ever to finish. Compiles nothing."""
     if not 0 <= depth <= _MAX_DEPTH:
         raise UsageError(f"perft depth {depth}: expected 0 to {_MAX_DEPTH}")
 
 
 def perft(position: Union[str, np.ndarray], depth: int, progress: Optional[Progress] = None) -> int:
-    """How many games of `depth` plies start from `position`: a FEN, "startpos", or a state [S] uint64.
+    """Count the sequences of `depth` legal moves from `position`: a FEN, "startpos", or a state [S] uint64.
 
-    progress: is told of every first move that is counted, where the count takes longer than a moment.
+    progress: updated after each first move, unless the count takes only a moment
 
-    Raises UsageError for a text that is no position and for a depth that no count would ever finish.
+    Raises UsageError for text that is not a position and for a depth too large ever to finish.
     """
     check_depth(depth)
     state = parse_position(position) if isinstance(position, str) else position

@@ -1,18 +1,18 @@
-"""Where each of the 1858 moves stands in lc0's convolutional policy head: 80 planes of the board, 73 of them used.
+"""The index of each of the 1858 moves in lc0's convolutional policy head: 80 planes of the board, 73 of them used.
 
-The square is the one moved from, the plane says how it moves, from the mover's side:
+The square is the from-square; the plane tells how the piece moves, from the mover's side:
 
 ======  ====================================================================================================
 plane   move
 ======  ====================================================================================================
 0–55    like a queen: 7 planes (1 to 7 squares) for each direction, from straight ahead clockwise.
-        A knight's promotion is a plain pawn move here, and castling is the king's move onto its rook.
+        A knight promotion is a plain pawn move here, and castling is the king's move onto its rook.
 56–63   like a knight: a plane for each of the 8 jumps, clockwise from one file right and two ranks ahead
 64–72   promotion to rook, bishop, queen (in that order): capturing leftwards, straight, capturing rightwards
 73–79   never used
 ======  ====================================================================================================
 
-The moves' own numbers are in `actions`. The map was compared with what lc0 makes of a net whose outputs are known.
+`actions` numbers the moves. The map was verified against lc0 with a net whose outputs are known.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FIRST_PROMOTION = 64
 
 
 def _plane(files: int, ranks: int, promotion: int) -> int:
-    """The plane of a move that goes so many files to the right and ranks ahead."""
+    """The plane of a move of this many files to the right and ranks ahead."""
     if promotion:
         return _FIRST_PROMOTION + 3 * (files + 1) + _PROMOTIONS.index(promotion)
     if (files, ranks) in _JUMPS:
@@ -49,4 +49,4 @@ def _policy_index() -> np.ndarray:
 
 
 POLICY_INDEX = _policy_index()
-"""[1858] int32: a move's place among the head's 80 · 64 outputs, ``64 * plane + square``."""
+"""[1858] int32: index of each move among the head's 80 · 64 outputs, ``64 * plane + square``."""

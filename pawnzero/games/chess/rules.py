@@ -1,4 +1,4 @@
-"""What the rules say of a batch of positions: legal actions, how a game has ended, and what counts as the same position."""
+"""Apply the rules to a batch of positions: legal actions, how a game has ended, and the repetition key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIFTY_MOVES_PLIES = 100
 MAX_REVERSIBLE = FIFTY_MOVES_PLIES
 
 _DARK = np.uint64(0xAA55AA55AA55AA55)
-"""Squares of a1's colour. Turning the board swaps the colours, which "all of one colour" does not mind."""
+"""Squares of a1's colour. Flipping the board swaps the colours, which does not change "all of one colour"."""
 
 _WORD_SEEDS = np.array(
     [
@@ -52,7 +52,7 @@ _FOLD = np.uint64(32)
 
 @inner_kernel
 def _mix(word: np.uint64) -> np.uint64:
-    """A bijection of 64-bit words in which every input bit reaches every output bit (the xor-multiply-shift of splitmix64)."""
+    """A bijection of 64-bit words in which every input bit affects every output bit (xor-shift and multiply)."""
     word = (word ^ (word >> _FOLD)) * _MULTIPLIER
     word = (word ^ (word >> _FOLD)) * _MULTIPLIER
     return word ^ (word >> _FOLD)
@@ -69,7 +69,7 @@ def _position_key(states: np.ndarray, row: int) -> np.uint64:
 
 @inner_kernel
 def _insufficient_material(states: np.ndarray, row: int) -> bool:
-    """Whether neither side could ever mate: bare kings, one knight, or bishops that all stand on squares of one colour."""
+    """Whether neither side could ever mate: bare kings, a single knight, or only bishops, all on squares of one colour."""
     if states[row, PAWNS] | states[row, ROOKS] | states[row, QUEENS]:
         return False
     knights, bishops = states[row, KNIGHTS], states[row, BISHOPS]
@@ -123,7 +123,7 @@ def step_batch(
     key: np.ndarray,
     reversible: np.ndarray,
 ) -> None:
-    """Play actions [B] in states [B, S]; fill the arrays of `Positions`, its states `out` included."""
+    """Play actions [B] in states [B, S] and fill the arrays of `Positions`, including its states `out`."""
     for row in range(len(states)):
         play(states, row, actions[row], out, row)
         _inspect(out, row, legal, count, ending, key, reversible)

@@ -1,4 +1,4 @@
-"""What the words of a chess position mean: eight of them, always seen from the player to move (see docs/architecture.md)."""
+"""The layout of a chess position: eight words, always from the view of the player to move (see docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 STATE_WORDS = 8
 PAWNS, KNIGHTS, BISHOPS, ROOKS, QUEENS, KINGS, US, META = range(STATE_WORDS)
-"""The words of a state: men of both colours by kind, all men of the mover, and what no board shows."""
+"""The words of a state: pieces of both colours by kind, all pieces of the mover, and `meta`, what no board shows."""
 
 KINGSIDE, QUEENSIDE = np.uint64(1), np.uint64(2)
-"""Bits of `meta`: the mover's castling rights. The opponent's stand two bits higher."""
+"""Bits of `meta`: the mover's castling rights. The opponent's are two bits higher."""
 CASTLING = np.uint64(15)
 EN_PASSANT_SHIFT = np.uint64(4)
 EN_PASSANT = np.uint64(15)
@@ -21,7 +21,7 @@ NUMBER_SHIFT = np.uint64(32)
 NUMBER = np.uint64(65535)
 
 SAME_POSITION = BLACK | (EN_PASSANT << EN_PASSANT_SHIFT) | CASTLING
-"""The part of `meta` by which positions differ for the repetition rule: all but the counters."""
+"""The part of `meta` that the repetition rule compares: everything but the counters."""
 
 START_STATE = np.array(
     [

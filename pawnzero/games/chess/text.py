@@ -1,4 +1,4 @@
-"""Chess as people write it: FEN, UCI and SAN, and a board of letters. Not for hot paths."""
+"""Text forms of chess: FEN, UCI and SAN, and a board of letters. Not for hot paths."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pawnzero.games.chess.state import (
 )
 
 MAX_LEGAL = 218
-"""No position that a game can reach has more legal moves."""
+"""The largest number of legal moves in any position that a game can reach."""
 
 START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
 
@@ -33,14 +33,15 @@ _LETTERS = "pnbrqk"
 _FILES = "abcdefgh"
 _UCI = re.compile("([a-h][1-8])([a-h][1-8])([nbrq]?)")
 _CASTLED_KING = {actions.KINGSIDE_CASTLING: 6, actions.QUEENSIDE_CASTLING: 2}
-"""Where the king stands after castling, by action."""
+"""The king's square after castling, by action."""
 
 
 def parse_position(text: str) -> np.ndarray:
-    """A FEN (its counters may be missing) or "startpos" → state [S] uint64. Raises UsageError that says what is wrong with it.
+    """Parse a FEN (its counters may be missing) or "startpos" → state [S] uint64.
 
-    Positions that no game reaches are let through as long as both sides can go on playing from them and a state can hold them:
-    each side has the men that its pawns could have become, castling rights their king and rook at home.
+    Accepts positions that no game reaches if both sides can continue to play and a state can hold them: each side has no more
+    pieces than its pawns could have become, and castling rights only with king and rook at home. Raises UsageError that says
+    what is wrong.
     """
     import chess
 
@@ -58,7 +59,7 @@ def parse_position(text: str) -> np.ndarray:
 
 
 def _problem(board: Any) -> str:
-    """Why play cannot go on from a python-chess board, or ""."""
+    """Why a python-chess board is rejected, or "" if it is not."""
     import chess
 
     status = board.status()
@@ -76,7 +77,7 @@ def _problem(board: Any) -> str:
         if status & bit:
             return reason
     for color, name in ((chess.WHITE, "White"), (chess.BLACK, "Black")):
-        # Each man beyond those of the first position was a pawn once.
+        # Every piece beyond those of the starting position is a promoted pawn.
         men = [len(board.pieces(piece, color)) for piece in chess.PIECE_TYPES]
         promoted = sum(max(0, count - first) for count, first in zip(men[1:5], (2, 2, 2, 1)))
         if men[0] + promoted > 8:
@@ -107,12 +108,12 @@ def _from_board(board: Any) -> np.ndarray:
 
 
 def is_black(state: np.ndarray) -> bool:
-    """Whether Black is to move in state [S]."""
+    """Return whether Black is to move in state [S]."""
     return bool(int(state[META]) & int(BLACK))
 
 
 def _letters(state: np.ndarray) -> List[str]:
-    """The 64 squares from a1 to h8, as White sees them: a piece's letter, upper case for White, or "."."""
+    """The 64 squares from a1 to h8, from White's view: a piece's letter, upper case for White, or "."."""
     words, black = [int(word) for word in state], is_black(state)
     squares = ["."] * 64
     for letter, word in zip(_LETTERS, words[PAWNS : KINGS + 1]):
@@ -125,7 +126,7 @@ def _letters(state: np.ndarray) -> List[str]:
 
 
 def format_position(state: np.ndarray) -> str:
-    """The FEN of state [S], its en-passant square named where such a capture is legal."""
+    """Return the FEN of state [S]; it names an en-passant square only if such a capture is legal."""
     squares, meta, black = _letters(state), int(state[META]), is_black(state)
     ranks = ["".join(squares[8 * rank : 8 * rank + 8]) for rank in range(7, -1, -1)]
     placement = re.sub(r"\.+", lambda gap: str(len(gap.group())), "/".join(ranks))
@@ -152,7 +153,7 @@ def _own(state: np.ndarray, word: int, square: int) -> bool:
 
 
 def format_action(state: np.ndarray, action: int) -> str:
-    """UCI notation of a legal action; castling as the king's own step (e1g1)."""
+    """Return a legal action in UCI notation; castling is the king's own move (e1g1)."""
     origin, square, promotion = int(actions.FROM[action]), int(actions.TO[action]), int(actions.PROMOTION[action])
     black = is_black(state)
     if square >= 56 and not promotion and _own(state, PAWNS, origin):
@@ -163,16 +164,16 @@ def format_action(state: np.ndarray, action: int) -> str:
 
 
 def describe_action(state: np.ndarray, action: int) -> str:
-    """Standard algebraic notation of a legal action (Nf3, exd5, O-O, e8=Q+)."""
+    """Return a legal action in standard algebraic notation (Nf3, exd5, O-O, e8=Q+)."""
     import chess
 
     return chess.Board(format_position(state)).san(chess.Move.from_uci(format_action(state, action)))
 
 
 def parse_action(state: np.ndarray, legal: Sequence[int], text: str) -> int:
-    """One of the `legal` actions of state [S] from UCI (castling as e1g1 or e1h1) or SAN.
+    """Parse one of the `legal` actions of state [S] from UCI (castling as e1g1 or e1h1) or SAN.
 
-    Raises UsageError for what is not legal here, or fits more than one move.
+    Raises UsageError if the move is illegal or ambiguous.
     """
     stripped = text.strip()
     match = _UCI.fullmatch(stripped)
@@ -184,7 +185,7 @@ def parse_action(state: np.ndarray, legal: Sequence[int], text: str) -> int:
 
 
 def _by_squares(state: np.ndarray, parts: Sequence[str]) -> int:
-    """The action between two named squares; -1 where there is none."""
+    """The action between two named squares; -1 if there is none."""
     black = is_black(state)
     origin, square, piece = _square(parts[0], black), _square(parts[1], black), parts[2]
     promotes = square >= 56 and _own(state, PAWNS, origin)
@@ -198,7 +199,7 @@ def _by_squares(state: np.ndarray, parts: Sequence[str]) -> int:
 
 
 def _by_name(state: np.ndarray, san: str) -> int:
-    """The action of a move in standard algebraic notation; -1 where it is illegal, ambiguous or not notation at all."""
+    """The action of a move in standard algebraic notation; -1 if it is illegal, ambiguous or not a move."""
     import chess
 
     try:
@@ -210,7 +211,7 @@ def _by_name(state: np.ndarray, san: str) -> int:
 
 
 def draw_position(state: np.ndarray) -> str:
-    """The board as lines of text, White at the bottom, with coordinates."""
+    """Return the board as lines of text, White at the bottom, with coordinates."""
     squares = _letters(state)
     ranks = [f"{rank + 1}  " + " ".join(squares[8 * rank : 8 * rank + 8]) for rank in range(7, -1, -1)]
     return "\n".join(ranks + ["", "   " + " ".join(_FILES)])
