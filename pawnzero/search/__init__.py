@@ -1,4 +1,4 @@
-"""Tree search over batches of positions. It knows no game and no net: both are passed in."""
+"""Tree search over batches of positions. It depends on no game and no net: both are passed in."""
 
 from pawnzero.search.batch import BatchedSearch, leaves_a_tree
 from pawnzero.search.evaluator import Evaluator, Question, UniformEvaluator, question_about

@@ -1,7 +1,7 @@
-"""Which of the net's answers are known already: those it gave in the last searches, found again by what the net is shown.
+"""A cache of the net's recent evaluations, keyed by a hash of its inputs.
 
-Games from one start meet the same positions, and a move's search comes again on what the search before it saw. An answer
-depends on what the net is shown alone, so taking it from here leaves every game as it is.
+Games from the same start reach the same positions, and a move's search revisits what the search before it saw. An evaluation
+depends only on the net's inputs, so taking it from the cache does not change any game.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pawnzero.native import allocating_kernel, inner_kernel, kernel
 from pawnzero.search.evaluator import Question
 
 _MOST_MOVES = 64
-"""Positions with more legal actions are not kept: they are rare and would make all slots wide."""
+"""Positions with more legal actions are not cached: they are rare and would make every slot wide."""
 _FEWEST_BYTES = 1 << 24
 
 _FIRST = np.uint64(0x9E3779B97F4A7C15)
@@ -26,23 +26,24 @@ _S29 = np.uint64(29)
 _S32 = np.uint64(32)
 
 _UNKEPT = -1
-"""A row that is asked about, and whose answer finds no slot."""
+"""The slot of a row that is evaluated but whose evaluation is not cached."""
 
 
 @inner_kernel
 def _stirred(word: np.uint64, new: np.uint64, factor: np.uint64, shift: np.uint64) -> np.uint64:
-    """A hash that takes in one more word: a bijection of `word` for each `new`."""
+    """Mix one more word into a hash; for each `new`, a bijection of `word`."""
     word = (word ^ new) * factor
     return word ^ (word >> shift)
 
 
 @inner_kernel
 def _hash(bits: np.ndarray, scalars: np.ndarray, legal: np.ndarray, count: int, out: np.ndarray) -> None:
-    """128 bits, out [2] uint64, of one encoded position [P], [Q] (as uint32 words) and its `count` legal actions.
+    """Write a 128-bit hash of one encoded position to out [2] uint64.
 
-    The two halves differ in start, factor and shift; that two of the positions met in a run agree in both is not to be
-    expected. The shifts matter: a difference in a word's last bit is one in two bits after a step, whatever the factor, and a
-    difference in the same two bits of the next word would undo it in both halves.
+    Hashed are its bits [P], its scalars [Q] (as uint32 words) and the first `count` of its legal actions. The two halves differ
+    in start, factor and shift, so that no two positions of a run are expected to collide in both. The shifts matter: whatever
+    the factor, a difference in a word's top bit becomes a difference in two bits after a step, and a difference in the same two
+    bits of the next word would cancel it in both halves if they shifted alike.
     """
     first, second = _FIRST, _SECOND
     for word in bits:
@@ -69,12 +70,12 @@ def _seek(
     asked_legal: np.ndarray,
     asked_count: np.ndarray,
 ) -> int:
-    """Divide the rows into known ones, those that equal an earlier row, and those to ask about, which move to the front.
+    """Sort the rows into cached ones, duplicates of earlier rows, and rows to evaluate, which move to the front.
 
-    keys [C, 2] uint64; asking [C] int32: 1 + the place among the asked rows of what a slot waits for, 0 where it waits for
-    nothing. Fills slot [B] int32 (where the row's answer lies or will lie, _UNKEPT: nowhere) and source [B] int32 (its place
-    among the asked rows; -1: known). The asked rows' bits and scalars are moved to the front in place, their legal actions
-    are copied. Returns how many they are.
+    keys [C, 2] uint64; asking [C] int32: 1 + the index among the rows to evaluate of the one that a slot waits for, 0 if it
+    waits for none. Fills slot [B] int32 (the cache slot of the row's evaluation, now or after `_spread`; _UNKEPT: none) and
+    source [B] int32 (its index among the rows to evaluate; -1: cached). Moves the bits and scalars of the rows to evaluate to
+    the front in place and copies their legal actions. Returns how many rows there are to evaluate.
     """
     key = np.zeros(2, np.uint64)
     mask = np.uint64(len(keys) - 1)
@@ -115,9 +116,9 @@ def _spread(
     logits: np.ndarray,
     wdl: np.ndarray,
 ) -> None:
-    """Give each row [B] its answer, from the slots or from the asked rows at the front; then keep the new ones.
+    """Give each row [B] its evaluation, from its slot or from the evaluated rows at the front, then cache the new ones.
 
-    Backwards: a row's place among the asked ones is never behind the row itself.
+    Runs backwards, since a row's index among the evaluated rows is never larger than its own.
     """
     for b in range(len(count) - 1, -1, -1):
         place = source[b]
@@ -136,10 +137,10 @@ def _spread(
 
 
 class Answers:
-    """The answers of one evaluator, in a table in which a new one takes the place of an older one that falls on its slot.
+    """A fixed-size cache of one evaluator's results; a new entry replaces the older one in its slot.
 
-    rows:   most positions of a batch
-    memory: bytes that the table may take, 16 MiB at least; the slots are a power of two, so that half may be left
+    rows:   largest number of positions in a batch
+    memory: size limit in bytes, at least 16 MiB; the number of slots is a power of two, so up to half of it may stay unused
     """
 
     def __init__(self, game: Game, rows: int, memory: int) -> None:
@@ -154,13 +155,13 @@ class Answers:
         self._count = np.zeros(rows, np.int16)
 
     def seek(self, whole: Question) -> Question:
-        """What remains to be asked, perhaps nothing; once that has been answered, `keep` gives `whole` its answers.
+        """Return the part of `whole` that has to be evaluated, possibly empty; after its evaluation, `keep` completes `whole`.
 
-        Its bits, scalars and answers are the first rows of `whole`, whose own bits and scalars are lost. Its legal actions and
-        their counts are this table's, and last until the next call.
+        The part shares bits, scalars, logits and wdl with the first rows of `whole`, whose own bits and scalars are
+        overwritten. Its legal actions and counts belong to this cache and are valid until the next call.
         """
         rows = len(whole)
-        with np.errstate(over="ignore"):  # without numba, hashing would warn
+        with np.errstate(over="ignore"):  # without numba, hashing would warn of overflow
             asked = _seek(
                 self._keys,
                 self._asking,
@@ -176,7 +177,7 @@ class Answers:
         return replace(whole, legal=self._legal, count=self._count).part(0, int(asked))
 
     def keep(self, whole: Question) -> None:
-        """Complete the answers to what `seek` was last given, and keep the new ones."""
+        """Complete the evaluations of the batch last passed to `seek`, and cache the new ones."""
         rows = len(whole)
         slot, source = self._slot[:rows], self._source[:rows]
         _spread(self._logits, self._wdl, self._asking, slot, source, whole.count, whole.logits, whole.wdl)

@@ -1,4 +1,4 @@
-"""How a leaf's value travels up the tree, as an average and, where the rules decide, as a proof."""
+"""Backup of a leaf's value through its ancestors, as an average and, where the rules decide the game, as a proof."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pawnzero.native import inner_kernel
 from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNPROVEN
 
 _COARSE = 1024.0
-"""A total from which on float32's steps (0.0001 there) count beside what is added."""
+"""The magnitude from which a float32 sum's rounding (steps of 0.0001 here) is not negligible beside what is added."""
 _NEARLY = 0.9999
-"""Of a lost edge's visits its float32 sum counts at least so many: past 2^24 it is not exact."""
+"""A lost edge's float32 sum reaches at least this share of its visits: beyond 2^24 it is not exact."""
 _GOLDEN_RATIO = 0.6180339887498949
 
 
 @inner_kernel
 def proven_value(proof):
-    """Value for its player to move of a node of which `proof` is known (not UNPROVEN)."""
+    """The value, for its player to move, of a node with this proof (not UNPROVEN)."""
     if proof == PROVEN_WIN:
         return 1.0
     return -1.0 if proof == PROVEN_LOSS else 0.0
@@ -24,7 +24,10 @@ def proven_value(proof):
 
 @inner_kernel
 def lost(t, g, edge):
-    """Whether the edge is proven to lose. (Each visit of a proven edge counts as lost, so that others are seen at a glance.)"""
+    """Whether the edge is proven to lose.
+
+    Every visit of such an edge counts as a loss, so the sum of its values rules out most others without a look at the child.
+    """
     if t.visits[g, edge] == 0 or t.value_sum[g, edge] > -_NEARLY * t.visits[g, edge]:
         return False
     return t.proven[g, t.child[g, edge]] == PROVEN_WIN
@@ -32,10 +35,11 @@ def lost(t, g, edge):
 
 @inner_kernel
 def added(total, more, count):
-    """float32 `total` + `more` as float32, the `count`th addition to it.
+    """Add `more` to the float32 `total` and return a float32; this is the `count`th addition to it.
 
-    float32 counts a large total in coarse steps (1 from 8 million on), so that what is added to it would be rounded always up,
-    or always away. There it is rounded up as often as is right on average: the golden ratio's multiples spread evenly.
+    A large float32 has a coarse resolution (1 from 8 million on), so rounding to nearest would always err in the same
+    direction. From `_COARSE` on, the result is therefore rounded up as often as is right on average; which times is decided by
+    the multiples of the golden ratio, which are evenly spread.
     """
     exact = np.float64(total) + np.float64(more)
     nearest = np.float32(exact)
@@ -51,9 +55,9 @@ def added(total, more, count):
 
 @inner_kernel
 def back_up(t, g, node, value, draw, pending):
-    """Count a visit of `node` with its value for its player to move, there and in every ancestor.
+    """Add a visit of `node`, with a value for its player to move, to the node and all its ancestors.
 
-    Above a proven node the visit counts with what is proven (the proof may have come while the visit was under way).
+    From a proven node upwards, the visit counts with the proven value (the proof may have come while the visit was under way).
     """
     while True:
         if t.proven[g, node] != UNPROVEN:
@@ -75,9 +79,9 @@ def back_up(t, g, node, value, draw, pending):
 
 @inner_kernel
 def proof_of(value):
-    """What a game's own ending with this value for the player to move proves.
+    """The proof that a game's own ending gives, from its value for the player to move.
 
-    (A repetition proves nothing: by another path the position would not have stood before.)
+    A repetition proves nothing: on another path the position would not have occurred before.
     """
     if value > 0:
         return PROVEN_WIN
@@ -86,11 +90,11 @@ def proof_of(value):
 
 @inner_kernel
 def prove(t, g, node):
-    """Carry the proof of `node` up as far as it decides (Winands, Björnsson and Saito, "Monte-Carlo Tree Search Solver", 2008).
+    """Propagate the proof of `node` to its ancestors (Winands, Björnsson and Saito, "Monte-Carlo Tree Search Solver", 2008).
 
-    A move to a lost position wins; a position all of whose moves are decided is worth the best of them. The averages above
-    are corrected, so that a decided move counts with its true value for every visit it has had. What has been proven stays:
-    with several leaves under way, a proof can arrive below a node that is decided already.
+    A node with a move to a lost position is won; a node whose moves are all proven has the value of the best. The averages
+    above are corrected, so that a proven move counts with its true value in all its visits. Existing proofs are kept: with
+    several leaves under way, a proof can arrive below a node that is already proven.
     """
     while True:
         parent = t.parent[g, node]
@@ -117,9 +121,9 @@ def prove(t, g, node):
 
 @inner_kernel
 def _correct(t, g, node, value):
-    """Let every visit of the edge that leads to `node` count `value` for its chooser, and tell the nodes above.
+    """Make every visit of the edge to `node` count as `value` for the player who chooses it, and update the ancestors.
 
-    A proven node passes nothing on: what stands above it does not depend on averages below.
+    Stops at a proven node: what is above it no longer depends on averages below.
     """
     edge = t.parent_edge[g, node]
     node = t.parent[g, node]

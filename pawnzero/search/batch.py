@@ -1,4 +1,4 @@
-"""Many trees advanced together, so that a net always gets a large batch."""
+"""Many search trees advanced together, so that the net gets large batches."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from pawnzero.search.tree import allocate_trees, bytes_a_tree
 from pawnzero.search.wave import allocate_wave
 
 PHASES = ("select", "step", "attach", "encode", "net", "backup")
-"""What a wave spends its time on; `BatchedSearch.seconds` has each."""
+"""The phases of a wave; `BatchedSearch.seconds` has the time spent in each."""
 
 _FULL_BATCH = 64
 _MOST_LEAVES = 8
-"""Most leaves of a tree in a wave where their number is not configured."""
+"""Most leaves of a tree in a wave if their number is not configured."""
 _LEAVES_OF_A_ROUND = 4
-"""What a wave takes on average where it keeps to rounds: 64 simulations among 16 moves and more are 16 waves."""
+"""Average leaves per wave in a search limited to rounds: 64 simulations over 16 or more moves take 16 waves."""
 _MANY_GAMES = 32
-"""From so many on whole rounds make batches large enough; with fewer a round's four leaves a game leave a net half idle."""
+"""From this many games on, whole rounds make batches large enough; with fewer, four leaves per game would leave a net half
+idle."""
 
 
 class Leaves(NamedTuple):
-    """What a wave takes from each tree.
+    """How many leaves a wave takes from each tree.
 
-    most:      leaves
-    in_rounds: whether only those of one round of a Gumbel search
-    usual:     how many that is on average
+    most:      upper limit
+    in_rounds: whether they must belong to one round of a Gumbel search
+    usual:     average
     """
 
     most: int
@@ -44,10 +45,11 @@ class Leaves(NamedTuple):
 
 
 def leaves_a_tree(config: SearchConfig, games: Optional[int]) -> Leaves:
-    """What a wave takes from each tree where there are `games` in all (None: many).
+    """Return how many leaves a wave takes from each tree if there are `games` in all (None: many).
 
-    As many leaves as `leaves_per_tree` says. Where that is 0: under Gumbel those of one round of sequential halving, at most 8,
-    and 8 whatever their rounds where games are fewer than 32; under PUCT one, and of few games as many as make a batch of 64.
+    `leaves_per_tree` if it is not 0. Otherwise, under Gumbel: the leaves of one round of sequential halving, at most 8, or 8
+    regardless of rounds if there are fewer than 32 games. Under PUCT: one, or for few games as many as fill a batch of 64, at
+    most 8.
     """
     if config.leaves_per_tree > 0:
         return Leaves(config.leaves_per_tree, False, config.leaves_per_tree)
@@ -59,12 +61,12 @@ def leaves_a_tree(config: SearchConfig, games: Optional[int]) -> Leaves:
 
 
 class BatchedSearch:
-    """`trees` searches of one game by one evaluator, in one thread.
+    """`trees` searches of one game with one evaluator, in one thread.
 
-    A tree works while its `budget` of simulations is not reached (see `tree.Trees`); `wave` lets each working tree do
-    a little: at most `leaves` leaves, with `in_rounds` no more than a Gumbel search's round has left (see `kernels`).
-    Trees are independent of each other: which ones share a batch changes nothing but the evaluator's rounding.
-    Between the halves of a wave, `ask` and `take`, an evaluator with a device of its own works alone.
+    A tree is active until it has used its `budget` of simulations (see `tree.Trees`); `wave` advances each active tree by at
+    most `leaves` leaves, and with `in_rounds` by no more than are left in its current Gumbel round (see `kernels`). Trees are
+    independent of each other: which ones share a batch affects nothing but the evaluator's rounding. Between the two halves of
+    a wave, `ask` and `take`, an evaluator with its own device works while the thread does something else.
     """
 
     def __init__(
@@ -95,16 +97,16 @@ class BatchedSearch:
         self._positions = game.allocate(most)
         self._wave = allocate_wave(game, most)
         self._room = allocate_question(game, most)
-        dear = not isinstance(evaluator, UniformEvaluator)  # its answers cost less than finding them again
+        dear = not isinstance(evaluator, UniformEvaluator)  # a uniform evaluation costs less than a cache lookup
         self._answers = Answers(game, most, trees * bytes_a_tree(game, simulations)) if config.keep_answers and dear else None
 
     def wave(self) -> int:
-        """One step of every working tree. Returns how many leaves got an answer of the net, new or kept."""
+        """Advance every active tree by one wave. Returns how many positions were evaluated, by the net or from the cache."""
         self.ask()
         return self.take()
 
     def ask(self) -> None:
-        """The first half of a wave: from the roots to the leaves, and the question about them to the evaluator."""
+        """First half of a wave: select leaves and submit the positions that need the net to the evaluator."""
         trees, wave, positions = self.trees, self._wave, self._positions
         started = perf_counter()
         found = select(trees, self.leaves, self._in_rounds, self._parameters, wave)
@@ -133,7 +135,7 @@ class BatchedSearch:
         self._spent("net", started)
 
     def take(self) -> int:
-        """The second half: the answers into the trees. Returns how many leaves got one."""
+        """Second half of a wave: expand and back up the evaluated positions. Returns how many there were."""
         need, started = self._need, perf_counter()
         self._need = 0
         if not need:
@@ -157,32 +159,35 @@ class BatchedSearch:
         return now
 
     def policies(self, trees: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """What the searches teach: trees [n] int64 → start [n + 1] int64 and policy [sum] float32, laid out by `start`."""
+        """Return the policy targets: trees [n] int64 → start [n + 1] int64 and policy [sum] float32.
+
+        Tree i's target is ``policy[start[i]:start[i + 1]]``.
+        """
         start = np.zeros(len(trees) + 1, np.int64)
         policy = np.zeros(int(self.trees.edge_count[trees, 0].sum()), np.float32)
         root_policies(self.trees, self._parameters, trees, start, policy)
         return start, policy
 
     def choose(self, trees: np.ndarray, temperature: np.ndarray) -> np.ndarray:
-        """The move to play at each root: trees [n] int64, temperature [n] float32 → [n] int16 (see `root.choose`)."""
+        """Choose the move to play at each root: trees [n] int64, temperature [n] float32 → [n] int16 (see `root.choose`)."""
         actions = np.zeros(len(trees), np.int16)
         choose(self.trees, self._parameters, trees, temperature, actions)
         return actions
 
     def wdl(self, trees: np.ndarray) -> np.ndarray:
-        """WDL of each root for its player to move: trees [n] int64 → [n, 3] float32."""
+        """The WDL of each root for its player to move: trees [n] int64 → [n, 3] float32."""
         wdl = np.zeros((len(trees), 3), np.float32)
         root_wdl(self.trees, self._parameters, trees, wdl)
         return wdl
 
     def working(self) -> np.ndarray:
-        """[G] bool: trees that have simulations left to do."""
+        """[G] bool: trees with simulations left to do."""
         result: np.ndarray = self.trees.started < self.trees.budget
         return result
 
 
 def _complaint(answered: Question) -> str:
-    """What is wrong with the answer about a position."""
+    """What is wrong with the evaluation of a position."""
     logits = answered.logits[0, : answered.count[0]]
     if not np.isfinite(logits).all():
         return f"the net's answer cannot be used: a logit is {logits[~np.isfinite(logits)][0]:g}, expected finite numbers"

@@ -1,4 +1,4 @@
-"""How a tree sees the game go on: the reply to expect, the way to a proven end, and how deep it has looked."""
+"""The expected continuation in a tree: the likely reply, the way to a proven end, and how deep the tree is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN
 
 @kernel
 def edge_to_expect(t, g, node, plies):
-    """The edge of `node` that good play takes: what its proof rests on, else the most visited; NO_NODE where none was tried."""
+    """The edge of `node` that good play takes: one its proof rests on, else the most visited; NO_NODE if none was tried."""
     chosen = NO_NODE
     best = 0
     for edge in range(t.first_edge[g, node], t.first_edge[g, node] + max(0, t.edge_count[g, node])):
@@ -31,9 +31,10 @@ def edge_to_expect(t, g, node, plies):
 
 @kernel
 def plies_to_end(t, g, plies):
-    """In how many plies each node that is proven won or lost ends, as far as the tree knows; 0 elsewhere → plies [nodes] int32.
+    """Compute the plies from each node to the end of the game, as far as the tree knows → plies [nodes] int32.
 
-    The winner takes the shortest way there is in the tree, the loser the longest. Children stand after their parents.
+    0 for a node that is not proven won or lost. The winner takes the shortest way in the tree, the loser the longest. Children
+    have larger indices than their parents.
     """
     for node in range(len(plies) - 1, -1, -1):
         plies[node] = 0

@@ -1,4 +1,4 @@
-"""What search asks of a net: the small interface behind which any backend can serve."""
+"""The interface between search and net: batches of positions, and the evaluators that fill in logits and WDL."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MOST_PLIES = 60
 
 @dataclass(frozen=True)
 class Question:
-    """B positions that an evaluator is asked about, 1 or more, and room for what it says of them.
+    """A batch of B positions (1 or more) to evaluate, with room for the results.
 
-    To read:
-      bits    [B, P] uint64, scalars [B, Q] float32   the position as `Game.encode` has it
-      legal   [B, M] int16    legal actions; only the first `count` of a row mean anything
+    Inputs:
+      bits    [B, P] uint64, scalars [B, Q] float32   the position as encoded by `Game.encode`
+      legal   [B, M] int16    legal actions; only the first `count` of a row are valid
       count   [B] int16       1 or more
-    To fill:
-      logits  [B, M] float32  policy logits in the order of `legal`; only the first `count` of a row mean anything
+    Outputs:
+      logits  [B, M] float32  policy logits in the order of `legal`; only the first `count` of a row are valid
       wdl     [B, 3] float32  win, draw and loss probabilities for the player to move
     """
 
@@ -37,13 +37,13 @@ class Question:
         return len(self.count)
 
     def part(self, start: int, stop: int) -> Question:
-        """Views of the positions from `start` up to `stop`."""
+        """Return views of the positions from `start` up to but not including `stop`."""
         s = slice(start, stop)
         return Question(self.bits[s], self.scalars[s], self.legal[s], self.count[s], self.logits[s], self.wdl[s])
 
 
 def allocate_question(game: Game, size: int) -> Question:
-    """Room for a question about `size` positions, all zero."""
+    """Allocate a zeroed batch of `size` positions."""
     return Question(
         np.zeros((size, game.bit_planes), np.uint64),
         np.zeros((size, game.scalar_planes), np.float32),
@@ -55,7 +55,7 @@ def allocate_question(game: Game, size: int) -> Question:
 
 
 def question_about(game: Game, lines: Sequence[Line]) -> Question:
-    """The current positions of lines of `game`, none of which may be over; to be answered."""
+    """Build a batch from the current positions of lines of `game`, none of which may be over; the outputs are left zero."""
     question = allocate_question(game, len(lines))
     question.bits[:], question.scalars[:] = encode_lines(game, lines)
     for row, line in enumerate(lines):
@@ -65,7 +65,7 @@ def question_about(game: Game, lines: Sequence[Line]) -> Question:
 
 
 def random_question(game: Game, size: int, seed: int = 0) -> Question:
-    """Positions after up to `_MOST_PLIES` random moves, for a seed always the same ones; to measure with."""
+    """Build a batch of positions after up to `_MOST_PLIES` random moves, for measurements; deterministic for a given seed."""
     random = np.random.default_rng(seed)
     lines: List[Line] = []
     while len(lines) < size:
@@ -78,32 +78,34 @@ def random_question(game: Game, size: int, seed: int = 0) -> Question:
 
 
 class Evaluator(Protocol):
-    """Answers questions about positions with logits at their legal actions and WDL. Several threads may ask at once."""
+    """Evaluates positions: logits of their legal actions, and WDL. Several threads may call it at once."""
 
     def enter_thread(self, workers: int) -> None:
-        """Called in each thread that is going to evaluate, where `workers` threads will do so side by side, and again where
-        their number changes."""
+        """Called in each thread before it evaluates, and again when the number of threads that evaluate concurrently changes.
+
+        workers: that number
+        """
 
     def evaluate(self, question: Question) -> None:
-        """Fill the question's `logits` and `wdl`."""
+        """Fill the batch's `logits` and `wdl`."""
 
 
 Collect = Callable[[], None]
-"""Waits for the answers to a question and puts them where they were asked for. To be called once."""
+"""Waits for the results of a submitted batch and stores them in it. To be called once."""
 
 
 def at_once() -> None:
-    """The `Collect` of answers that are there already."""
+    """The `Collect` of a batch whose results are already there."""
 
 
 @dataclass(frozen=True)
 class Appetite:
     """What suits an evaluator's device.
 
-    batch:     positions a question should have
-    questions: that a thread should keep under way: 1 where the thread's own core does the work
-    leaves:    of a wave for each position of a question. Not all ask, since answers are kept and endings need none; and a wave
-               takes Python's lock for as long whatever its size
+    batch:     positions per batch
+    questions: batches that a thread should keep in flight; 1 if the thread's own core does the work
+    leaves:    leaves in a wave per position of a batch: cached and ended leaves need no evaluation, and a wave holds Python's
+               lock equally long whatever its size
     """
 
     batch: int = 256
@@ -113,16 +115,16 @@ class Appetite:
 
 @runtime_checkable
 class OverlappingEvaluator(Evaluator, Protocol):
-    """One that knows what suits its device, and may be left alone while that works."""
+    """An evaluator that knows what suits its device and works asynchronously."""
 
     appetite: Appetite
 
     def submit(self, question: Question) -> Collect:
-        """`evaluate` without the waiting. The arrays are the evaluator's until what is returned has been called."""
+        """`evaluate` without waiting. The arrays belong to the evaluator until the returned `Collect` has been called."""
 
 
 class UniformEvaluator:
-    """Knows nothing: equal logits, and a draw. For measuring search alone, and for tests."""
+    """Returns equal logits and a draw for every position, for tests and to measure search alone."""
 
     def enter_thread(self, workers: int) -> None:
         pass

@@ -1,9 +1,9 @@
-"""Gumbel AlphaZero: which action to simulate next, and the improved policy that a search teaches.
+"""Gumbel AlphaZero: which action to simulate next, and the improved policy that serves as policy target.
 
-Danihelka, Guez, Schrittwieser and Silver, "Policy improvement by planning with Gumbel", ICLR 2022. At the root, a few
-actions drawn without replacement (Gumbel-top-k) share the simulations by sequential halving; below it, actions are taken so
-that visits follow the improved policy: the prior's logits plus a growing multiple of the values, where an unvisited action
-has the value that the rest of the node makes likely.
+Danihelka, Guez, Schrittwieser and Silver, "Policy improvement by planning with Gumbel", ICLR 2022. At the root, a few actions
+drawn without replacement (Gumbel-top-k) share the simulations by sequential halving. Below it, actions are chosen so that
+visits follow the improved policy: the prior's logits plus a growing multiple of the values, with the value of an unvisited
+action estimated from the rest of its node.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _SMALLEST = 1e-30
 
 @kernel
 def considered_visits(count, simulations, done):
-    """How many visits the action to simulate after `done` of `simulations` simulations must have had, among `count` actions.
+    """How many visits the action to simulate next must have, after `done` of `simulations` simulations, among `count` actions.
 
-    The schedule of sequential halving: all get the same number of visits, then the better half goes on, until two are left;
-    they share what remains (section 2 and figure 1 there).
+    The schedule of sequential halving: all actions get the same number of visits, then the better half continues, until two are
+    left and share the remaining simulations (section 2 and figure 1 of the paper).
     """
     if count <= 1:
         return done
@@ -44,11 +44,11 @@ def considered_visits(count, simulations, done):
 
 @inner_kernel
 def bonuses(t, g, node, p, out):
-    """σ(completed Q) of each edge of `node`, what the search adds to the logits → out[:edges] float64.
+    """Write σ(completed Q), which the search adds to the logits, of each edge of `node` to out[:edges] float64.
 
-    Returns that of the unvisited edges, -inf where there are none. Completed Q: an unvisited edge has the mixed value of the
-    node (appendix D there); Q is stretched to [0, 1] over the node's edges and multiplied by
-    ``(visit_offset + most visits) * value_scale``.
+    Returns the value for unvisited edges, -inf if there are none. Completed Q: an unvisited edge gets the node's mixed value
+    (appendix D of the paper); Q is rescaled to [0, 1] over the node's edges and multiplied by ``(visit_offset + most visits) *
+    value_scale``.
     """
     first, count = t.first_edge[g, node], t.edge_count[g, node]
     seen_prior = 0.0
@@ -83,9 +83,9 @@ def bonuses(t, g, node, p, out):
 
 @inner_kernel
 def gumbel_edge(t, g, node, p, bonus):
-    """The edge that keeps visits in step with the improved policy (equation 14 there), where the root has no say of its own.
+    """The edge that keeps visits in proportion to the improved policy (equation 14 of the paper), as used below the root.
 
-    Edges that are proven to lose are passed over. bonus [M] float64 is scratch.
+    The root uses it only if `root_edge` finds none. Skips edges that are proven to lose. bonus [M] float64 is scratch.
     """
     first, count = t.first_edge[g, node], t.edge_count[g, node]
     unvisited = bonuses(t, g, node, p, bonus)
@@ -94,7 +94,7 @@ def gumbel_edge(t, g, node, p, bonus):
         top = max(top, bonus[i])
     plain = math.exp(unvisited - top)
     total = 0.0
-    new, new_prior = -1, 0.0  # of the edges that were never taken only the likeliest can be the best
+    new, new_prior = -1, 0.0  # of the edges never taken, only the one with the largest prior can be best
     for i in range(count):
         prior = max(_SMALLEST, t.prior[g, first + i])
         if t.visits[g, first + i] > 0:
@@ -120,7 +120,7 @@ def gumbel_edge(t, g, node, p, bonus):
 
 @inner_kernel
 def draw_gumbels(t, g):
-    """Fresh Gumbel noise for each root edge, scaled by the tree's `gumbel_scale` (0: none)."""
+    """Draw Gumbel noise for each root edge, scaled by the tree's `gumbel_scale` (0: none)."""
     for i in range(t.edge_count[g, 0]):
         noise = 0.0
         if t.gumbel_scale[g] > 0.0:
@@ -130,9 +130,9 @@ def draw_gumbels(t, g):
 
 @inner_kernel
 def root_edge(t, g, wanted, p, bonus):
-    """Of the root edges with `wanted` visits (those under way included) the one with the largest Gumbel + logit + σ(Q), or -1.
+    """The root edge with `wanted` visits and the largest Gumbel + logit + σ(Q), or -1 if there is none.
 
-    Edges that are proven to lose are passed over, so that there may be none.
+    Visits under way count as visits. Skips edges that are proven to lose.
     """
     bonuses(t, g, 0, p, bonus)
     best = -math.inf
@@ -149,9 +149,9 @@ def root_edge(t, g, wanted, p, bonus):
 
 @inner_kernel
 def improved_policy(t, g, p, bonus, out):
-    """Softmax of logits + σ(completed Q) at the root (equation 11 there) → out[:edges] float32. bonus [M]: scratch.
+    """Write the softmax of logits + σ(completed Q) at the root (equation 11 of the paper) to out[:edges] float32.
 
-    Edges that are proven to lose get nothing, unless all of them are.
+    bonus [M] float64 is scratch. Edges that are proven to lose get 0, unless all of them are.
     """
     count = t.edge_count[g, 0]
     hopeless = t.proven[g, 0] == PROVEN_LOSS

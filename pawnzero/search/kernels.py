@@ -1,13 +1,15 @@
-"""What happens to trees in a wave: select leaves, attach them, gather what the net must see, expand and back up.
+"""The steps of a wave: select leaves, attach them, gather the net's inputs, expand and back up.
 
-A wave takes at most `leaves` leaves from each tree. With one leaf a tree is exactly what a sequential search would build.
-With more, visits under way count in the exploration term only ("watch the unobserved": Liu et al., ICLR 2020), and a tree
-stops selecting for this wave as soon as it arrives at a leaf that is under way already. A Gumbel search can keep a wave within
-one round of sequential halving (`in_rounds`): its leaves then stand below different moves of the root and share no node below
-it. What differs from one leaf a wave: all moves of a round are chosen by the values from before the wave. One by one, a choice
-knows the leaves before it, which stretch the values of all moves anew, so that now and then another move goes on.
+A wave takes at most `leaves` leaves from each tree. With one leaf, the tree is exactly that of a sequential search. With more,
+visits under way count only in the exploration term ("watch the unobserved": Liu et al., ICLR 2020), and a tree stops selecting
+in this wave as soon as it reaches a leaf that is already under way.
 
-Letters as in `tree` and `wave`; everywhere `w` is the `Wave`.
+A Gumbel search can keep a wave within one round of sequential halving (`in_rounds`): its leaves are then below different root
+moves and share no node but the root. Unlike with one leaf per wave, all moves of a round are then chosen by the values from
+before the wave. One by one, each choice would know the leaves before it, which rescale the values of all moves, so occasionally
+another move would continue.
+
+Letters as in `tree` and `wave`; `w` is always the `Wave`.
 """
 
 from __future__ import annotations
@@ -26,14 +28,15 @@ from pawnzero.search.tree import NO_NODE, UNEXPANDED, UNPROVEN
 from pawnzero.search.wave import NO_LEAF
 
 ROUNDING = 0.02
-"""How far a WDL may be from one that is a distribution: what half precision leaves."""
+"""Tolerance for a WDL to count as a probability distribution, to allow for half precision."""
 
 
 @inner_kernel
 def puct_edge(t, g, node, p):
-    """The edge with the largest Q + U (Silver et al., Science 2018), unvisited ones valued a reduction under their parent.
+    """The edge with the largest Q + U (Silver et al., Science 2018).
 
-    Edges that are proven to lose are passed over while there are others.
+    The Q of an unvisited edge is its parent's value minus a reduction. Skips edges that are proven to lose while there are
+    others.
     """
     seen = t.node_visits[g, node] + t.node_pending[g, node]
     explore = (p.cpuct + math.log((seen + p.cpuct_base + 1.0) / p.cpuct_base)) * math.sqrt(seen)
@@ -56,7 +59,11 @@ def puct_edge(t, g, node, p):
 
 @inner_kernel
 def _edge_to_take(t, g, node, p, wanted, scratch):
-    """wanted: the visits of the root edges whose turn it is (Gumbel only); where none is, the root chooses as any node does."""
+    """The edge to follow from `node`.
+
+    wanted: the visits of the root edges that are next in the schedule (Gumbel only); if no edge qualifies, the root chooses
+    like any other node.
+    """
     edge = -1
     if p.algorithm == PUCT:
         edge = puct_edge(t, g, node, p)
@@ -78,10 +85,10 @@ def _mark_pending(t, g, node, edge):
 
 @allocating_kernel
 def select(t, leaves, in_rounds, p, w):
-    """Walk down every tree to at most `leaves` new leaves; visits to nodes whose value is known are backed up on the way.
+    """Walk down every tree to at most `leaves` new leaves; visits to nodes with a known value are backed up on the way.
 
-    in_rounds: 1 where a Gumbel tree's leaves of one wave belong to one round, 0 where they need not.
-    A tree whose root is proven rests. Fills tree, parent, edge, action and parent_state of the wave; returns how many.
+    in_rounds: 1 if a Gumbel tree's leaves in one wave must belong to one round, 0 if not. A tree whose root is proven stops.
+    Fills tree, parent, edge, action and parent_state of the wave; returns the number of leaves.
     """
     scratch = np.empty(t.root_legal.shape[1], np.float64)
     found = 0
@@ -92,7 +99,7 @@ def select(t, leaves, in_rounds, p, w):
             t.budget[g] = t.started[g]
         taken = 0
         wanted = 0
-        rounds = in_rounds == 1 and t.edge_count[g, 0] > 1  # one move alone has no rounds
+        rounds = in_rounds == 1 and t.edge_count[g, 0] > 1  # a single move has no rounds
         node = 0
         while taken < leaves and t.started[g] < t.budget[g]:
             if t.edge_count[g, node] <= 0 or t.proven[g, node] != UNPROVEN:
@@ -127,14 +134,14 @@ def select(t, leaves, in_rounds, p, w):
 
 @inner_kernel
 def _visit_known(t, g, node):
-    """A simulation that ends at a node which is ended, proven or kept as a leaf."""
+    """Do a simulation that ends at a node that is ended, proven, or a permanent leaf."""
     t.started[g] += 1
     back_up(t, g, node, t.leaf_value[g, node], t.leaf_draw[g, node], 0)
 
 
 @inner_kernel
 def _earlier(t, g, node):
-    """How often the position at `node` stood before: (2 or more on the search path, else how often before the root)."""
+    """How often the position at `node` occurred before: 2 if it did on the search path, else how often before the root."""
     key = t.key[g, node]
     left = t.reversible[g, node]
     ancestor = t.parent[g, node]
@@ -155,11 +162,11 @@ def _earlier(t, g, node):
 
 @kernel
 def attach(t, p, found, w, positions, ending_values):
-    """Make nodes of the leaves, back up those whose value the rules know, and list the others with the unevaluated roots.
+    """Create nodes for the leaves, back up those whose value the rules decide, and list the others with the unevaluated roots.
 
-    positions: what the rules say of the leaves, as `Game.step` filled it (state, ending, key, reversible; the rest is read
-    in `gather`). A position that stood before on the search path is a draw at once; one from the game before the root only
-    when this is the third time. Fills need_tree, need_node and need_leaf of the wave; returns how many.
+    positions: what the rules say about the leaves, as filled by `Game.step` (state, ending, key, reversible; `gather` reads the
+    rest). A repetition of a position on the search path is a draw at once; of one from before the root only if this is its
+    third occurrence. Fills need_tree, need_node and need_leaf of the wave; returns how many there are.
     """
     state, ending, key, reversible = positions
     need = 0
@@ -212,9 +219,9 @@ def attach(t, p, found, w, positions, ending_values):
 
 @kernel
 def gather(t, need, w, leaf_legal, leaf_count, legal, count):
-    """For each position that needs the net: its history (newest first) and its legal actions.
+    """Collect the history (newest first) and the legal actions of each position that needs the net.
 
-    leaf_legal [W, M] int16 and leaf_count [W] int16 are the leaves', as `Game.step` filled them. Fills history, repeated and
+    leaf_legal [W, M] int16 and leaf_count [W] int16 are the leaves', as filled by `Game.step`. Fills history, repeated and
     length of the wave, legal [B, M] int16 and count [B] int16.
     """
     most, words = w.history.shape[1], w.history.shape[2]
@@ -249,7 +256,7 @@ def gather(t, need, w, leaf_legal, leaf_count, legal, count):
 
 @inner_kernel
 def _add_noise(t, g, alpha, epsilon, noise):
-    """Mix Dirichlet noise into the root's prior (Silver et al. 2018). noise: room for a number for each legal action."""
+    """Mix Dirichlet noise into the root's prior (Silver et al. 2018). noise [M] float64 is scratch."""
     count = t.edge_count[g, 0]
     total = 0.0
     for i in range(count):
@@ -262,11 +269,11 @@ def _add_noise(t, g, alpha, epsilon, noise):
 
 @allocating_kernel
 def expand(t, p, need, w, legal, count, logits, wdl):
-    """Give each evaluated node its edges, with softmaxed priors, and back its value up.
+    """Give each evaluated node its edges, with the softmax of the logits as priors, and back up its value.
 
-    legal, count, logits and wdl as in `Question`, of the wave's positions. A tree without room for the edges keeps the node as
-    a leaf. Returns -1, or the first position whose answer cannot be used, and stops there: logits that are not finite, or a WDL
-    that is no distribution.
+    legal, count, logits and wdl as in `Question`, for the wave's positions. If a tree has no room for the edges, the node stays
+    a leaf. Returns -1, or stops at the first position with an invalid evaluation and returns its index: logits that are not
+    finite, or a WDL that is not a probability distribution.
     """
     room = t.action.shape[1]
     noise = np.empty(t.root_legal.shape[1], np.float64)
@@ -291,7 +298,7 @@ def expand(t, p, need, w, legal, count, logits, wdl):
                 weight = math.exp(logits[b, i] - top)
                 t.prior[g, first + i] = weight
                 total += weight
-            if not total <= k or least == -math.inf:  # of other logits that are not finite the sum is no number
+            if not total <= k or least == -math.inf:  # any other logits that are not finite make the sum NaN
                 return b
             for i in range(k):
                 t.prior[g, first + i] = np.float32(t.prior[g, first + i] / total)

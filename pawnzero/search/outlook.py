@@ -1,4 +1,4 @@
-"""What a search thinks of its position: the moves it would play, their worth, and how it would go on."""
+"""What a search has found about its position: the candidate moves, their values, and the expected continuations."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _OF_THE_OTHER = {UNPROVEN: UNPROVEN, PROVEN_LOSS: PROVEN_WIN, PROVEN_DRAW: PROVE
 
 @dataclass(frozen=True)
 class MoveOutlook:
-    """One move of the searched position; all for the player to move there.
+    """One move of the searched position; all values are for the player to move there.
 
-    visits: 0 of a move that is chosen untried, since all that were tried lose; its `wdl` is what the net says of the position
-    proof: UNPROVEN, or what is proven of the move
-    plies: where a win or a loss is proven, in how many plies the game is over at the latest or at the earliest, so far as the
-           search has seen (it does not look for the shortest way)
-    line:  the actions the search expects, this one first
+    visits: 0 for a move chosen untried because all moves tried are lost; its `wdl` is then the net's evaluation of the position
+    proof:  UNPROVEN, or what is proven of the move
+    plies:  if a win or a loss is proven, the plies in which the winner can end the game, as far as the tree shows (the search
+            does not look for the shortest way); else 0
+    line:   the expected actions, this one first
     """
 
     action: int
@@ -37,7 +37,7 @@ class MoveOutlook:
 
     @property
     def value(self) -> float:
-        """In [-1, 1]."""
+        """The value, in [-1, 1]."""
         return self.wdl[0] - self.wdl[2]
 
 
@@ -46,9 +46,9 @@ class Outlook:
     """What a search has found so far.
 
     simulations: done so far
-    depth:       plies below the searched position at which a simulation ends, on average; deepest: the most
+    depth:       average number of plies below the searched position at which a simulation ends; deepest: the largest
     wdl:         of the position, for the player to move
-    moves:       those that have been tried, and the one to play, which comes first
+    moves:       those that have been tried, and the one to play, best first
     """
 
     simulations: int
@@ -59,12 +59,12 @@ class Outlook:
 
 
 def mean_depth(t: Trees, g: int) -> float:
-    """Plies below the root of tree `g` at which a simulation ends, on average; some simulation is done."""
+    """The average number of plies below the root of tree `g` at which a simulation ends; at least one must be done."""
     return float(t.node_visits[g, 1 : int(t.nodes[g])].sum()) / int(t.started[g])
 
 
 def read_outlook(search: BatchedSearch, g: int) -> Outlook:
-    """The outlook of tree `g`, some simulation of which is done."""
+    """Return the outlook of tree `g`; at least one simulation must be done."""
     t = search.trees
     nodes, simulations = int(t.nodes[g]), int(t.started[g])
     assert simulations > 0
@@ -81,7 +81,10 @@ def read_outlook(search: BatchedSearch, g: int) -> Outlook:
 
 
 def _ranked(search: BatchedSearch, g: int, plies: np.ndarray) -> List[int]:
-    """The root edges that have been tried or are chosen, the best first: quick wins, as the search chooses, late losses."""
+    """The root edges that have been tried or are chosen, best first.
+
+    Wins come first (quickest first), then the chosen move, then the others, then losses (latest first).
+    """
     t = search.trees
     chosen = int(search.choose(np.array([g], np.int64), np.zeros(1, np.float32))[0])
 
@@ -118,13 +121,13 @@ def _move(t: Trees, g: int, edge: int, plies: np.ndarray) -> MoveOutlook:
 
 
 def _proof(t: Trees, g: int, edge: int) -> int:
-    """What is proven of an edge, for the player who chooses it."""
+    """The proof of an edge, for the player who chooses it."""
     child = int(t.child[g, edge])
     return UNPROVEN if child == NO_NODE else _OF_THE_OTHER[int(t.proven[g, child])]
 
 
 def _expected(t: Trees, g: int, edge: int, plies: np.ndarray) -> List[int]:
-    """The actions from a root edge on, as far as the tree has tried them."""
+    """The expected actions from a root edge on, as far as the tree has tried them."""
     actions = []
     while edge != NO_NODE:
         actions.append(int(t.action[g, edge]))

@@ -1,4 +1,4 @@
-"""The settings of a search as kernels take them."""
+"""The search settings in the form that kernels take."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pawnzero.config import SearchConfig
 GUMBEL = 1
 PUCT = 0
 _NUMBERS = {"gumbel": GUMBEL, "puct": PUCT}
-"""Of each algorithm that `SearchConfig.algorithm` names."""
+"""The number of each algorithm that `SearchConfig.algorithm` can name."""
 
 
 class Parameters(NamedTuple):
-    """`SearchConfig` and what derives from it, in the types kernels want."""
+    """The values of `SearchConfig` in types that kernels take."""
 
     algorithm: int
     solver: int
@@ -28,7 +28,7 @@ class Parameters(NamedTuple):
 
 
 def parameters(config: SearchConfig) -> Parameters:
-    """What the kernels need."""
+    """Convert a `SearchConfig`."""
     return Parameters(
         _NUMBERS[config.algorithm],
         int(config.solver),

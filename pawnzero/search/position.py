@@ -1,4 +1,4 @@
-"""One position searched bit by bit: for as long as one likes, and read at any moment."""
+"""Search of a single position in small steps, without a fixed limit, readable at any time."""
 
 from __future__ import annotations
 
@@ -18,38 +18,41 @@ from pawnzero.search.searcher import place_line
 from pawnzero.search.tree import PROVEN_WIN, UNPROVEN, bytes_a_tree, most_simulations
 
 _VISITS_A_LEAF = 8
-"""A wave takes one leaf for so many simulations that are done: leaves taken blindly, side by side, must be few among visits."""
+"""A wave takes one leaf per this many finished simulations: leaves chosen without each other's results must be few among
+visits."""
 
 _MOST_SIMULATIONS = 2**31 - 1 - 1000
-"""Where a search without end ends: its visits are 32-bit numbers. A wave's leaves find room above."""
+"""Limit of a search without one: its visits are 32-bit numbers. The margin leaves room for a wave's leaves."""
 
 _SETTLED_VISITS = 64
-"""So many simulations for each position of its tree make a search settled: nearly all end at positions that are known."""
+"""A search with this many simulations per position of its tree is settled: nearly all of them end at known positions."""
 _SETTLED_AT_LEAST = 10_000
-"""No search is settled after fewer simulations."""
+"""A search with fewer simulations never counts as settled."""
 
 
 class PositionSearch:
     """The search of a line's current position, which may not be over, advanced by `step`.
 
-    simulations: how many to do; None where nobody knows (a clock, an analysis without end). Where a clock may end the search
-                 before them, `config` had better say PUCT
-    room:        at most so many new positions are kept; the search is done when they are. Simulations that end at known
-                 positions take none, but a known number by Gumbel is no more than this, since its rounds are dealt out before
-    leaves:      most leaves a wave
-    only:        the legal actions to choose among; all where empty
-    temperature: of `choose`; 0 plays the best move
-    seed:        of what `temperature` draws
+    simulations: how many to do; None if not known in advance (a clock, an unlimited analysis). If a clock may end the search
+                 earlier, `config` should use PUCT
+    room:        most positions the tree may add; the search is done when they are used up. Simulations that end at known
+                 positions use none; but under Gumbel a known number of simulations is also limited to `room`, because the
+                 rounds are planned in advance
+    leaves:      most leaves per wave
+    only:        the legal actions to choose among; all if empty
+    temperature: for `choose`; 0 plays the best move
+    seed:        of the random numbers that `temperature` uses
 
-    A known number of simulations is spent as the configuration says, by sequential halving under Gumbel: the search that the
-    net was trained with and is measured with, but for how many leaves a wave takes, and that a move which wins at once is
-    always seen. Where the number is not known there is no such schedule: stopped early, it has given many candidates equal
-    shares and settled nothing, and begun anew with twice the number, it treats the visits it finds as if they were its own
-    equal shares. Then PUCT searches. Its visits are worth
-    something at every moment, and in the end it comes back to every move, also deep in the tree, where Gumbel's rule lets
-    values outweigh all priors after some hundred visits and does not look at the other moves again.
+    A known number of simulations is spent as configured, under Gumbel by sequential halving: the search that the net was
+    trained and is measured with, except for the number of leaves per wave, and that a move that wins at once is always seen.
 
-    Proofs (`SearchConfig.solver`) need not be the shortest, save one: where a move wins at once, only such are considered.
+    If the number is not known, there is no such schedule. Stopped early, sequential halving has given many candidates equal
+    shares and decided nothing; restarted with twice the number, it treats the existing visits as its own equal shares. So PUCT
+    is used instead. Its visits are meaningful at every moment, and it returns to every move in the end, deep in the tree too,
+    where Gumbel's rule lets values outweigh all priors after some hundred visits and ignores the other moves from then on.
+
+    Proofs (`SearchConfig.solver`) need not be the shortest, with one exception: if moves win at once, only those are
+    considered.
     """
 
     def __init__(
@@ -92,30 +95,29 @@ class PositionSearch:
 
     @property
     def proven(self) -> bool:
-        """Whether the position's value is known for certain. Nothing more is searched then."""
+        """Whether the position's value is proven. The search then stops."""
         return bool(self._trees.proven[0, 0] != UNPROVEN)
 
     @property
     def done(self) -> bool:
-        """Whether `step` would do nothing: the simulations are done, the room is used, the value is proven, or the search is
-        settled."""
+        """Whether `step` would do nothing: simulations done, room used up, value proven, or search settled."""
         return self.proven or self.simulations >= int(self._trees.budget[0])
 
     @property
     def full(self) -> bool:
-        """Whether it was the room that ended the search, which is used or has none for the rounds that were asked for."""
+        """Whether the room ended the search: it is used up, or too small for the Gumbel rounds of the requested simulations."""
         short = self._asked is None or self.simulations < self._asked
         return self.done and not self.proven and short and (self._free <= 0 or not self._by_visits)
 
     @property
     def settled(self) -> bool:
-        """Whether nothing new is found any more, which ends a search without end."""
+        """Whether new simulations find nothing new any more, which ends a search without a limit."""
         nodes = int(self._trees.nodes[0])
         return self._asked is None and self.simulations > max(_SETTLED_AT_LEAST, _SETTLED_VISITS * nodes)
 
     @property
     def _free(self) -> int:
-        """Positions that there is room for."""
+        """Number of positions for which there is room."""
         return self.room + 1 - int(self._trees.nodes[0])
 
     @property
@@ -125,21 +127,21 @@ class PositionSearch:
 
     @property
     def evaluated(self) -> int:
-        """Positions the evaluator was asked about so far."""
+        """Positions sent to the evaluator so far."""
         return self._search.evaluated
 
     @property
     def depth(self) -> float:
-        """`Outlook.depth`; at least one `step` has been made."""
+        """`Outlook.depth`; requires at least one `step`."""
         return mean_depth(self._trees, 0)
 
     def step(self) -> None:
-        """Search a little: one wave, and as many more as it takes until some move has been tried."""
+        """Search one wave, or more if needed until some move has been tried."""
         while not self.done:
             self._search.leaves = max(1, min(self._leaves, self.simulations // _VISITS_A_LEAF))
             self._search.wave()
             if self._by_visits and not self.proven:
-                # Simulations that end at known positions take no room.
+                # Simulations that end at known positions use no room.
                 more = 0 if self.settled else self._free
                 wanted = _MOST_SIMULATIONS if self._asked is None else self._asked
                 self._trees.budget[0] = min(self.simulations + more, wanted)
@@ -147,16 +149,16 @@ class PositionSearch:
                 return
 
     def run(self) -> None:
-        """Search until it is done."""
+        """Search until `done`."""
         while not self.done:
             self.step()
 
     def read(self) -> Outlook:
-        """What is known so far; at least one `step` has been made."""
+        """Return what is known so far; requires at least one `step`."""
         return read_outlook(self._search, 0)
 
     def choose(self) -> int:
-        """The move to play: the best one, or where there is a temperature one drawn as self-play draws it."""
+        """Return the move to play: the best one or, with a temperature, one drawn as in self-play."""
         best = self.read().moves[0]
         if self._temperature == 0.0 or best.proof == PROVEN_WIN:
             return best.action
@@ -164,7 +166,7 @@ class PositionSearch:
 
 
 def _winning(line: Line, only: Sequence[int]) -> List[int]:
-    """Those of the actions `only` (all legal ones where empty) that win on the spot."""
+    """Those of the actions `only` (all legal ones if empty) that win at once."""
     actions = np.array(only, np.int16) if len(only) else line.legal
     positions = line.game.allocate(len(actions))
     line.game.step(np.repeat(line.state[np.newaxis], len(actions), axis=0), actions, positions)
@@ -173,7 +175,7 @@ def _winning(line: Line, only: Sequence[int]) -> List[int]:
 
 
 def room_in(game: Game, megabytes: int) -> int:
-    """How many positions a tree of that size holds (MB of 2^20 bytes), at least 1 and no more than `most_simulations`."""
+    """Return how many positions fit into a tree of this size (MB of 2^20 bytes), from 1 to `most_simulations`."""
     each = bytes_a_tree(game, 2000) - bytes_a_tree(game, 1000)
     fixed = bytes_a_tree(game, 1000) - each
     return min(max(1, 1000 * ((megabytes << 20) - fixed) // each), most_simulations(game))

@@ -1,6 +1,7 @@
-"""Random numbers that belong to a game: counter-based, so that they do not depend on the batch or thread it is played in.
+"""Random numbers per game: counter-based, so that they do not depend on the batch or thread that a game is played in.
 
-A stream is one uint64 in an array, SplitMix64's state: drawing advances it by a constant and scrambles it (`pawnzero.bits`).
+A stream is one uint64 in an array, the state of SplitMix64: each draw advances it by a constant and scrambles it
+(`pawnzero.bits`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _WORD = (1 << 64) - 1
 
 
 def stream(seed: int, number: int) -> np.uint64:
-    """The stream of game `number` under `seed`, both 0 or more."""
+    """Return the initial state of game `number`'s stream under `seed`; both are 0 or more."""
     word = np.uint64((seed * int(GOLDEN) + 1) & _WORD)
     for part in (number, seed >> 64):
         word = scrambled(word ^ np.uint64(part & _WORD))
@@ -27,7 +28,7 @@ def stream(seed: int, number: int) -> np.uint64:
 
 @kernel
 def uniform(rng, g):
-    """A float in [0, 1) from stream `g` of rng [G] uint64, which is advanced."""
+    """Draw a float in [0, 1) from stream `g` of rng [G] uint64, advancing it."""
     word = rng[g] + GOLDEN
     rng[g] = word
     return float(scrambled(word) >> _S11) * _TO_UNIT
@@ -35,14 +36,14 @@ def uniform(rng, g):
 
 @kernel
 def normal(rng, g):
-    """A standard normal deviate (Box and Muller 1958)."""
+    """Draw a standard normal number (Box and Muller 1958)."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(rng, g)))
     return radius * math.cos(2.0 * math.pi * uniform(rng, g))
 
 
 @kernel
 def gamma(rng, g, shape):
-    """A gamma deviate of the given shape > 0 and scale 1 (Marsaglia and Tsang 2000)."""
+    """Draw a gamma-distributed number with shape > 0 and scale 1 (Marsaglia and Tsang 2000)."""
     boost = 1.0
     if shape < 1.0:
         boost = (1.0 - uniform(rng, g)) ** (1.0 / shape)

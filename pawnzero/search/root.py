@@ -1,4 +1,4 @@
-"""What a finished search says at the root, and how a tree moves on to the next position."""
+"""The results of a finished search at its root, and how a tree moves on to the next position."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, 
 
 @allocating_kernel
 def root_wdl(t, p, trees, out):
-    """WDL of each root for its player to move: trees [n] int64 → out [n, 3] float32.
+    """Compute the WDL of each root for its player to move: trees [n] int64 → out [n, 3] float32.
 
-    What is proven, else under Gumbel what the improved policy is worth, since that is what is played: the mean over moves in
-    its shares, an untried one counting as much as the net's own value of the root. Visits say little of that: sequential
-    halving tries bad moves as often as good ones before it drops them, so that a mean over visits is too low for whoever is
-    to move. Under PUCT it is the mean over visits.
+    A proven root has its proven outcome. Otherwise, under Gumbel, it is the value of the improved policy, since that is what is
+    played: the policy-weighted mean over moves, with the net's own evaluation of the root for untried ones. Visits would be
+    misleading: sequential halving tries bad moves as often as good ones before it drops them, so a mean over visits is too low
+    for the player to move. Under PUCT, it is the mean over visits.
     """
     bonus = np.empty(t.root_legal.shape[1], np.float64)
     policy = np.empty(t.root_legal.shape[1], np.float32)
@@ -40,7 +40,7 @@ def root_wdl(t, p, trees, out):
 
 @inner_kernel
 def _mean_outcome(t, g, p, bonus, policy):
-    """(value, probability of a draw) of a root that was searched. bonus [M] float64, policy [M] float32: scratch."""
+    """(value, draw probability) of a searched root. bonus [M] float64 and policy [M] float32 are scratch."""
     count = t.edge_count[g, 0]
     if p.algorithm == PUCT:
         draw = t.leaf_draw[g, 0]
@@ -62,7 +62,7 @@ def _mean_outcome(t, g, p, bonus, policy):
 
 @inner_kernel
 def _decides(t, g, edge):
-    """Whether a root edge reaches what the root is proven to be worth (win or draw)."""
+    """Whether a root edge achieves the root's proven outcome (win or draw)."""
     child = t.child[g, edge]
     if child == NO_NODE:
         return False
@@ -72,10 +72,11 @@ def _decides(t, g, edge):
 
 @allocating_kernel
 def root_policies(t, p, trees, start, policy):
-    """What each search teaches: trees [n] → start [n + 1] int64, policy [sum] float32 over the legal actions, so laid out.
+    """Compute each search's policy target over the legal actions: trees [n] → start [n + 1] int64, policy [sum] float32.
 
-    Gumbel: the improved policy. PUCT: the share of visits. Where the root is proven won or drawn: the moves that do it,
-    equally. A move that is proven to lose gets nothing, unless all of them are.
+    Tree i's target is ``policy[start[i]:start[i + 1]]``. Gumbel: the improved policy. PUCT: the share of visits. If the root is
+    a proven win or draw: equal shares for the moves that achieve it. A move that is proven to lose gets 0, unless all of them
+    are.
     """
     scratch = np.empty(t.root_legal.shape[1], np.float64)
     start[0] = 0
@@ -98,7 +99,7 @@ def root_policies(t, p, trees, start, policy):
 
 @inner_kernel
 def _shares(t, g, out):
-    """The share of visits of each root edge; where no visit counts, all goes to the best."""
+    """The share of visits of each root edge; if no visits count, everything goes to the best edge."""
     total = 0
     for edge in range(len(out)):
         total += _counted(t, g, edge)
@@ -113,7 +114,7 @@ def _shares(t, g, out):
 
 @inner_kernel
 def _counted(t, g, edge):
-    """Visits of a root edge; none where it is proven to lose, unless all of them are."""
+    """Visits of a root edge; 0 if it is proven to lose, unless all of them are."""
     if t.proven[g, 0] != PROVEN_LOSS and lost(t, g, edge):
         return 0
     return t.visits[g, edge]
@@ -121,7 +122,7 @@ def _counted(t, g, edge):
 
 @inner_kernel
 def _better(t, g, edge, other):
-    """Whether a root edge is the better one: not proven to lose, else more visits, else a higher value, else a larger prior."""
+    """Whether root edge `edge` beats `other`: not proven to lose, then more visits, higher value sum, larger prior."""
     if lost(t, g, edge) != lost(t, g, other):
         return lost(t, g, other)
     if t.visits[g, edge] != t.visits[g, other]:
@@ -133,7 +134,7 @@ def _better(t, g, edge, other):
 
 @inner_kernel
 def most_visited(t, g):
-    """The root edge with the most visits among those that are not proven to lose."""
+    """The root edge with the most visits, if possible among those that are not proven to lose."""
     best = 0
     for edge in range(1, t.edge_count[g, 0]):
         if _better(t, g, edge, best):
@@ -143,9 +144,9 @@ def most_visited(t, g):
 
 @inner_kernel
 def best_edge(t, g, p, scratch):
-    """The root edge to play without chance: one that decides the game, else the most visited.
+    """The root edge to play without randomness: one that decides the game, else the most visited.
 
-    Under Gumbel, among the most visited the one with the largest Gumbel + logit + σ(Q).
+    Under Gumbel, ties among the most visited go to the largest Gumbel + logit + σ(Q).
     """
     if t.proven[g, 0] == PROVEN_WIN or t.proven[g, 0] == PROVEN_DRAW:
         for edge in range(t.edge_count[g, 0]):
@@ -159,11 +160,11 @@ def best_edge(t, g, p, scratch):
 
 @allocating_kernel
 def choose(t, p, trees, temperature, actions):
-    """A move of each root: trees [n] int64, temperature [n] float32 → actions [n] int16.
+    """Choose a move at each root: trees [n] int64, temperature [n] float32 → actions [n] int16.
 
-    PUCT: the best edge at temperature 0, else drawn in proportion to visits ** (1 / temperature) from the tree's own stream;
-    never a move that is proven to lose while there are others.
-    Gumbel: the best edge; chance has come in with the noise (`Trees.gumbel_scale`).
+    PUCT:   the best edge at temperature 0, else one drawn in proportion to visits ** (1 / temperature) from the tree's own
+            stream; never a move that is proven to lose while there are others.
+    Gumbel: the best edge; the randomness is in the noise (`Trees.gumbel_scale`).
     """
     scratch = np.empty(t.root_legal.shape[1], np.float64)
     for i in range(len(trees)):
@@ -184,7 +185,7 @@ def choose(t, p, trees, temperature, actions):
 
 
 def _place(t, g, budget, gumbel_scale, noisy):
-    """Make node 0 a fresh, unevaluated root; its state, key and the past are set by the caller."""
+    """Make node 0 a fresh, unevaluated root; the caller sets its state, key and past."""
     t.parent[g, 0] = NO_NODE
     t.edge_count[g, 0] = UNEXPANDED
     t.node_visits[g, 0] = 0
@@ -207,10 +208,10 @@ _place_in_kernel = inner_kernel(_place)
 def move_on(t, trees, positions, plies_left, budget, gumbel_scale, noisy, endings):
     """Make the position after the move played the root of each tree.
 
-    trees [n] int64; positions: (state, legal, count, ending, key, reversible) of the new positions; plies_left [n] int32:
-    how many more plies the game may last (0: it ends here); budget [n] int32: simulations to do next; gumbel_scale [n]
-    float32 and noisy [n] uint8: of that search (see `Trees`). Fills endings [n] uint8. A position that stands for the third
-    time in the game is a draw.
+    trees [n] int64; positions: (state, legal, count, ending, key, reversible) of the new positions; plies_left [n] int32: how
+    many more plies the game may last (0: it ends here); budget [n] int32: simulations of the next search; gumbel_scale [n]
+    float32 and noisy [n] uint8: its noise (see `Trees`). Fills endings [n] uint8. The third occurrence of a position in the
+    game is a draw.
     """
     state, legal, count, ending, key, reversible = positions
     words = state.shape[1]
@@ -257,9 +258,9 @@ def move_on(t, trees, positions, plies_left, budget, gumbel_scale, noisy, ending
 def set_root(t, g, position, history, repeated, past_keys, budget, gumbel_scale=0.0, noisy=False):
     """Put a position with its past into tree `g`.
 
-    position: Positions of size 1; history [n, S] uint64 and repeated [n] uint8: the position itself first, then those before
-    it, newest first; past_keys [k] uint64: keys of the positions before it that could come again, oldest first.
-    budget: simulations to do, for which the tree has to have room (`allocate_trees`).
+    position: Positions of size 1; history [n, S] uint64 and repeated [n] uint8: the position itself, then the earlier ones,
+    newest first; past_keys [k] uint64: keys of the earlier positions that could recur, oldest first. budget: simulations to do,
+    for which the tree must have room (`allocate_trees`); gumbel_scale and noisy: see `Trees`.
     """
     assert budget < t.parent.shape[1], "a budget without room in the tree"
     t.state[g, 0] = position.state[0]

@@ -1,4 +1,4 @@
-"""Search the current position of some games, as an arena or an engine asks for it."""
+"""Search of the current positions of some games, as used by arenas and engines."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.root import set_root
 
 _POSITIONS_A_THREAD = 24
-"""Fewer than this in a wave of a thread make batches too small to be worth a second thread."""
+"""With fewer positions than this per wave and thread, batches are too small for a second thread to pay."""
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What the search of B positions found, each in its own row.
+    """The results of a search of B positions, one row each.
 
     action:   [B] int16    the move to play
     legal:    [B, M] int16, count [B] int16: legal actions, the first `count` of a row
     visits:   [B, M] int32 visits of each
-    q:        [B, M] float32 value of each for the player to move; NaN where not visited
+    q:        [B, M] float32 value of each for the player to move; NaN if not visited
     prior:    [B, M] float32
-    policy:   [B, M] float32 what the search teaches
+    policy:   [B, M] float32 the policy target
     root_wdl: [B, 3] float32 for the player to move
     """
 
@@ -47,11 +47,11 @@ class SearchResult:
 class Searcher:
     """Searches batches of positions of one game with one evaluator, without noise.
 
-    simulations: visits spent below each root, 1 or more; UsageError for fewer
-    threads:     at most so many search side by side when positions are many
+    simulations: per root, 1 or more; UsageError for fewer
+    threads:     most threads that search in parallel if there are many positions
 
-    A wave takes of each position what `leaves_a_tree` says of many: what a match's player finds of a position is not to depend
-    on how many others are asked about beside it.
+    A wave always takes as many leaves per position as `leaves_a_tree` gives for many games, so that what a match's player finds
+    does not depend on how many positions are searched together.
     """
 
     def __init__(self, game: Game, evaluator: Evaluator, config: SearchConfig, simulations: int, *, threads: int = 1) -> None:
@@ -64,12 +64,12 @@ class Searcher:
         self._searches: Dict[int, BatchedSearch] = {}
 
     def run(self, lines: Sequence[Line]) -> SearchResult:
-        """Search the current position of each line; none of them may be over. One call at a time."""
+        """Search the current position of each line; none of them may be over. Not reentrant."""
         assert lines
         assert not any(line.over for line in lines)
         leaves = leaves_a_tree(self.config, None)
         parts = max(1, min(self.threads, len(lines), len(lines) * leaves.usual // _POSITIONS_A_THREAD))
-        while self.threads % parts:  # each part gets as many cores as the others, and none is left over
+        while self.threads % parts:  # the threads divide evenly among the parts
             parts -= 1
         chunks = [lines[len(lines) * i // parts : len(lines) * (i + 1) // parts] for i in range(parts)]
         if parts == 1:
@@ -87,11 +87,11 @@ class Searcher:
             place_line(search, g, line, self.simulations)
         while search.working().any():
             search.wave()
-        self._searches[part] = search  # only now: one that was broken off is not used again
+        self._searches[part] = search  # only now: an interrupted search must not be reused
         return read_roots(search, range(len(lines)))
 
     def _resting(self, part: int, trees: int, leaves: Leaves) -> BatchedSearch:
-        """A search with room for `trees`, all of them at rest; the last one of this part where it fits."""
+        """A search with room for `trees`, all of them idle; the previous one of this part if it fits."""
         search = self._searches.pop(part, None)
         if search is None or len(search.trees.budget) < trees or search.leaves != leaves.most:
             search = BatchedSearch(
@@ -108,16 +108,16 @@ class Searcher:
 
 @lru_cache(maxsize=None)
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads that all searchers share, since a net has to prepare each thread it is asked from."""
+    """The threads, shared by all searchers because a net has to prepare each thread that evaluates."""
     return ThreadPoolExecutor(threads, thread_name_prefix="search")
 
 
 def place_line(
     search: BatchedSearch, g: int, line: Line, budget: int, *, gumbel_scale: float = 0.0, only: Sequence[int] = ()
 ) -> None:
-    """Put a line's current position with its past into tree `g`, to be searched with `budget` simulations.
+    """Set tree `g` to search a line's current position, with its past, for `budget` simulations.
 
-    gumbel_scale: see `Trees`; only: the legal actions to choose among, all where empty.
+    gumbel_scale: see `Trees`; only: the legal actions to choose among, all if empty.
     """
     game = search.game
     history, repeated, length = line.history(game.history)
@@ -129,7 +129,7 @@ def place_line(
 
 
 def read_roots(search: BatchedSearch, trees: Sequence[int]) -> SearchResult:
-    """What the given trees say at their roots."""
+    """Read the results at the roots of the given trees."""
     t, game = search.trees, search.game
     size = len(trees)
     legal, count = np.zeros((size, game.max_legal), np.int16), np.zeros(size, np.int16)

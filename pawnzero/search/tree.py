@@ -1,7 +1,7 @@
 """A batch of search trees as named arrays.
 
-Letters: G trees · N nodes a tree · E edges a tree · S state words · H positions of history · K keys of the past.
-An edge is a legal action of a node; a node's edges stand together. Node 0 is the root.
+Letters: G trees · N nodes per tree · E edges per tree · S state words · H positions of history · K keys of the past. An edge is
+a legal action of a node; a node's edges are contiguous. Node 0 is the root.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ import numpy as np
 from pawnzero.games.base import Game
 
 NO_NODE = -1
-"""Where an edge's child or a root's parent would stand."""
+"""Marks a missing child or, for the root, the missing parent."""
 UNPROVEN, PROVEN_LOSS, PROVEN_DRAW, PROVEN_WIN = 0, 1, 2, 3
-"""What is proven of a node, for its player to move."""
+"""What is proven about a node, for its player to move."""
 UNEXPANDED = -1
-"""`edge_count` of a node whose legal actions have not been stored: not evaluated yet, or the tree's edges ran out."""
+"""`edge_count` of a node without stored legal actions: not evaluated yet, or the tree had no edges left."""
 
 
 class Trees(NamedTuple):
-    """G trees. Values and draws are sums over visits, from the viewpoint of the player who chooses the edge.
+    """G trees. An edge's values and draws are sums over its visits, for the player who chooses the edge.
 
-    A node that is ended, or had no room left for its edges, keeps `leaf_value` and is never expanded; each visit counts that
-    value again, so running out of edges costs depth, never correctness.
+    A node that is ended, or had no room for its edges, keeps its `leaf_value` and is never expanded; each further visit counts
+    that value again, so running out of edges costs depth, never correctness.
     """
 
     state: np.ndarray  # [G, N, S] uint64
     key: np.ndarray  # [G, N] uint64
     reversible: np.ndarray  # [G, N] int16
-    repeated: np.ndarray  # [G, N] uint8   1 where the position stood before, in the game or on the search path
-    ending: np.ndarray  # [G, N] uint8   ending code; a repetition on the search path is one as well
+    repeated: np.ndarray  # [G, N] uint8   1 if the position occurred before, in the game or on the search path
+    ending: np.ndarray  # [G, N] uint8   ending code; includes a repetition on the search path
     parent: np.ndarray  # [G, N] int32   NO_NODE for the root
     parent_edge: np.ndarray  # [G, N] int32
     first_edge: np.ndarray  # [G, N] int32
     edge_count: np.ndarray  # [G, N] int16   UNEXPANDED or the number of legal actions
-    node_visits: np.ndarray  # [G, N] int32   finished visits, the node's own evaluation included
-    node_pending: np.ndarray  # [G, N] int32   visits selected in this wave and not backed up yet
+    node_visits: np.ndarray  # [G, N] int32   finished visits, including the node's own evaluation
+    node_pending: np.ndarray  # [G, N] int32   visits selected in this wave but not backed up yet
     node_value_sum: np.ndarray  # [G, N] float32 sum of the values of those visits, for the node's player to move
-    visited_prior: np.ndarray  # [G, N] float32 prior of the edges that have a child
+    visited_prior: np.ndarray  # [G, N] float32 total prior of the edges that have a child
     leaf_value: np.ndarray  # [G, N] float32 value of the node itself (net or rules), for its player to move
     leaf_draw: np.ndarray  # [G, N] float32 its draw probability
-    proven: np.ndarray  # [G, N] uint8   UNPROVEN or what the rules' own endings below it prove
+    proven: np.ndarray  # [G, N] uint8   UNPROVEN, or what endings by the rules below it prove
 
     action: np.ndarray  # [G, E] int16
     prior: np.ndarray  # [G, E] float32 sums to 1 over a node's edges
@@ -55,15 +55,15 @@ class Trees(NamedTuple):
     nodes: np.ndarray  # [G] int32   nodes in use
     edges: np.ndarray  # [G] int32   edges in use
     started: np.ndarray  # [G] int32   simulations selected since the root was set
-    budget: np.ndarray  # [G] int32   simulations to do; a tree with started == budget rests
-    noisy: np.ndarray  # [G] uint8   1: a PUCT root's prior is mixed with Dirichlet noise
-    gumbel_scale: np.ndarray  # [G] float32 of the Gumbel noise; 0: none
+    budget: np.ndarray  # [G] int32   simulations to do; a tree with started == budget is idle
+    noisy: np.ndarray  # [G] uint8   1: mix Dirichlet noise into a PUCT root's prior
+    gumbel_scale: np.ndarray  # [G] float32 scale of the Gumbel noise; 0: none
     gumbel: np.ndarray  # [G, M] float32 noise of the root's edges
 
     past_state: np.ndarray  # [G, H - 1, S] uint64  positions before the root, newest first
     past_repeated: np.ndarray  # [G, H - 1] uint8
     past_length: np.ndarray  # [G] int16   how many of them there are
-    past_key: np.ndarray  # [G, K] uint64 keys before the root that could come again, oldest first
+    past_key: np.ndarray  # [G, K] uint64 keys before the root that could recur, oldest first
     past_keys: np.ndarray  # [G] int16   how many of them there are
     root_legal: np.ndarray  # [G, M] int16
     root_count: np.ndarray  # [G] int16
@@ -71,11 +71,11 @@ class Trees(NamedTuple):
 
 
 _EDGES_A_NODE = 40
-"""Room for edges: chess has about 35 legal moves a position in the middle game."""
+"""Edges allocated per node: chess has about 35 legal moves per position in the middle game."""
 
 
 def allocate_trees(game: Game, trees: int, simulations: int) -> Trees:
-    """Room for `trees` trees of at most `simulations` simulations each, all at rest."""
+    """Allocate `trees` idle trees with room for `simulations` simulations each."""
     nodes = simulations + 1
     edges = max(nodes * min(_EDGES_A_NODE, game.max_legal), game.max_legal)
     past = game.history - 1
@@ -123,10 +123,10 @@ def allocate_trees(game: Game, trees: int, simulations: int) -> Trees:
 
 
 def most_simulations(game: Game) -> int:
-    """The largest tree whose edges 32-bit numbers can count."""
+    """The most simulations of a tree whose edges a 32-bit number can index."""
     return (2**31 - 1) // min(_EDGES_A_NODE, game.max_legal) - 1
 
 
 def bytes_a_tree(game: Game, simulations: int) -> int:
-    """Memory of one tree."""
+    """Memory of one tree in bytes."""
     return sum(array.nbytes for array in allocate_trees(game, 1, simulations))

@@ -1,6 +1,6 @@
-"""Room for what a wave finds in the trees: its leaves, and the positions that need the net.
+"""Buffers for one wave: its leaves, and the positions that need the net.
 
-Letters as in `tree`; W: most leaves of a wave; B: positions that need the net, leaves and unevaluated roots, W at most.
+Letters as in `tree`; W: most leaves of a wave; B: positions that need the net, leaves and unevaluated roots, at most W.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ NO_LEAF = -1
 
 
 class Wave(NamedTuple):
-    """Leaves by where they will stand, and positions by where they do."""
+    """The leaves of a wave, by their place in the tree, and the positions that need the net."""
 
-    tree: np.ndarray  # [W] int32   of each leaf
-    parent: np.ndarray  # [W] int32   node above it
-    edge: np.ndarray  # [W] int32   that leads to it
-    action: np.ndarray  # [W] int16   of that edge
+    tree: np.ndarray  # [W] int32   tree of each leaf
+    parent: np.ndarray  # [W] int32   its parent node
+    edge: np.ndarray  # [W] int32   the edge that leads to it
+    action: np.ndarray  # [W] int16   that edge's action
     parent_state: np.ndarray  # [W, S] uint64
 
-    need_tree: np.ndarray  # [W] int32   of each position that needs the net
+    need_tree: np.ndarray  # [W] int32   tree of each position that needs the net
     need_node: np.ndarray  # [W] int32
-    need_leaf: np.ndarray  # [W] int32   its number among the leaves, NO_LEAF for a root
-    history: np.ndarray  # [W, H, S] uint64  as `Game.encode` takes it
+    need_leaf: np.ndarray  # [W] int32   its index among the leaves, NO_LEAF for a root
+    history: np.ndarray  # [W, H, S] uint64  as for `Game.encode`
     repeated: np.ndarray  # [W, H] uint8
     length: np.ndarray  # [W] int16
 
 
 def allocate_wave(game: Game, most: int) -> Wave:
-    """Room for `most` leaves."""
+    """Allocate the buffers for `most` leaves."""
     tree, parent, edge, need_tree, need_node, need_leaf = np.zeros((6, most), np.int32)
     return Wave(
         tree,
