@@ -1,4 +1,4 @@
-"""Where positions wait to be trained on: a circular buffer on disk, oldest data discarded first when full."""
+"""The replay buffer: positions to train on, in a ring buffer on disk that overwrites the oldest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Positions that earlier games reached, with what came before them, for games that begin where another once stood."""
+"""Positions that earlier games reached, with the moves before them, as starting points for new games."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pawnzero.replay.ring import Ring
 from pawnzero.replay.rows import CONTEXT, intact
 
 _DRAWS = 64
-"""Rows that are looked at before there is said to be none."""
+"""Rows examined before a draw gives up."""
 
 
 class Archive:
-    """The positions in a frozen window of a ring: the same number gives the same line while its rows stand in the file.
+    """The positions in a frozen window of a ring; a number always gives the same line while its rows are in the file.
 
-    What a game was only given to begin with, another game's positions or random moves, is not drawn.
+    Positions that were given to a game rather than played in it, from the archive or by random moves, are not drawn.
 
     Restarting from archived positions: Trudeau and Bowling, "Targeted search control in AlphaZero" (Go-Exploit), 2023.
     """
@@ -28,10 +28,10 @@ class Archive:
         self._window = window
 
     def __call__(self, number: int) -> Optional[Line]:
-        """The line that leads to a position chosen by `number` (0 or more); None where its rows are gone or damaged, or where
-        next to none was played.
+        """Return the line that leads to the position chosen by `number` (0 or more).
 
-        It begins at the start of that game, or where the window does.
+        It begins at the start of its game, or of the window if that is later. None if its rows are overwritten or damaged, or
+        if hardly any position in the window was played.
         """
         first, last = self._window
         for _ in range(_DRAWS):
@@ -44,7 +44,7 @@ class Archive:
         else:
             return None
         rows = [row]
-        while rows[-1]["ply"] > 0 and rows[-1]["sequence"] > first:  # what lies before may be gone at the next asking
+        while rows[-1]["ply"] > 0 and rows[-1]["sequence"] > first:  # earlier rows may be overwritten by the next call
             earlier = self._row(int(rows[-1]["sequence"]) - 1)
             if earlier is None or earlier["game_id"] != row["game_id"]:
                 break

@@ -1,4 +1,4 @@
-"""The replay buffer as other parts use it: games in, training batches out, the oldest positions discarded first."""
+"""The replay buffer's public interface: games in, training batches out, the oldest positions discarded first."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from pawnzero.replay.stored import StoredGame, newest_games
 class ReplayBuffer:
     """The positions of the newest games, in one file. One process at a time may append; any number may read meanwhile.
 
-    What reads it sees what others have appended or resized by then; the figures are of the last reading or writing.
+    Methods that read see what other processes have appended or resized by then; properties are as of the last read or write.
     """
 
     def __init__(self, path: Union[str, os.PathLike[str]], capacity: Optional[int] = None, game: Optional[str] = None) -> None:
-        """Open `path`; where there is no file, it is created by the first `append`.
+        """Open `path`; if the file does not exist, the first `append` creates it.
 
-        capacity: positions a new file holds (default: the configuration's); an existing file keeps its own, see `resize`.
-        game:     name of the game, chess for a new file; an existing one must be of this game.
+        capacity: positions a new file holds (default: the configuration's); an existing file keeps its own, see `resize`
+        game:     name of the game, chess for a new file; an existing file must hold this game
 
-        Raises PawnzeroError when the file is no replay file, of another game or version, or truncated.
+        Raises PawnzeroError if the file is not a replay file, is for another game or version, or is truncated.
         """
         self.path = Path(path)
         self._capacity = _checked(Config().replay_capacity if capacity is None else capacity)
@@ -40,9 +40,9 @@ class ReplayBuffer:
         self._look()
 
     def _look(self) -> None:
-        """Stand where the file does now; open it once there is one.
+        """Catch up with the file, and open it once it exists.
 
-        Raises PawnzeroError where it is gone, or is no file to go on with any more.
+        Raises PawnzeroError if it is gone or can no longer be used.
         """
         if self._ring is not None:
             self._ring.catch_up()
@@ -55,11 +55,11 @@ class ReplayBuffer:
 
     @property
     def capacity(self) -> int:
-        """Rows there is room for."""
+        """Number of rows the buffer can hold."""
         return self._ring.capacity if self._ring else self._capacity
 
     def __len__(self) -> int:
-        """Rows in the buffer, those that are not trained on included."""
+        """Rows in the buffer, including those that are never trained on."""
         return self._ring.newest - self._ring.oldest + 1 if self._ring else 0
 
     @property
@@ -69,21 +69,20 @@ class ReplayBuffer:
 
     @property
     def damaged(self) -> int:
-        """How often sampling has met a row whose checksum does not fit, and passed it over."""
+        """How often sampling has met a row with a wrong checksum and skipped it."""
         return self._ring.damaged if self._ring else 0
 
     @property
     def games_stored(self) -> int:
-        """Games of which the buffer holds at least one row. Walks over all of them."""
+        """Number of games with at least one row in the buffer. Walks over all of them."""
         self._look()
         return len(self.last_game_ids(self.capacity))
 
     def append(self, record: GameRecord) -> None:
-        """Add a game's positions after all that are in the file now; of a game longer than the capacity the newest.
+        """Append a game's positions; if the game is longer than the capacity, only the newest are kept.
 
-        Costs what is added.
-
-        Raises PawnzeroError when the record is not of this game or the file cannot be written; the buffer is then as before.
+        The cost depends only on the size of the game. Raises PawnzeroError if the record is of another game or the file cannot
+        be written; the buffer is then unchanged.
         """
         self._look()
         rows = rows_of(record, self.game)
@@ -94,12 +93,12 @@ class ReplayBuffer:
         self._ring.append(rows)
 
     def last_game_ids(self, limit: int) -> List[int]:
-        """Ids of the newest games, newest first, at most `limit`."""
+        """Return the ids of the newest games, newest first, at most `limit`."""
         self._look()
         return [int(game_id) for game_id in self._ring.game_ids(min(limit, len(self)))] if self._ring else []
 
     def newest_games(self, limit: int) -> List[StoredGame]:
-        """At most `limit` games that are stored whole, the newest first."""
+        """Return at most `limit` games that are stored completely, newest first."""
         self._look()
         return newest_games(self._ring, limit) if self._ring else []
 
@@ -111,15 +110,15 @@ class ReplayBuffer:
         augment: bool = False,
         reply: bool = False,
     ) -> Sampler:
-        """Training batches from the rows that are stored now, or from a `window` that another sampler had.
+        """Return a sampler of training batches from the rows stored now, or from another sampler's `window`.
 
-        seed:     0 or more; the same seed, window and file give the same batches.
-        held_out: None: all games; False: without the games held out for measuring (one in 20, by a hash of the game id);
-                  True: only those.
-        augment:  turn each sample by a symmetry of the game, drawn from seed and step, where its position allows it.
-        reply:    fill `Batch.reply` too.
+        seed:     0 or more; the same seed, window and file give the same batches
+        held_out: None: all games; False: without the games held out for validation (one in 20, by a hash of the game id);
+                  True: only those
+        augment:  apply to each sample a symmetry of the game, drawn from seed and step, if the position allows it
+        reply:    fill `Batch.reply` too
 
-        Raises PawnzeroError when there is nothing to train on, or the window is not in the file.
+        Raises PawnzeroError if there is nothing to train on, or the window is not in the file.
         """
         self._look()
         if self._ring is None or len(self) == 0:
@@ -130,9 +129,9 @@ class ReplayBuffer:
         return Sampler(self._ring, seed, window, held_out, augment, reply)
 
     def archive(self, window: Optional[Sequence[int]] = None) -> Optional[Archive]:
-        """The positions stored now, or those of a `window` (first and last sequence number) noted before.
+        """Return the positions stored now, or those of an earlier `window` (first and last sequence number).
 
-        None where there are none.
+        None if the buffer is empty.
         """
         self._look()
         if self._ring is None or len(self) == 0:
@@ -141,9 +140,9 @@ class ReplayBuffer:
         return Archive(self._ring, (int(first), int(last)))
 
     def resize(self, capacity: int) -> None:
-        """Change the capacity, keeping the newest rows. The old file stands until the new one is whole.
+        """Change the capacity, keeping the newest rows. The old file remains until the new one is complete.
 
-        Raises UsageError for a capacity below 1, PawnzeroError when the new file cannot be written.
+        Raises UsageError for a capacity below 1, PawnzeroError if the new file cannot be written.
         """
         self._capacity = _checked(capacity)
         self._look()
@@ -151,12 +150,12 @@ class ReplayBuffer:
             self._ring.resize(capacity)
 
     def flush(self) -> None:
-        """Wait until what was appended is on the disk."""
+        """Wait until everything appended is on disk."""
         if self._ring is not None:
             self._ring.flush()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         if self._ring is not None:
             self._ring.close()
 

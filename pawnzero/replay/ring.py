@@ -1,9 +1,9 @@
-"""The replay file: one header page, then a ring of rows that is written in place and read through a memory map.
+"""The replay file: a header page and a ring of rows, written in place and read through a memory map.
 
-The row with sequence number s stands in slot ``(s - base) % capacity``. Where the newest row is, the rows themselves say: their
-sequence numbers rise from slot 0 up to it and are a lap older after it, so a binary search finds it, and the newest game of
-which every row is intact is the end. A write that was cut off therefore loses the game that was being written and no other.
-There is no counter to keep in step, and another process may read while one writes: what it copies it checks.
+The row with sequence number s is in slot ``(s - base) % capacity``. The rows themselves show which is newest: sequence numbers
+rise from slot 0 up to it and are one lap older after it, so a binary search finds it; the ring then ends with the newest game
+of which every row is intact. An interrupted write therefore loses only the game being written. There is no counter to keep
+consistent, and other processes may read during a write: they check the rows they have copied.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _HEADER = struct.Struct("<8sIIIIQQ32s")
 """Magic, format version, row size, the game's order version, spare, capacity, base, the game's name; a CRC-32 follows."""
 
 _PROBE = 512
-"""So many slots are looked at to get past damage before the ring counts as ended there."""
+"""Number of slots examined to get past damage before the ring is taken to end there."""
 
 _COPY_BYTES = 1 << 24
 
 
 @inner_kernel
 def _sequence_at(words: np.ndarray, base: int, slot: int) -> int:
-    """Sequence number of an intact row that belongs in `slot` [of words [C, W] uint64], else 0."""
+    """The sequence number of `slot` of words [C, W] uint64 if it holds an intact row that belongs there, else 0."""
     if not intact(words[slot]):
         return 0
     sequence = int(np.int64(words[slot, SEQUENCE_WORD]))
@@ -50,7 +50,7 @@ def _sequence_at(words: np.ndarray, base: int, slot: int) -> int:
 
 @inner_kernel
 def _in_newest_lap(words: np.ndarray, base: int, slot: int, expected: int) -> bool:
-    """Whether slot `slot`, or the first undamaged one after it, holds the row that the lap from slot 0 would put there."""
+    """Whether `slot`, or the first undamaged slot after it, holds the row that the lap starting at slot 0 would put there."""
     for ahead in range(min(_PROBE, len(words) - slot)):
         sequence = _sequence_at(words, base, slot + ahead)
         if sequence > 0:
@@ -60,7 +60,7 @@ def _in_newest_lap(words: np.ndarray, base: int, slot: int, expected: int) -> bo
 
 @inner_kernel
 def _oldest_after_damage(words: np.ndarray, base: int, end: int) -> int:
-    """The oldest row that a write which went on past row `end`, and of which only damage is left, has not overwritten."""
+    """The oldest row not overwritten by a write that continued past row `end` and of which only damaged rows remain."""
     for _ in range(min(_PROBE, len(words))):
         before = end + 1 - len(words)
         slot = (end + 1 - base) % len(words)
@@ -72,7 +72,7 @@ def _oldest_after_damage(words: np.ndarray, base: int, end: int) -> int:
 
 @inner_kernel
 def _whole_game_ends_at(words: np.ndarray, base: int, oldest: int, newest: int) -> bool:
-    """Whether row `newest` is the last of a game whose rows, as far as they are not older than `oldest`, are all there."""
+    """Whether row `newest` ends a game whose rows are all intact, apart from those older than `oldest`."""
     capacity = len(words)
     end = (newest - base) % capacity
     ply = ply_of(words[end])
@@ -87,7 +87,7 @@ def _whole_game_ends_at(words: np.ndarray, base: int, oldest: int, newest: int) 
 
 @kernel
 def find_newest(words: np.ndarray, base: int) -> int:
-    """Sequence number of the last row of the newest whole game in words [C, W] uint64, or ``base - 1``."""
+    """Return the sequence number of the newest complete game's last row in words [C, W] uint64, or ``base - 1``."""
     capacity = len(words)
     anchor = 0
     sequence = 0
@@ -116,7 +116,7 @@ def find_newest(words: np.ndarray, base: int) -> int:
 
 @kernel
 def walk_games(words: np.ndarray, base: int, newest: int, out: np.ndarray) -> int:
-    """Game ids from the newest backwards into `out` [n] int64, until it is full; returns how many."""
+    """Write game ids, newest first, to `out` [n] int64 until it is full; return how many."""
     capacity = len(words)
     oldest = max(base, newest - capacity + 1)
     found = 0
@@ -136,12 +136,12 @@ def walk_games(words: np.ndarray, base: int, newest: int, out: np.ndarray) -> in
 
 
 class Ring:
-    """An open replay file. `words` [C, W] uint64 is the file's rows, read-only; use them before the next call that writes."""
+    """An open replay file. `words` [C, W] uint64 is its rows, read-only and valid until the next call that writes."""
 
     def __init__(self, path: Path, game: Optional[str] = None) -> None:
-        """Open an existing file. `game`: an error unless it is that game's.
+        """Open an existing file. `game`: the game it must hold, if given.
 
-        Raises PawnzeroError: no replay file, another version's, another game's, truncated.
+        Raises PawnzeroError if it is not a replay file, is for another version or game, or is truncated.
         """
         self.path = path
         self._unflushed = False
@@ -151,7 +151,7 @@ class Ring:
 
     @classmethod
     def create(cls, path: Path, game: Game, capacity: int) -> Ring:
-        """A new file without rows, and its folder; sparse, so it takes room on disk only as it fills."""
+        """Create a file without rows, and its folder. The file is sparse, so it uses disk space only as it fills."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(linked_to(path)) as stream:
@@ -203,14 +203,14 @@ class Ring:
             )
 
     def refresh(self) -> None:
-        """Find the newest row again: another process may have appended."""
+        """Find the newest row again, since another process may have appended."""
         with np.errstate(over="ignore"):
             self.newest = int(find_newest(self.words, self.base))
 
     def catch_up(self) -> None:
-        """Stand where the file does now. Others may have appended, or put another in its place (see `resize`).
+        """Follow changes by other processes, which may have appended or replaced the file (see `resize`).
 
-        Raises PawnzeroError where the file is gone, or is what `Ring` would not open.
+        Raises PawnzeroError if the file is gone or `Ring` would not open it.
         """
         try:
             same = os.path.samestat(self._file, os.stat(self.path))
@@ -223,13 +223,13 @@ class Ring:
 
     @property
     def oldest(self) -> int:
-        """Sequence number of the oldest row that was not overwritten; ``newest + 1`` when there is none."""
+        """Sequence number of the oldest row that has not been overwritten; ``newest + 1`` if there are none."""
         return max(self.base, self.newest - self.capacity + 1)
 
     def append(self, rows: np.ndarray) -> None:
-        """Write a game's rows [T] after the newest; of more than `capacity` only the last. Numbers and seals `rows`.
+        """Append a game's rows [T], only the last `capacity` if there are more. Numbers and seals `rows` in place.
 
-        Raises PawnzeroError when the disk is full or the file cannot be written; the rows count as not appended then.
+        Raises PawnzeroError if the disk is full or the file cannot be written; the rows then count as not appended.
         """
         seal_rows(rows, self.newest + 1)
         kept = rows[-self.capacity :]
@@ -252,7 +252,7 @@ class Ring:
             left = left[stream.write(left) :]
 
     def game_ids(self, limit: int) -> np.ndarray:
-        """[n] int64: ids of the newest games, newest first, at most `limit`."""
+        """Return the ids of the newest games, newest first, at most `limit`: [n] int64."""
         out = np.zeros(max(0, min(limit, self.capacity)), np.int64)
         with np.errstate(over="ignore"):
             return out[: int(walk_games(self.words, self.base, self.newest, out))]
@@ -260,7 +260,7 @@ class Ring:
     def resize(self, capacity: int) -> None:
         """Replace the file by one of another capacity that keeps the newest rows and their sequence numbers.
 
-        Raises PawnzeroError when it cannot be written; the file is then as it was.
+        Raises PawnzeroError if it cannot be written; the file is then unchanged.
         """
         base = max(self._oldest_there(), self.newest - capacity + 1)
         try:
@@ -275,8 +275,10 @@ class Ring:
             self._map()
 
     def _oldest_there(self) -> int:
-        """The oldest row that a write which was cut off has not overwritten either: the new file tells of no older one, as it
-        would hold a game for torn that lacks its first rows."""
+        """The oldest row that no interrupted write has overwritten either.
+
+        The new file must not claim older rows: a game without its first rows would count as incomplete there.
+        """
         sequence = self.oldest
         with np.errstate(over="ignore"):
             while sequence <= self.newest:
@@ -287,7 +289,7 @@ class Ring:
         return sequence
 
     def _copy(self, first: int, stream: IO[bytes]) -> None:
-        """Write the rows from `first` to the newest; what is no row of that number becomes empty."""
+        """Write the rows from `first` to the newest; slots that do not hold the expected row become empty."""
         while first <= self.newest:
             slot = (first - self.base) % self.capacity
             count = min(self.newest - first + 1, self.capacity - slot, max(1, _COPY_BYTES // self.row_type.itemsize))
@@ -297,7 +299,7 @@ class Ring:
             first += count
 
     def flush(self) -> None:
-        """Wait until what was appended is on the disk. Raises PawnzeroError when it does not get there."""
+        """Wait until everything appended is on disk. Raises PawnzeroError if that fails."""
         if self._unflushed:
             try:
                 with open(self.path, "r+b", buffering=0) as stream:
@@ -307,7 +309,7 @@ class Ring:
             self._unflushed = False
 
     def close(self) -> None:
-        """Let go of the file. `words` is empty afterwards."""
+        """Release the file. `words` is empty afterwards."""
         self.words = np.zeros((0, self.row_type.itemsize // 8), np.uint64)
 
 

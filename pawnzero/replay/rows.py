@@ -1,19 +1,19 @@
-"""What one position looks like in the replay file: a row of fixed size, and how a game record becomes rows.
+"""The replay file's row format, one fixed-size row per position, and the conversion of a game record into rows.
 
 A row is little-endian and a whole number of 64-bit words, so that kernels can copy and check it as words:
 
 | word | holds |
 |---|---|
-| 0 | `sequence`: 1 for the first row ever written to the file, 2 for the next …; 0 where nothing was written |
+| 0 | `sequence`: 1 for the first row ever written to the file, 2 for the next …; 0 for an empty slot |
 | 1 | `game_id` |
 | 2 | `ply` (32 bits), `flags` (8), `result` for the row's mover (8), `count` of legal actions (16) |
-| 3 | `action` played (16), `plies_left` to the game's end (16, no more than 65,535), `checksum` over the rest (32) |
+| 3 | `action` played (16), `plies_left` to the game's end (16, capped at 65,535), `checksum` over the rest (32) |
 | 4 | `root_wdl` as three fractions of 65,535; 16 spare bits |
 | 5 … | `state`, S words |
 | … | `policy`, R fractions of 65,535 |
 
-`policy` has room for R actions. Where a position has more (`SPARSE`), it holds R / 2 indices into the legal actions, then their
-R / 2 probabilities: the most probable ones, scaled to sum to 1; the rest counts as zero.
+`policy` has room for R actions. If a position has more (`SPARSE`), it holds R / 2 indices into the legal actions, then their R
+/ 2 probabilities: the most probable ones, rescaled to sum to 1; the others count as zero.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ POLICY_ROOM = 96
 TRAIN_POLICY = 1
 """Flag: the policy may be trained on (a full search)."""
 SEARCHED = 2
-"""Flag: there was a search, so `root_wdl` means something."""
+"""Flag: the position was searched, so `root_wdl` is valid."""
 CONTEXT = 4
-"""Flag: given rather than played; history for later rows, never sampled."""
+"""Flag: the position was given rather than played; it is history for later rows and never sampled."""
 SPARSE = 8
-"""Flag: `policy` holds pairs."""
+"""Flag: `policy` holds indices and probabilities."""
 REPEATED = 16
-"""Flag: the position had stood in this game before."""
+"""Flag: the position had occurred before in this game."""
 LAST = 32
-"""Flag: the game's last row, by which a game that was written to its end is known."""
+"""Flag: the game's last row, which marks a completely written game."""
 
 SEQUENCE_WORD = 0
 GAME_WORD = 1
@@ -56,7 +56,7 @@ _START = np.uint64(0xD1B54A32D192ED03)
 
 
 def row_type(game: Game) -> np.dtype:
-    """The numpy type of `game`'s rows; its size is a multiple of 8 bytes."""
+    """Return the numpy type of `game`'s rows; its size is a multiple of 8 bytes."""
     room = min(POLICY_ROOM, (game.max_legal + 3) // 4 * 4)
     return np.dtype(
         [
@@ -78,14 +78,16 @@ def row_type(game: Game) -> np.dtype:
 
 
 def as_words(rows: np.ndarray) -> np.ndarray:
-    """Rows [n] as words [n, W] uint64, the same memory."""
+    """View rows [n] as words [n, W] uint64."""
     return rows.view(np.uint64).reshape(len(rows), rows.dtype.itemsize // 8)
 
 
 @inner_kernel
 def checksum(words: np.ndarray) -> np.uint64:
-    """Checksum of a row [W] uint64 over everything but itself: each step is a bijection, so no single word can differ unseen
-    before the last folding to 32 bits."""
+    """The checksum of a row [W] uint64 over everything but itself.
+
+    Each step is a bijection, so a change in a single word always shows until the final folding to 32 bits.
+    """
     total = _START
     for i in range(len(words)):
         word = words[i]
@@ -98,7 +100,7 @@ def checksum(words: np.ndarray) -> np.uint64:
 
 @kernel
 def intact(words: np.ndarray) -> bool:
-    """Whether a row [W] uint64 was written, and wholly."""
+    """Return whether a row [W] uint64 was written completely."""
     return words[SEQUENCE_WORD] != np.uint64(0) and (words[CHECK_WORD] >> _HALF) == checksum(words)
 
 
@@ -120,7 +122,7 @@ def seal(words: np.ndarray) -> None:
 
 
 def seal_rows(rows: np.ndarray, first_sequence: int) -> None:
-    """Number the rows [n] from `first_sequence` and write their checksums."""
+    """Number the rows [n] from `first_sequence` and write their checksums, in place."""
     rows["sequence"] = np.arange(first_sequence, first_sequence + len(rows), dtype=np.uint64)
     with np.errstate(over="ignore"):
         seal(as_words(rows))
@@ -128,7 +130,7 @@ def seal_rows(rows: np.ndarray, first_sequence: int) -> None:
 
 @inner_kernel
 def _keep_largest(policy: np.ndarray, keep: int, kept: np.ndarray) -> None:
-    """Mark in `kept` the `keep` largest entries of `policy`; of equal ones the first."""
+    """Mark the `keep` largest entries of `policy` in `kept`; ties go to the first."""
     for i in range(len(kept)):
         kept[i] = False
     for _ in range(keep):
@@ -141,10 +143,10 @@ def _keep_largest(policy: np.ndarray, keep: int, kept: np.ndarray) -> None:
 
 @allocating_kernel
 def pack_policies(policy: np.ndarray, start: np.ndarray, count: np.ndarray, out: np.ndarray, sparse: np.ndarray) -> int:
-    """Probabilities as fractions of 65,535 that sum to exactly 65,535: each is a difference of rounded running sums.
+    """Pack probabilities as fractions of 65,535 that sum to exactly 65,535: differences of rounded running sums.
 
-    policy [sum] float32, start [T + 1] int64, count [T] int64 → out [T, R] uint16, sparse [T] uint8.
-    Returns the first ply whose policy has another length than `count` or is no distribution, or -1.
+    policy [sum] float32, start [T + 1] int64, count [T] int64 → out [T, R] uint16, sparse [T] uint8. Returns the first ply
+    whose policy has a length other than `count` or is not a probability distribution, or -1.
     """
     room = out.shape[1]
     most = 0
@@ -192,7 +194,7 @@ def pack_policies(policy: np.ndarray, start: np.ndarray, count: np.ndarray, out:
 
 @kernel
 def unpack_policies(packed: np.ndarray, sparse: np.ndarray, count: np.ndarray, out: np.ndarray) -> None:
-    """The probabilities again: packed [B, R] uint16, sparse [B] bool, count [B] int64 → out [B, M'] float32, zero past `count`.
+    """Unpack probabilities: packed [B, R] uint16, sparse [B] bool, count [B] int64 → out [B, M'] float32, zero past `count`.
 
     A row without a policy gives zeros.
     """
@@ -222,9 +224,9 @@ def _check(record: GameRecord, game: Game) -> None:
 
 
 def rows_of(record: GameRecord, game: Game) -> np.ndarray:
-    """The rows [T] of a game, not numbered or sealed yet.
+    """Convert a game into rows [T], not yet numbered or sealed.
 
-    Raises PawnzeroError where the record is of another game or a policy does not fit its position's legal actions.
+    Raises PawnzeroError if the record is of another game or a policy does not fit its position's legal actions.
     """
     _check(record, game)
     length = len(record)

@@ -1,8 +1,8 @@
-"""Which rows a training step sees, and how they become a batch.
+"""Which rows a training step uses, and how they become a batch.
 
-Sample i of a step is a function of (seed, step, i) and of the rows in a frozen window of sequence numbers: candidates come
-from a counter-based generator, and the first that may be trained on is taken. So sampling is uniform, costs the same whatever
-the window's size, needs no state between steps, and the first 32 of a batch of 64 are the batch of 32.
+Sample i of a step is a function of (seed, step, i) and of the rows in a frozen window of sequence numbers: candidates come from
+a counter-based generator, and the first that may be trained on is taken. So sampling is uniform, its cost does not depend on
+the window's size, it keeps no state between steps, and the first 32 samples of a batch of 64 are the batch of 32.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ from pawnzero.replay.rows import (
 )
 
 HELD_OUT = 20
-"""One game in so many is held out, where that is asked for."""
+"""One game in this many is held out, if requested."""
 
 ANY_GAME = -1
-"""Which games a sampler takes: all; else 0 those not held out, 1 the held-out ones."""
+"""A sampler's choice of games: ANY_GAME for all, 0 for those not held out, 1 for those held out."""
 
 _ATTEMPTS = 256
-"""Random candidates a sample; so many misses mean that few rows qualify, and they are then looked for one by one."""
+"""Random candidates per sample; if all of them fail, few rows qualify, and a linear scan looks for one."""
 
 _GAMES = np.uint64(HELD_OUT)
 _SYMMETRY = np.uint64(0xA0761D6478BD642F)
-"""Keeps the draw of a sample's symmetry apart from the draw of its row."""
+"""Decorrelates the draw of a sample's symmetry from the draw of its row."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the opponents of B positions did next; M' is the most legal actions among those they had.
+    """The opponents' next moves after B positions; M' is the largest number of legal actions among them.
 
-    legal  [B, M'] int16: their legal actions, numbered as they see the board and turned as the sample is; filled up with 0
-    policy [B, M'] float32: the search's policy, in the order of `legal`; 0 where there is none
-    weight [B] float32: 1 where the next position of the game was searched fully; 0 where it was not, or the game ended there
+    legal  [B, M'] int16: their legal actions, numbered from the opponent's view and transformed with the sample; padded with 0
+    policy [B, M'] float32: the policy target in the order of `legal`; 0 if there is none
+    weight [B] float32: 1 if the next position of the game had a full search; 0 if it had not, or the game ended
     """
 
     legal: np.ndarray
@@ -63,20 +63,20 @@ class Reply:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training step needs of B positions; M' is the most legal actions among them.
+    """The inputs and targets of a training step for B positions; M' is the largest number of legal actions among them.
 
-    bits          [B, P] uint64, scalars [B, Q] float32: what the net sees (`Game.encode`)
-    legal         [B, M'] int16: legal actions; only the first `count` of a row mean anything. A turned
-                  sample lists its actions in the order of the position as it was played
+    bits          [B, P] uint64, scalars [B, Q] float32: the net's inputs (`Game.encode`)
+    legal         [B, M'] int16: legal actions; only the first `count` of a row are valid. A transformed
+                  sample lists its actions in the order of the original position
     count         [B] int16
-    policy        [B, M'] float32: the search's policy in the order of `legal`; zero past `count`, and where there was none
-    policy_weight [B] float32: 1 where the policy may be trained on, 0 where the search was a cheap one
+    policy        [B, M'] float32: the policy target in the order of `legal`; zero past `count` and if there is none
+    policy_weight [B] float32: 1 if the policy may be trained on, 0 if the search was a cheap one
     result_wdl    [B, 3] float32: the game's result for the player to move, one-hot
-    root_wdl      [B, 3] float32: the search's WDL for the player to move; the result where nothing was searched
-    ply           [B] int32: from the game's start
-    plies_left    [B] int32: to the game's end, 1 or more
-    age           [B] int64: rows in the window that are newer
-    reply:        the opponents' next policies, where the sampler was asked for them
+    root_wdl      [B, 3] float32: the search's WDL for the player to move; the result if there was no search
+    ply           [B] int32: plies since the game's start
+    plies_left    [B] int32: plies to the game's end, 1 or more
+    age           [B] int64: number of newer rows in the window
+    reply:        the opponents' next policies, if the sampler was asked for them
     """
 
     bits: np.ndarray
@@ -98,7 +98,7 @@ class Batch:
 
 @inner_kernel
 def mix(word: np.uint64) -> np.uint64:
-    """A hash of a 64-bit word: the first that SplitMix64 draws from that state."""
+    """Hash a 64-bit word: the first output of SplitMix64 from that state."""
     return scrambled(word + GOLDEN)
 
 
@@ -112,14 +112,14 @@ def _wanted(row: np.ndarray, held_out: int) -> bool:
 
 @inner_kernel
 def _copy(row: np.ndarray, out: np.ndarray) -> None:
-    """A row [W] → out [W]. A loop, as slices that are assigned to bring along all that an error about their shapes needs."""
+    """Copy a row [W] to out [W], in a loop: slice assignment would compile in everything its shape error needs."""
     for i in range(len(out)):
         out[i] = row[i]
 
 
 @inner_kernel
 def _fetch(words: np.ndarray, base: int, sequence: int, out: np.ndarray) -> int:
-    """Copy the row of that number to `out` [W] and judge the copy: 1 it is that row, 0 another's number, -1 damaged."""
+    """Copy the row with this sequence number to `out` [W] and check the copy: 1 valid, 0 another number's row, -1 damaged."""
     _copy(words[(sequence - base) % len(words)], out)
     if not intact(out):
         return -1
@@ -152,7 +152,7 @@ def _draw(words: np.ndarray, base: int, window: np.ndarray, held_out: int, key: 
 def _gather_history(
     words: np.ndarray, base: int, row: np.ndarray, spare: np.ndarray, history: np.ndarray, repeated: np.ndarray
 ) -> int:
-    """Fill history [H, S] and repeated [H] of `row` [W] from it and the rows before it of the same game; returns how many."""
+    """Fill history [H, S] and repeated [H] from `row` [W] and the rows before it in its game; return how many there are."""
     length = 0
     sequence = int(np.int64(row[SEQUENCE_WORD]))
     ply = ply_of(row)
@@ -186,9 +186,9 @@ def gather(
 ) -> Tuple[int, int]:
     """Draw the rows of the step's samples from number `first` on, with their history.
 
-    words [C, W] uint64 is the ring, window [2] int64 the first and last sequence number → rows [B, W] uint64,
-    history [B, H, S] uint64, repeated [B, H] uint8, length [B] int16.
-    Returns how many samples were drawn (fewer than B where no row may be sampled) and how many damaged rows were met.
+    words [C, W] uint64 is the ring, window [2] int64 the first and last sequence number → rows [B, W] uint64, history [B, H, S]
+    uint64, repeated [B, H] uint8, length [B] int16. Returns how many samples were drawn (fewer than B if no row may be sampled)
+    and how many damaged rows were met.
     """
     spare = np.zeros(words.shape[1], np.uint64)
     damaged = 0
@@ -204,7 +204,7 @@ def gather(
 
 @kernel
 def gather_next(words: np.ndarray, base: int, last: int, rows: np.ndarray, following: np.ndarray) -> None:
-    """The rows after rows [B, W] in their games → following [B, W] uint64; a row itself where none follows up to `last`."""
+    """Fetch the next row of the game for each of rows [B, W] → following [B, W]; the row itself if none follows by `last`."""
     for b in range(len(rows)):
         sequence = int(np.int64(rows[b, SEQUENCE_WORD])) + 1
         follows = (
@@ -219,18 +219,18 @@ def gather_next(words: np.ndarray, base: int, last: int, rows: np.ndarray, follo
 
 @kernel
 def draw_symmetries(seed: np.uint64, step: np.uint64, first: int, symmetries: np.uint64, which: np.ndarray) -> None:
-    """Fill which [B] uint8 with the symmetries of samples `first` and on, each below `symmetries` as likely as the others."""
+    """Fill which [B] uint8 with the symmetries of the samples from `first` on, uniform below `symmetries`."""
     key = mix(mix(seed) ^ step)
     for b in range(len(which)):
         which[b] = mix(mix(key ^ np.uint64(first + b)) ^ _SYMMETRY) % symmetries
 
 
 class Sampler:
-    """Batches from a frozen window of rows; made by `ReplayBuffer.sampler`.
+    """Training batches from a frozen window of rows; created by `ReplayBuffer.sampler`.
 
-    window: (first, last) sequence numbers, plain integers that can be stored and given back to `ReplayBuffer.sampler`: the same
-            seed and window give the same batches as long as the rows in the window stand in the file. Rows that were
-            overwritten since are passed over.
+    window: (first, last) sequence numbers, plain integers that can be stored and passed to `ReplayBuffer.sampler` again: the
+            same seed and window give the same batches as long as the window's rows are in the file. Rows that have been
+            overwritten since are skipped.
     """
 
     def __init__(
@@ -255,9 +255,9 @@ class Sampler:
         self.window: Tuple[int, int] = (first, last)
 
     def batch(self, step: int, size: int, first: int = 0) -> Batch:
-        """The samples number `first` to `first + size - 1` of training step `step` (all from 0).
+        """Return samples `first` to `first + size - 1` of training step `step` (all from 0).
 
-        Raises PawnzeroError where the window holds no row that may be sampled.
+        Raises PawnzeroError if the window holds no row that may be sampled.
         """
         ring = self._ring
         game = ring.game
@@ -291,7 +291,7 @@ class Sampler:
         return batch
 
     def _turn(self, batch: Batch, step: int, first: int) -> None:
-        """Turn each sample's position by one of the game's symmetries, where it may be turned, and its reply with it."""
+        """Apply one of the game's symmetries to each sample, if its position allows it, and to its reply."""
         game = self._ring.game
         which = np.zeros(len(batch), np.uint8)
         with np.errstate(over="ignore"):
@@ -310,7 +310,7 @@ class Sampler:
         with np.errstate(over="ignore"):
             gather_next(ring.words, ring.base, self.window[1], as_words(rows), as_words(following))
         legal, count, policy = self._policies(following)
-        legal[np.arange(legal.shape[1]) >= count[:, np.newaxis]] = 0  # any action will do where the policy is 0
+        legal[np.arange(legal.shape[1]) >= count[:, np.newaxis]] = 0  # any valid action: its policy is 0
         known = (following["sequence"] != rows["sequence"]) & ((following["flags"] & TRAIN_POLICY) != 0)
         return Reply(legal, policy * known[:, np.newaxis], known.astype(np.float32))
 

@@ -1,4 +1,4 @@
-"""Which whole games does the buffer still hold, to be looked at again?"""
+"""Read whole games back from the replay buffer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pawnzero.replay.rows import CONTEXT, LAST, intact
 
 @dataclass(frozen=True)
 class StoredGame:
-    """A game as its rows tell it. T is the number of positions in which a move was made.
+    """A game reconstructed from its rows. T is the number of positions in which a move was made.
 
-    game_id:  as its record's
+    game_id:  as in its record
     context:  the first `context` of the T positions were given, not searched
-    line:     the game, ended as it was ended then: by the rules, by resignation or at the longest length
+    line:     the game, with its ending: by the rules, by resignation or at the maximum length
     root_wdl: [T, 3] float32, the search's win, draw and loss for the player to move; zeros for context
     result:   1, 0 or -1 for player 0
     """
@@ -32,9 +32,9 @@ class StoredGame:
 
 
 def newest_games(ring: Ring, limit: int) -> List[StoredGame]:
-    """At most `limit` games of which every row is there and intact, the newest first.
+    """Return at most `limit` games whose rows are all present and intact, newest first.
 
-    The ring may be appended to meanwhile: rows are copied before they are checked.
+    Safe while another process appends to the ring: rows are copied before they are checked.
     """
     found: List[StoredGame] = []
     sequence = ring.newest
@@ -52,7 +52,7 @@ def newest_games(ring: Ring, limit: int) -> List[StoredGame]:
 
 
 def _rows(ring: Ring, first: int, last: int) -> Optional[np.ndarray]:
-    """The rows with sequence numbers from `first` to `last`; None where one of them is not there or damaged."""
+    """The rows with sequence numbers from `first` to `last`; None if one of them is missing or damaged."""
     numbers = np.arange(first, last + 1)
     words = ring.words[(numbers - ring.base) % ring.capacity].copy()
     rows = words.view(ring.row_type)[:, 0]
