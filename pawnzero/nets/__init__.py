@@ -1,8 +1,8 @@
-"""The net that guesses a position's moves and outcome, and what runs it. torch is imported from here on, never to the left."""
+"""The policy-value net and its inference. torch is imported in this layer and later ones, never in an earlier one."""
 
 from __future__ import annotations
 
-import numpy  # noqa: F401  # before torch, which would only warn where it is missing
+import numpy  # noqa: F401  # before torch, which would only warn if it is missing
 
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.resnet import PolicyValueNet
@@ -20,10 +20,10 @@ def make_model(
     seed: int = 0,
     mirrored: bool = False,
 ) -> PolicyValueNet:
-    """A fresh net on `device` ("auto", "cpu", "cuda", "cuda:N"); the same seed gives the same weights.
+    """Create an untrained net on `device` ("auto", "cpu", "cuda", "cuda:N"); the same seed gives the same weights.
 
-    Raises UsageError when the device is not there, a number is out of range, the game is not known, or a mirrored
-    net cannot be made of this.
+    Raises UsageError if the device is not available, a number is out of range, the game is unknown, or the game or shape allows
+    no mirrored net.
     """
     sizes = {"channels": channels, "blocks": blocks, "se_ratio": se_ratio, "mirrored": mirrored}
     shape = read_shape(sizes, "make_model")

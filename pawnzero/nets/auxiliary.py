@@ -1,8 +1,8 @@
-"""What a net can be asked beside policy and value while it trains: heads on its trunk that play never sees.
+"""Auxiliary training targets: heads on the net's trunk that are used in training only.
 
-They exist to teach the trunk (Wu, "Accelerating Self-Play Learning in Go", 2019, section 4.3: predicting the opponent's reply
-was worth 1.30 times the speed of learning in Go; lc0 predicts the moves left). They are no part of the net: it is folded,
-exported and measured without them.
+They improve the trunk (Wu, "Accelerating Self-Play Learning in Go", 2019, section 4.3: predicting the opponent's reply made
+learning 1.30 times as fast in Go; lc0 predicts the moves left). They are not part of the net, which is folded, exported and
+measured without them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pawnzero.games import get_game
 from pawnzero.nets.resnet import HEAD_GAIN, PolicyValueNet, by_square, draw_weights
 
 _OTHER_NUMBERS = 0x68656164
-"""The heads' first weights are drawn with this in the seed: with the net's own they would be its first layers', scaled."""
+"""XORed into the heads' seed: with the net's own seed, their initial weights would be scaled copies of its first layers'."""
 
 
 class Outputs(NamedTuple):
-    """What a net in training says of B positions; None where it was not asked.
+    """The outputs of a net in training for B positions; None for a head that it does not have.
 
     policy:     [B, A] logits; wdl: [B, 3] logits, both for the player to move
-    reply:      [B, A] logits of the opponent's next action, numbered as the opponent sees the board
+    reply:      [B, A] logits of the opponent's next action, numbered from the opponent's view of the board
     plies_left: [B] natural logarithm of the plies to the game's end
     """
 
@@ -36,9 +36,10 @@ class Outputs(NamedTuple):
 
 
 class ReplyHead(nn.Module):
-    """One convolution from the trunk to the policy's planes: the trunk itself has to know the reply.
+    """One convolution from the trunk to the policy planes, so that the trunk itself has to know the reply.
 
-    The opponent's actions lie where their pieces stand on the mover's board, so a flipped board's planes are flipped back.
+    The trunk sees the opponent's pieces from the mover's side, so if the game flips the board, the planes are flipped to the
+    opponent's side.
     """
 
     policy_index: torch.Tensor
@@ -74,9 +75,9 @@ class PliesLeftHead(nn.Module):
 
 
 class WithHeads(nn.Module):
-    """A net and the auxiliary heads that are asked for. The net is the very one it is given; `heads` has only the heads.
+    """A net with the requested auxiliary heads. Wraps the given net without a copy; `heads` holds only the heads.
 
-    seed: decides the heads' first weights; may be the net's.
+    seed: determines the heads' initial weights; may be the net's seed
     """
 
     def __init__(self, net: PolicyValueNet, reply: bool, plies_left: bool, seed: int = 0) -> None:
@@ -93,7 +94,7 @@ class WithHeads(nn.Module):
         self.heads.to(next(net.parameters()).device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, planes: torch.Tensor) -> Outputs:
-        """Planes [B, P + Q, rows, columns] → what the net and the heads say."""
+        """Planes [B, P + Q, rows, columns] → the outputs of the net and the heads."""
         if not self.heads:
             return Outputs(*self.net(planes))
         x = self.net.trunk(planes)

@@ -1,4 +1,4 @@
-"""How a batch gets to a folded net on this machine's cores, and its answers back."""
+"""Inference on CPU cores: split a batch, run a folded net on the parts, and write the results back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PART_LENGTHS = (16, 32, 64, 128, 256, 512)
 
 
 def bucket(size: int) -> int:
-    """The batch size, at least `size`, that is really run: few different ones, since libraries prepare each of them anew.
+    """Return the batch size, at least `size`, that is actually run: one of few, since libraries prepare each size anew.
 
     Multiples of 8 up to 64, of 16 up to 128, of 32 up to 512, of 128 above.
     """
@@ -28,23 +28,23 @@ def bucket(size: int) -> int:
 
 
 def parts(size: int, cores: int, most: int) -> List[Tuple[int, int]]:
-    """`size` positions as ranges of nearly equal length: multiples of 8, at most `most`, a like number for each core."""
+    """Split `size` positions into ranges of nearly equal length, multiples of 8 up to `most`, about as many for each core."""
     rounds = -(-size // (cores * most))
     length = min(most, -(-size // (8 * cores * rounds)) * 8)
     return [(start, min(start + length, size)) for start in range(0, size, length)]
 
 
 class CpuBackend:
-    """Runs a `CompiledNet` on the cores of this machine: each core takes its part of a batch through the whole net.
+    """Runs a `CompiledNet` on this machine's cores; each core takes its part of a batch through the whole net.
 
-    A part's length is measured: the activations of a layer and its neighbours should stay in a core's own cache, and threads
-    should seldom wait for each other's Python. Answers do not depend on it.
+    The length of a part is found by measurement: the activations of adjacent layers should stay in a core's own cache, and
+    threads should seldom wait for each other's Python. Results do not depend on it.
 
-    key: names net, format and machine: what is found out about batches is remembered under it
+    key: identifies net, format and machine; the measured length is remembered under it
     """
 
     appetite = Appetite(leaves=8)
-    """One question under way, since the thread's own core does the work."""
+    """One batch in flight, since the thread's own core does the work."""
 
     def __init__(self, net: CompiledNet, key: str) -> None:
         self.net = net
@@ -53,18 +53,18 @@ class CpuBackend:
         self._most = fastest_batch(f"{key} on {core_count()} cores", _PART_LENGTHS, self._try, on_all_cores)
 
     def enter_thread(self, threads: int) -> None:
-        """This thread is one of `threads` that evaluate side by side, so it gets its share of the cores."""
+        """Register this thread as one of `threads` that evaluate concurrently, which gives it its share of the cores."""
         self._local.cores = max(1, core_count() // threads)
         if self._local.cores == 1:
             use_one_core()
 
     def submit(self, question: Question) -> Collect:
-        """Fill the question's `logits` and `wdl`; there is nothing to wait for afterwards."""
+        """Fill the batch's `logits` and `wdl` before returning."""
         self._run(len(question), lambda start, stop: self._answer_part(question.part(start, stop)))
         return at_once
 
     def forward(self, planes: torch.Tensor) -> None:
-        """The net alone, on planes that are ready."""
+        """Run the bare net on planes that are already prepared."""
         self._run(len(planes), lambda start, stop: self._forward_part(planes[start:stop]))
 
     def _run(self, size: int, work: Callable[[int, int], None]) -> None:

@@ -1,4 +1,4 @@
-"""Which batch a net runs fastest in on this machine: tried for a moment, then remembered."""
+"""The batch size in which a net runs fastest on this machine: measured briefly, then remembered."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pawnzero.nets.device import is_out_of_memory
 from pawnzero.remembered import Remembered
 
 CARD_BATCHES = (128, 256, 512, 1024, 2048)
-"""What is tried on a GPU."""
+"""The sizes tried on a GPU."""
 
 _MEASURED = Remembered("fastest_batches")
 _ROUNDS = 3
 _SECONDS = 0.01
-"""The shortest time over which a size is measured in a round."""
+"""The shortest time for which a size is measured in a round."""
 _GAIN = 1.03
-"""A larger batch must be so many times as fast: it costs more games at once, or more of a core's cache."""
+"""A larger batch must be this many times as fast: it needs more concurrent games, or more of a core's cache."""
 _LONG = 0.1
-"""Seconds. Nothing larger is tried than what takes so long: what a batch costs beside its positions no longer counts."""
+"""Seconds. No size larger than one that takes this long is tried: fixed costs per batch no longer matter there."""
 
 Everywhere = Callable[[Callable[[], float]], List[float]]
-"""Calls what it is given in some threads at once, and returns what they return."""
+"""Calls its argument concurrently in some threads and returns the results."""
 
 _found: Dict[str, int] = {}
-"""What this process has found or recalled, whether or not it could be kept."""
+"""What this process has measured or recalled, even if it could not be saved."""
 
 
 def _alone(measure: Callable[[], float]) -> List[float]:
@@ -37,14 +37,14 @@ def fastest_batch(
     run: Callable[[int], None],
     everywhere: Everywhere = _alone,
 ) -> int:
-    """The smallest of `sizes` (ascending) after which positions a second hardly rise.
+    """Return the smallest of `sizes` (ascending) beyond which the positions per second hardly rise.
 
-    key: says all that the answer depends on: net, format, device, threads; what is found is kept in `fastest_batches.json`
-    run: takes so many positions through the net and returns when that is done
-    everywhere: measures in all threads that will run the net side by side: they wait for each other, and the more often they
-         ask for Python's lock, the longer
+    key: everything the result depends on: net, format, device, threads; the result is saved in `fastest_batches.json`
+    run: evaluates this many positions with the net and returns when it is done
+    everywhere: measures in all threads that will run the net concurrently, because they wait for each other, the longer the
+         more often they need Python's lock
 
-    Sizes for which memory does not suffice are left out; where that is the first, its error comes out.
+    Sizes that do not fit in memory are left out; if the first does not, its error is raised.
     """
     key = f"{key}: {', '.join(map(str, sizes))}"
     if key not in _found:
@@ -63,7 +63,7 @@ def _measure(sizes: Sequence[int], run: Callable[[int], None], everywhere: Every
     best: Dict[int, float] = {}
     for size in sizes:
         try:
-            speeds(size)  # libraries prepare each size anew
+            speeds(size)  # warm-up: libraries prepare each size anew
             first = speeds(size)
         except (RuntimeError, MemoryError) as error:
             if not best or not is_out_of_memory(error):
@@ -72,7 +72,7 @@ def _measure(sizes: Sequence[int], run: Callable[[int], None], everywhere: Every
         best[size] = sum(first)
         if size * len(first) / best[size] > _LONG:
             break
-    for _ in range(_ROUNDS - 1):  # in rounds, so that a moment in which the machine is busy falls on all of them
+    for _ in range(_ROUNDS - 1):  # in rounds, so that a busy moment of the machine affects all sizes
         for size in best:
             best[size] = max(best[size], sum(speeds(size)))
     chosen = sizes[0]
@@ -83,7 +83,7 @@ def _measure(sizes: Sequence[int], run: Callable[[int], None], everywhere: Every
 
 
 def _speed(size: int, run: Callable[[int], None]) -> float:
-    """Positions a second."""
+    """Positions per second."""
     done, started = 0, time.perf_counter()
     while True:
         run(size)

@@ -1,4 +1,4 @@
-"""A net on disk: its game, shape, weights and averaged weights, and what training needs to go on. Checked when it is read."""
+"""Checkpoint files: game, shape, weights, averaged weights, and what training needs to resume. Validated when read."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.settings import read_shape
 
 FORMAT = 1
-"""Raised when a checkpoint's contents change so that an older reader would misread them."""
+"""Incremented when the contents change so that an older reader would misread them."""
 
 _NAME = "pawnzero checkpoint"
 _FLOAT = "float: "
-"""Floats are stored as this and their hexadecimal digits: torch 1.13 reads no others with `weights_only`."""
+"""Floats are stored as this prefix and their hexadecimal digits, because torch 1.13 cannot read floats with `weights_only`."""
 
 _KINDS = {
     "game": (str,),
@@ -39,11 +39,11 @@ Weights = Dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds.
+    """The contents of a checkpoint file.
 
     step:     training steps so far; epoch: groups of them (`trainer_iters` each) completed
-    net:      weights as trained (a state dict); averaged: their moving average, which is what plays
-    training: numbers, text, lists, dicts and tensors that the trainer goes on from; None in a file for playing alone
+    net:      weights as trained (a state dict); averaged: their moving average, which is used to play
+    training: the trainer's state (numbers, text, lists, dicts and tensors), to resume from; None in a file that can only play
     """
 
     game: str
@@ -55,14 +55,14 @@ class Checkpoint:
     training: Optional[Dict[str, Any]] = None
 
     def make_net(self, averaged: bool = True) -> PolicyValueNet:
-        """The net on the CPU, with the averaged weights or those as trained."""
+        """Create the net on the CPU, with the averaged weights or the weights as trained."""
         net = PolicyValueNet(self.model, self.game)
         net.load_state_dict(self.averaged if averaged else self.net)
         return net
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Replace `path` by `checkpoint`. Raises PawnzeroError when it cannot be written."""
+    """Replace the file `path` by `checkpoint`. Raises PawnzeroError if it cannot be written."""
     content = {
         "format": FORMAT,
         "name": _NAME,
@@ -78,16 +78,16 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         try:
             torch.save(content, stream)
         except RuntimeError as error:
-            if isinstance(error.__context__, OSError):  # torch ends its archive even so, and fails again in its own words
+            if isinstance(error.__context__, OSError):  # torch still ends its archive, and fails again in its own words
                 raise error.__context__ from None
             raise
 
 
 def load_checkpoint(path: Path, game: Optional[str] = None, model: Optional[ModelConfig] = None) -> Checkpoint:
-    """The checkpoint in `path`, its tensors on the CPU, checked to be whole and to fit together.
+    """Load a checkpoint, its tensors on the CPU, and check that it is complete and consistent.
 
-    game, model: what it must be of, where given. Nothing in the file is executed. Raises PawnzeroError in one line that
-    names the place, and both shapes where the shape is another.
+    game, model: what it must be for, if given. Nothing in the file is executed. Raises PawnzeroError with one line that names
+    the file and the fault, and both shapes if the shape differs.
     """
     path = Path(path)
     content = _read(path)
@@ -107,7 +107,7 @@ def load_checkpoint(path: Path, game: Optional[str] = None, model: Optional[Mode
 
 
 def describe_shape(model: ModelConfig) -> str:
-    """A net's shape in words: "64 channels × 6 blocks (se_ratio 4, mirrored)"."""
+    """Describe a net's shape: "64 channels × 6 blocks (se_ratio 4, mirrored)"."""
     mirrored = ", mirrored" if model.mirrored else ""
     return f"{model.channels} channels × {model.blocks} blocks (se_ratio {model.se_ratio}{mirrored})"
 
@@ -119,13 +119,13 @@ def _read(path: Path) -> Any:
         raise PawnzeroError(f"{path}: not a pawnzero checkpoint")
     try:
         with zipfile.ZipFile(str(path)) as archive:
-            whole = archive.testzip() is None  # torch does not look at the checksums
+            whole = archive.testzip() is None  # torch does not check the checksums
         if whole:
             return torch.load(str(path), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "PytorchStreamReader" not in str(error):
             raise PawnzeroError(f"{path}: not a pawnzero checkpoint (it holds more than plain values)") from None
-    except Exception as error:  # which one depends on the byte that is damaged
+    except Exception as error:  # which error depends on the damaged byte
         if is_out_of_memory(error):
             raise
     raise PawnzeroError(f"{path}: truncated or damaged checkpoint")
@@ -149,7 +149,7 @@ def _parse(path: Path, content: Dict[str, Any]) -> Checkpoint:
 
 
 def _check_weights(path: Path, checkpoint: Checkpoint) -> None:
-    """Whether both sets of weights are those of a net of the checkpoint's game and shape, and finite."""
+    """Check that both sets of weights are finite and fit a net of the checkpoint's game and shape."""
     try:
         expected = PolicyValueNet(checkpoint.model, checkpoint.game).state_dict()
     except UsageError as error:
@@ -186,7 +186,7 @@ def _with_floats_again(value: Any) -> Any:
 
 
 def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
-    """Nested dicts, lists and tuples with `function` applied to what they hold."""
+    """Apply `function` to the items of a dict, list or tuple; return anything else unchanged."""
     if isinstance(value, dict):
         return {key: function(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

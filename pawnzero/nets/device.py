@@ -1,4 +1,4 @@
-"""Which device a net runs on, what tells it from others, and whether an error means that its memory ran out."""
+"""Selecting and identifying the device a net runs on, and recognising out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _OUT_OF_MEMORY = (
 
 
 def resolve_device(text: str) -> torch.device:
-    """The device called "cpu", "cuda" or "cuda:N" (ROCm builds of torch say cuda too), or the best there is for "auto".
+    """Return the device called "cpu", "cuda", "cuda:N" or "auto" (the first GPU, else the CPU). GPUs are "cuda" on ROCm too.
 
-    Raises UsageError for another name and for a device that this machine does not have.
+    Raises UsageError for any other name and for a device that this machine does not have.
     """
     if text == "cpu":
         return torch.device("cpu")
@@ -45,9 +45,9 @@ def resolve_device(text: str) -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """A text that is another for every other device: the machine, the card with its memory or the processor, and torch.
+    """Return a text that identifies a device: the machine, the GPU and its memory or the processor, and torch's version.
 
-    What oneDNN may use of a processor can be limited from outside, so that belongs to it.
+    For a CPU, it includes the limit that the environment sets on oneDNN's instructions (ONEDNN_MAX_CPU_ISA).
     """
     name = " ".join(filter(None, (processor().description, os.environ.get("ONEDNN_MAX_CPU_ISA"))))
     if device.type == "cuda":
@@ -57,9 +57,9 @@ def describe_device(device: torch.device) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, of whichever library, says that memory ran out.
+    """Whether an error, from whichever library, means that memory ran out.
 
-    Leave the except block before trying again: its traceback keeps the tensors of the failed attempt alive.
+    Leave the except block before retrying: the error's traceback keeps the failed attempt's tensors alive.
     """
     if isinstance(error, MemoryError):
         return True

@@ -1,7 +1,7 @@
-"""How a batch gets to a folded net on a device of its own and its answers back, while the thread that asked works on.
+"""Inference on a GPU: send batches to a folded net and fetch the results while the calling thread continues.
 
-Only packed positions and legal actions go there, only WDL and the logits of legal moves come back: for a chess position about a
-kilobyte up and a fifth of that down.
+Only packed positions and legal actions are uploaded, and only WDL and the logits of legal moves come back: for a chess position
+about a kilobyte up and a fifth of that down.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from pawnzero.nets.planes import unpack_tensor
 from pawnzero.search.evaluator import Appetite, Collect, Question
 
 _QUESTIONS = 2
-"""Under way a thread: it searches for one while the device works on the other."""
+"""Batches in flight per thread: it searches for one while the device works on the other."""
 _LARGEST = 2
-"""Times as many positions as usual in the largest questions, when a round of many moves begins."""
+"""The largest batches, at the start of a round with many moves, have this many times the usual positions."""
 
 
 class DeviceBackend:
-    """Runs a `FoldedNet` on its device. Questions may be under way side by side, each in a lane of its own.
+    """Runs a `FoldedNet` on its device. Several batches may be in flight, each in its own lane.
 
-    key: names net, format and device: what is found out about batches is remembered under it
+    key: identifies net, format and device; the measured batch size is remembered under it
     """
 
     max_batch = 8192
@@ -42,25 +42,25 @@ class DeviceBackend:
         self._where = torch.from_numpy(net.policy_where).to(net.device, torch.long)
         self._free: List[_Lane] = []
         self._lock = threading.Lock()
-        self._finish()  # the net must be there before another stream reads it
+        self._finish()  # the net must be on the device before another stream reads it
         sizes = [size for size in CARD_BATCHES if size == CARD_BATCHES[0] or self._fits(size)]
         self.appetite = Appetite(fastest_batch(key, sizes, self._try), _QUESTIONS)
 
     def enter_thread(self, threads: int) -> None:
-        """Threads share the device as it comes."""
+        """Nothing to do: threads share the device without reservation."""
 
     @torch.inference_mode()
     def submit(self, question: Question) -> Collect:
-        """Send the question on its way; what is returned waits for the answers and fills `logits` and `wdl`.
+        """Launch the evaluation; the returned function waits for the results and fills `logits` and `wdl`.
 
-        It raises PawnzeroError where float16, which ends at 65,504, could not hold what the net computed.
+        That function raises PawnzeroError if what the net computed overflows float16 (65,504).
         """
         net, size = self.net, len(question)
         lane = self._take_lane(question)
         with lane.entered():
             words, scalars, actions = lane.send(question)
             policy, wdl = net(unpack_tensor(words, scalars, net.board_shape, net.dtype))
-            # What stands past a row's count, or past the rows, is arbitrary; an index out of range would end a GPU's process.
+            # Entries past a row's count, and padding rows, are arbitrary; an index out of range would abort a process on a GPU.
             actions = actions.long().clamp_(0, len(self._where) - 1)
             lane.fetch(policy.gather(1, self._where[actions]).float(), wdl.softmax(1))
 
@@ -79,13 +79,14 @@ class DeviceBackend:
 
     @torch.inference_mode()
     def forward(self, planes: torch.Tensor) -> None:
-        """The net alone, on planes that are ready on the device."""
+        """Run the bare net on planes that are already on the device."""
         self.net(planes)
 
     def _take_lane(self, question: Question) -> _Lane:
-        """A free lane that is wide enough, else a new one in place of one that is not, in the same stream.
+        """Take a free lane that is large enough, else create one, in place of a smaller free lane and in its stream if there is
+        one.
 
-        A lane whose question is never collected is not given back; torch keeps its memory until the device is done with it.
+        A lane whose results are never collected is not returned; torch keeps its memory until the device is done with it.
         """
         size = bucket(len(question))
         with self._lock:
@@ -102,8 +103,10 @@ class DeviceBackend:
         self._finish()
 
     def _fits(self, size: int) -> bool:
-        """Whether the questions of as many threads as play find room in half of the card's free memory: the largest are twice
-        `size`."""
+        """Whether the batches of one playing thread per core fit in half of the GPU's free memory.
+
+        The largest batches have twice `size` positions.
+        """
         if self.net.device.type != "cuda":
             return True
         free, _ = torch.cuda.mem_get_info(self.net.device)
@@ -117,18 +120,18 @@ class DeviceBackend:
 
 @lru_cache(maxsize=None)
 def _streams(device: torch.device) -> Iterator[Any]:
-    """The streams of a device, in turn: as many as a thread has questions under way, and the same for all threads and nets.
+    """A device's streams, in rotation: as many as a thread has batches in flight, shared by all threads and nets.
 
-    torch keeps 8 to 32 MB on the card for each thread and stream that have met, until the process ends.
+    torch keeps 8 to 32 MB of GPU memory for each pair of thread and stream that was used, until the process ends.
     """
     return itertools.cycle([torch.cuda.Stream(device) if device.type == "cuda" else None for _ in range(_QUESTIONS)])
 
 
 class _Lane:
-    """Host memory through which one question at a time goes to a device and comes back, and the stream it takes there.
+    """Host buffers and a stream through which one batch at a time is sent to a device and its results are fetched.
 
-    On a GPU the memory is pinned, so that copies do not hold the thread up. Everything a lane does is in its stream's order, so
-    that its tensors on the device need no other care.
+    On a GPU the buffers are pinned, so that copies do not block the thread. Everything a lane does is ordered by its stream, so
+    its tensors on the device need no other synchronisation.
     """
 
     def __init__(self, device: torch.device, size: int, question: Question, stream: Any) -> None:
@@ -144,12 +147,15 @@ class _Lane:
         self._arriving = self._logits, self._wdl
 
     def entered(self) -> ContextManager[Any]:
-        """Within it, work for the device goes into this lane's stream."""
+        """A context in which device work goes to this lane's stream."""
         return torch.cuda.stream(self.stream) if self.stream is not None else nullcontext()
 
     def send(self, question: Question) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The question's bits, scalars and legal actions on the device: rows added up to the bucket, which hold anything, and
-        columns up to the most legal actions of a position."""
+        """Copy the batch's bits, scalars and legal actions to the device.
+
+        Rows are padded with arbitrary contents to the bucket size; legal actions have only as many columns as the position with
+        the most of them needs, rounded up to a multiple of 8.
+        """
         rows = bucket(len(question))
         width = min(-(-int(question.count.max()) // 8) * 8, question.legal.shape[1])
         sent = []
@@ -164,7 +170,7 @@ class _Lane:
         return words, scalars, legal
 
     def fetch(self, logits: torch.Tensor, wdl: torch.Tensor) -> None:
-        """Begin to bring the answers back."""
+        """Start copying the results back."""
         self._arriving = self._logits[: logits.numel()].view(logits.shape), self._wdl[: len(wdl)]
         for room, answers in zip(self._arriving, (logits, wdl)):
             room.copy_(answers, non_blocking=True)
@@ -173,7 +179,7 @@ class _Lane:
             self._done.record(self.stream)
 
     def arrived(self) -> Tuple[np.ndarray, np.ndarray]:
-        """Logits and WDL, once they are here."""
+        """Wait for logits and WDL and return them."""
         if self._done is not None:
             self._done.synchronize()
         logits, wdl = self._arriving

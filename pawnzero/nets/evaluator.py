@@ -1,4 +1,4 @@
-"""Answers the search's questions with a net: batches of any size, on any device, in the precision that suits it."""
+"""Evaluates positions for search with a net: batches of any size, on any device, in a suitable precision."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ class NetEvaluator:
     """Implements `pawnzero.search.evaluator.OverlappingEvaluator` with a copy of a net, folded for inference.
 
     device:    "auto", "cpu", "cuda" or "cuda:N"
-    precision: "auto" (the fastest that is right, by measurement), "float32", "bfloat16" or "float16"
-    progress:  told when memory runs out and smaller batches are used
-    sample:    positions like those that are to come, for an answer in 8-bit integers where a CPU is faster at that and it is
-               near enough (see `quantized`); None: no such answers
+    precision: "auto" (the fastest that is correct, by measurement), "float32", "bfloat16" or "float16"
+    progress:  notified when memory runs out and smaller batches are used
+    sample:    positions like those to be evaluated, to allow 8-bit integers if a CPU is faster with them and they are accurate
+               enough (see `quantized`); None: no 8-bit integers
 
     Attributes: `device`, `precision` (the format's name, or int8), `input_dtype` (of planes for `forward`), `description`
-    (device, format and why, in one line), `positions` (how many were asked about so far, padding not counted), `appetite` (what
-    suits the device), `max_batch` (larger batches are split; halved when memory runs out, which the next evaluator on this
-    machine begins with).
-    Several threads may ask at once. Raises UsageError for a device or precision that is not to be had, and PawnzeroError
-    for a device that computes wrongly.
+    (device, format and reason, in one line), `positions` (number evaluated so far, without padding), `appetite` (what suits the
+    device), `max_batch` (larger batches are split; halved when memory runs out, and the next evaluator on this machine starts
+    from the halved value). Several threads may call it at once. Raises UsageError for a device or precision that is not
+    available, and PawnzeroError for a device that computes incorrectly.
     """
 
     def __init__(
@@ -70,11 +69,11 @@ class NetEvaluator:
         self.max_batch = self._fitted.recall()
 
     def enter_thread(self, workers: int) -> None:
-        """See `Evaluator`: on a CPU a thread gets its share of the cores, all of them where this was not called."""
+        """See `Evaluator`. On a CPU a thread gets its share of the cores, or all of them if this was not called."""
         self._backend.enter_thread(workers)
 
     def evaluate(self, question: Question) -> None:
-        """See `Evaluator`. Raises PawnzeroError when memory does not suffice for 8 positions."""
+        """See `Evaluator`. Raises PawnzeroError if memory does not suffice for 8 positions."""
         start = 0
         while start < len(question):
             stop = min(start + self.max_batch, len(question))
@@ -87,7 +86,7 @@ class NetEvaluator:
         self._count(len(question))
 
     def submit(self, question: Question) -> Collect:
-        """See `OverlappingEvaluator`. What is too much for one batch is answered before this returns."""
+        """See `OverlappingEvaluator`. A batch too large to run at once is evaluated before this returns."""
         collect = self._submitted(question) if len(question) <= self.max_batch else None
         if collect is None:
             self.evaluate(question)
@@ -96,11 +95,11 @@ class NetEvaluator:
         return collect
 
     def forward(self, planes: torch.Tensor) -> None:
-        """The bare net on planes [B, P + Q, rows, columns] that are ready on the device, in its format; for measuring."""
+        """Run the bare net on planes [B, P + Q, rows, columns] on the device, in `input_dtype`; for measurements."""
         self._backend.forward(planes)
 
     def _submitted(self, question: Question) -> Optional[Collect]:
-        """None when memory ran out; on return nothing refers to the failed attempt's tensors any longer."""
+        """Submit a batch; None if memory ran out, in which case nothing refers to the failed attempt's tensors on return."""
         try:
             return self._backend.submit(question)
         except (RuntimeError, MemoryError) as error:

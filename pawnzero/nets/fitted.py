@@ -1,4 +1,4 @@
-"""Which batch fits into a device's memory: as many as asked, fewer where that was too many on this machine before."""
+"""The batch size that fits a device's memory: as requested, or smaller if that ran out of memory on this machine before."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pawnzero.remembered import Remembered
 
 _FITTED = Remembered("batches")
 _SECONDS_KEPT = 24 * 3600.0
-"""What ran out of memory once may have shared it with another program. To try the full batch again costs one failed pass."""
+"""Memory may have run out because another program used it too. Retrying the full batch costs one failed pass."""
 
 
 class Fitted:
-    """The batch of one purpose ("training", "playing") of a net on a device in a number format.
+    """The batch size for one purpose ("training", "playing") of a net on a device in a number format.
 
-    Every one of these, the batch that is asked for and torch's version are part of the key, so that no other card, format or
-    net starts from what is remembered here.
+    The key contains each of these, the requested batch and torch's version, so that no other GPU, format or net starts from
+    what is remembered here.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class Fitted:
         self.key = f"{purpose} of {net.description} in {precision}, batch {batch}, on {describe_device(device)}"
 
     def recall(self) -> int:
-        """The batch to begin with. Where it is not the one asked for, one line says so, and how to forget it."""
+        """Return the batch size to start with. If it is not the requested one, a note says so, and how to forget it."""
         found = _FITTED.recall(self.key)
         try:
             size, age = int(found["size"]), time.time() - float(found["time"])
-        except (TypeError, KeyError, ValueError):  # nothing there, or not what was written here
+        except (TypeError, KeyError, ValueError):  # nothing remembered, or in another format
             return self._batch
         if not 1 <= size < self._batch or age > _SECONDS_KEPT:
             return self._batch
@@ -47,5 +47,5 @@ class Fitted:
         return size
 
     def keep(self, size: int) -> None:
-        """Remember that more than `size` did not fit."""
+        """Remember that no more than `size` fit."""
         _FITTED.keep(self.key, {"size": size, "time": time.time()})

@@ -1,7 +1,7 @@
-"""A net made ready to answer: constants folded into weights, one number format, and the fewest passes over memory.
+"""Nets prepared for inference: constants folded into weights, one number format, and few passes over memory.
 
-`FoldedNet` is written in tensor operations and runs on any device. `CompiledNet` is for CPUs: oneDNN's convolutions with
-ReLU built in, and between them our own kernels.
+`FoldedNet` uses tensor operations and runs on any device. `CompiledNet` is for CPUs: oneDNN convolutions with fused ReLU, and
+our own kernels between them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Layer:
 class Block:
     """x → relu(x + sigmoid(s) · y + t), where y = second(relu(first(x))) and (s, t) = excite(relu(squeeze(mean of y))).
 
-    squeeze, excite: both None where there is no squeeze-excitation, so that x → relu(x + y).
+    squeeze, excite: both None without squeeze-excitation, which makes it x → relu(x + y).
     """
 
     first: Layer
@@ -56,10 +56,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Layers:
-    """All that a net computes with, as `PolicyValueNet` names it: the planes' and the branches' scales are in the weights.
+    """All parameters of a net, named as in `PolicyValueNet`, with the scales of planes and branches folded into the weights.
 
-    The stem takes planes as `Game.encode` gives them. Matrices after planes take them plane by plane. ReLU comes
-    after the stem, in blocks, and after the heads' layers that are not their last.
+    The stem takes planes as `Game.encode` gives them. A matrix that follows planes takes them flattened plane by plane. ReLU
+    follows the stem, is in the blocks, and follows every layer of the heads but the last.
     """
 
     stem: Layer
@@ -72,7 +72,7 @@ class Layers:
 
 
 def fold(net: PolicyValueNet) -> Layers:
-    """A copy of the net's layers, float32 on the CPU."""
+    """Return a folded copy of the net's layers, float32 on the CPU."""
     blocks: List[Block] = []
     for block in net.blocks:
         assert isinstance(block, ResidualBlock)
@@ -91,14 +91,14 @@ def fold(net: PolicyValueNet) -> Layers:
 
 
 def unfolded(net: PolicyValueNet) -> PolicyValueNet:
-    """A copy of the net itself, float32 on the CPU: what folded copies are compared with."""
+    """Return a copy of the net itself, float32 on the CPU, as the reference for folded copies."""
     return copy.deepcopy(net).to("cpu", torch.float32).eval()
 
 
 class FoldedNet:
-    """An inference copy of a net on a device in a number format, in tensor operations.
+    """A net's inference copy on a device in a number format, in tensor operations.
 
-    Calling it with planes [B, P + Q, rows, columns] gives the policy head's outputs [B, rows · columns · policy_planes],
+    Calling it with planes [B, P + Q, rows, columns] returns the policy head's outputs [B, rows · columns · policy_planes],
     square by square (see `policy_where`), in its number format, and WDL logits [B, 3] float32.
     """
 
@@ -125,7 +125,7 @@ class FoldedNet:
 
     @property
     def bytes_a_position(self) -> int:
-        """Memory that one position of a batch needs on the device while it is answered, rather too much than too little."""
+        """An upper estimate of the device memory needed per position of a batch."""
         squares = self.board_shape[0] * self.board_shape[1]
         unpacking, layers = 3 * self.planes, 6 * len(self._stem.bias)
         return squares * (unpacking + layers) * self._stem.bias.element_size()
@@ -159,7 +159,7 @@ class FoldedNet:
 
 
 class CompiledNet(FoldedNet):
-    """`FoldedNet` on the CPU in float32 or bfloat16, with kernels where torch would pass over memory many times."""
+    """`FoldedNet` on the CPU in float32 or bfloat16, with kernels where torch would make many passes over memory."""
 
     def __init__(self, net: PolicyValueNet, dtype: torch.dtype) -> None:
         assert dtype in (torch.float32, torch.bfloat16)
@@ -184,13 +184,13 @@ class CompiledNet(FoldedNet):
         return by_square(policy).flatten(1), self._value(x)
 
     def images(self, bits: np.ndarray, scalars: np.ndarray, size: int) -> torch.Tensor:
-        """Packed positions as planes to call it with, with rows of zeros added up to `size` positions (see `planes.unpack`)."""
+        """Unpack positions to input planes, padded with zeros to `size` positions (see `planes.unpack`)."""
         return unpack(bits, scalars, self.board_shape, self.dtype, size)
 
     def _dense(self, value: torch.Tensor) -> torch.Tensor:
-        """In blocks of one size, since a matrix product may round differently for another number of rows.
+        """Run in blocks of a fixed size, since a matrix product may round differently with another number of rows.
 
-        A position's answer must not depend on the batch it came in.
+        A position's result must not depend on its batch.
         """
         size = len(value)
         value = functional.pad(value, (0, 0, 0, -size % _DENSE_BLOCK))
@@ -208,9 +208,9 @@ class CompiledNet(FoldedNet):
 
 @lru_cache(maxsize=None)
 def fused_convolutions(dtype: torch.dtype) -> bool:
-    """Whether this torch offers oneDNN's convolution with ReLU in it, for weights packed once, and computes it right.
+    """Whether this torch has oneDNN's convolution with fused ReLU and prepacked weights, and computes it correctly.
 
-    These operators are not part of torch's public interface, so they are tried before they are used.
+    These operators are not part of torch's public interface, so they are tested before use.
     """
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(4, 16, 8, 8, generator=generator).to(dtype).contiguous(memory_format=torch.channels_last)
@@ -249,7 +249,7 @@ def _folded(
 
 
 def _gates(block: torch.nn.Module) -> Tuple[Any, ...]:
-    """What `excite_and_add` takes after its images; nothing where there is no squeeze-excitation."""
+    """The arguments of `excite_and_add` after its images; empty without squeeze-excitation."""
     assert isinstance(block, ResidualBlock)
     if block.excitation is None:
         return ()
@@ -259,7 +259,7 @@ def _gates(block: torch.nn.Module) -> Tuple[Any, ...]:
 
 
 def _square_by_square(index: np.ndarray, planes: int, board_shape: Tuple[int, int]) -> np.ndarray:
-    """`Game.policy_index` for outputs that list all planes of a square before the next square."""
+    """`Game.policy_index` for outputs that list all planes of one square before the next square."""
     squares = board_shape[0] * board_shape[1]
     plane, square = np.divmod(index.astype(np.int64), squares)
     return (square * planes + plane).astype(np.int32)

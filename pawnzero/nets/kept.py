@@ -1,4 +1,4 @@
-"""The nets that a folder of checkpoints keeps, latest.pt and best.pt, and what helps where one of them cannot be read."""
+"""Load the nets kept in a folder of checkpoints, latest.pt and best.pt, and suggest a remedy if one cannot be read."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pawnzero.numbered import numbered_by_writing
 
 
 def load_latest(folder: Path, game: str, model: ModelConfig) -> Optional[Checkpoint]:
-    """What latest.pt holds; None where there is none.
+    """Load latest.pt; None if it does not exist.
 
-    Raises PawnzeroError where it is damaged (then it says what helps) or of another game or shape.
+    Raises PawnzeroError if it is damaged (with a suggestion what to do) or of another game or shape.
     """
     return _load(folder / "latest.pt", game, model, _instead_of_latest)
 
 
 def load_best(folder: Path, game: str, model: ModelConfig) -> Optional[Checkpoint]:
-    """The same of best.pt."""
+    """Load best.pt, like `load_latest`."""
     return _load(folder / "best.pt", game, model, _instead_of_best)
 
 
@@ -49,12 +49,12 @@ def _instead_of_best(folder: Path) -> str:
 
 
 def _newest_whole(folder: Path) -> Optional[Path]:
-    """The numbered checkpoint that was written last, of those that can be read."""
+    """The most recently written of the numbered checkpoints that can be read."""
     return next((path for _, path in reversed(numbered_by_writing(folder)) if not _is_damaged(path)), None)
 
 
 def _is_damaged(path: Path) -> bool:
-    """Whether it can be read from the disk, but not as a checkpoint of any net."""
+    """Whether the file can be read from disk, but not as a checkpoint of any net."""
     try:
         load_checkpoint(path)
     except PawnzeroError:

@@ -1,7 +1,7 @@
-"""The compiled parts of a net on the CPU: what torch does in many passes over memory, done in one.
+"""Compiled parts of a net on the CPU: what takes torch many passes over memory, done in one.
 
-Images lie in memory square by square, all channels of a square together (torch's channels_last), as
-[B, squares, channels]. Their numbers are float32, or bfloat16 held as uint16: the upper half of a float32's bits.
+Images are stored square by square, with all channels of a square together (torch's channels_last), as [B, squares, channels].
+Their numbers are float32, or bfloat16 held as uint16: the upper half of a float32's bits.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ def _bfloat_of_float(typingctx, value):  # type: ignore[no-untyped-def]
 
 
 def widen(number: Any) -> np.float32:
-    """The float32 that an image's number stands for."""
+    """Convert an image's number to float32."""
     if isinstance(number, np.uint16):
         return np.array([int(number) << 16], np.uint32).view(np.float32)[0]
     return number
 
 
 def narrow(value: np.float32, like: Any) -> Any:
-    """A finite float32 as a number of the type of `like`: itself, or the nearest bfloat16 (ties to even).
+    """Convert a finite float32 to the type of `like`: float32, or the nearest bfloat16 (ties to even).
 
-    As uint8 it is the nearest number of steps of 1 / 255, from 0 to 255.
+    For uint8, the nearest multiple of 1 / 255, as a number of steps from 0 to 255.
     """
     if isinstance(like, np.uint8):
         return np.uint8(min(max(float(value), 0.0), 1.0) * 255.0 + 0.5)
@@ -79,10 +79,10 @@ def _narrow_kernel(value, like):  # type: ignore[no-untyped-def]
 
 @kernel
 def unpack_planes(bits: np.ndarray, scalars: np.ndarray, columns: int, out: np.ndarray) -> None:
-    """Packed positions → images.
+    """Unpack positions into images.
 
-    bits [B, P] uint64 (bit 8 · row + column), scalars [B, Q] float32 → out [B, squares, P + Q], filled; rows of `out`
-    beyond B are cleared. Few bits are set, so clearing and setting them beats looking at every square.
+    bits [B, P] uint64 (bit 8 · row + column), scalars [B, Q] float32 → out [B, squares, P + Q], filled; rows of `out` beyond B
+    are zeroed. Few bits are set, so zeroing and then setting them is faster than testing every square.
     """
     size, count = bits.shape
     squares = out.shape[1]
@@ -117,7 +117,7 @@ def excite_and_add(
     excite: np.ndarray,
     excite_bias: np.ndarray,
 ) -> None:
-    """The end of a residual block, in place: x ← relu(sigmoid(s) · x + t + skip), with (s, t) from x's mean.
+    """The end of a residual block, in place: x ← relu(sigmoid(s) · x + t + skip), with (s, t) computed from x's mean.
 
     x, skip [B, squares, C]; squeeze [C, hidden], squeeze_bias [hidden], excite [hidden, 2 · C], excite_bias [2 · C] float32.
     """
@@ -162,7 +162,7 @@ def excite_and_add(
 
 @kernel
 def quantize(x: np.ndarray, per_step: np.ndarray, out: np.ndarray) -> None:
-    """Numbers from 0 up as whole steps: x [B, squares, C], per_step [C] float32 → out [B, squares, C] uint8, at most 255."""
+    """Round non-negative numbers to steps: x [B, squares, C], per_step [C] float32 → out [B, squares, C] uint8, at most 255."""
     most, half = np.float32(255.0), np.float32(0.5)
     for b in range(x.shape[0]):
         for s in range(x.shape[1]):
@@ -172,10 +172,10 @@ def quantize(x: np.ndarray, per_step: np.ndarray, out: np.ndarray) -> None:
 
 @kernel
 def gather_logits(policy: np.ndarray, where: np.ndarray, legal: np.ndarray, count: np.ndarray, logits: np.ndarray) -> None:
-    """The logits of the legal actions.
+    """Gather the logits of the legal actions.
 
-    policy [B or more, outputs], where [A] int32 (an action's place among the outputs), legal [B, M] int16,
-    count [B] int16 → logits [B, M] float32, the first `count` of each row filled.
+    policy [B or more, outputs], where [A] int32 (an action's index among the outputs), legal [B, M] int16, count [B] int16 →
+    logits [B, M] float32, of which the first `count` of each row are filled.
     """
     for b in range(legal.shape[0]):
         for m in range(count[b]):

@@ -1,10 +1,10 @@
-"""Weights that make a net answer a mirrored position with the mirrored answer, whatever it has learnt.
+"""Weights with which a net's answer to a mirrored position is always the mirrored answer, whatever it has learnt.
 
-The channels of such a net come in two halves, and what one half holds of a position the other holds of its mirror image: a
-representation of the group of two elements (Cohen and Welling, "Group Equivariant Convolutional Networks", ICML 2016). Its
-weights stay the same when the halves change places and the kernels are mirrored. Weights that begin so stay so, to rounding, as
-long as gradients are made so; a gradient made so is the one that a position and its mirror image give together. A trained net
-is like any other, to play with, to store and to export.
+The channels of such a net come in two halves, and what one half represents for a position, the other represents for its mirror
+image: a representation of the group of two elements (Cohen and Welling, "Group Equivariant Convolutional Networks", ICML 2016).
+Its weights do not change if the halves are exchanged and the kernels mirrored. Weights initialised with this symmetry keep it,
+up to rounding, as long as gradients are symmetrised; a symmetrised gradient is that of a position and its mirror image
+together. The trained net can be played, stored and exported like any other.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _HALVED = {
     "value_hidden": (1, True),
     "value_out": (0, True),
 }
-"""Of each layer: how many times its outputs come in two halves, and whether its inputs do. `scale` is no layer."""
+"""For each layer: how many pairs of halves its outputs form, and whether its inputs come in halves. `scale` is not a layer."""
 
 
 Parameters = Iterable[Tuple[str, torch.nn.Parameter]]
-"""Those of a `PolicyValueNet` of even numbers of channels, by name. `board_shape`, beside them: rows and columns."""
+"""Named parameters of a `PolicyValueNet` with an even number of channels; `board_shape` is its rows and columns."""
 
 
 @torch.no_grad()
 def tie_weights(parameters: Parameters, board_shape: Tuple[int, int]) -> None:
-    """Make fresh weights so. Sums of two independent weights, they keep their variance."""
+    """Symmetrise untrained weights, in place. As scaled sums of two independent weights, they keep their variance."""
     for name, parameter in parameters:
         if not name.endswith(".scale"):
             parameter.add_(_mirrored(name, parameter, board_shape)).mul_(math.sqrt(0.5))
@@ -43,14 +43,14 @@ def tie_weights(parameters: Parameters, board_shape: Tuple[int, int]) -> None:
 
 @torch.no_grad()
 def tie_gradients(parameters: Parameters, board_shape: Tuple[int, int]) -> None:
-    """Replace each gradient by the mean of it and the mirror image's."""
+    """Replace each gradient by the mean of itself and its mirror image."""
     for name, parameter in parameters:
         if parameter.grad is not None and not name.endswith(".scale"):
             parameter.grad.add_(_mirrored(name, parameter.grad, board_shape)).mul_(0.5)
 
 
 def _mirrored(name: str, weight: torch.Tensor, board_shape: Tuple[int, int]) -> torch.Tensor:
-    """`weight`, a parameter or its gradient, as the mirror image has it."""
+    """The mirror image of `weight`, a parameter or its gradient."""
     layer = name.split(".")[-2]
     outputs, inputs = _HALVED[layer]
     result = _swapped(weight, 0, outputs) if outputs else weight
@@ -64,6 +64,6 @@ def _mirrored(name: str, weight: torch.Tensor, board_shape: Tuple[int, int]) -> 
 
 
 def _swapped(weight: torch.Tensor, dim: int, times: int) -> torch.Tensor:
-    """`weight` with the halves of a dimension in each other's place; those of each of its `times` parts."""
+    """`weight` with the two halves of a dimension exchanged, in each of its `times` parts."""
     shape = weight.shape
     return weight.reshape(*shape[:dim], times, 2, -1, *shape[dim + 1 :]).flip(dim + 1).reshape(shape)

@@ -1,4 +1,4 @@
-"""From packed positions to what a net reads: planes as a tensor, in the memory order that convolutions like best."""
+"""Unpack positions into the net's input planes, in the memory order that convolutions prefer."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def unpack(
     dtype: torch.dtype = torch.float32,
     size: Optional[int] = None,
 ) -> torch.Tensor:
-    """bits [B, P] uint64 (bit 8 · row + column), scalars [B, Q] float32 → planes [B, P + Q, rows, columns], channels_last.
+    """Unpack bits [B, P] uint64 (bit 8 · row + column) and scalars [B, Q] float32 → planes [B, P + Q, rows, columns].
 
-    On the CPU, in float32, bfloat16 or uint8 in steps of 1 / 255; with rows of zeros up to `size` positions.
+    On the CPU, channels_last, in float32, bfloat16 or uint8 (steps of 1 / 255); padded with zeros to `size` positions.
     """
     rows, columns = board_shape
     planes = torch.empty((len(bits) if size is None else size, rows, columns, bits.shape[1] + scalars.shape[1]), dtype=dtype)
@@ -28,8 +28,10 @@ def unpack(
 
 
 def unpack_tensor(words: torch.Tensor, scalars: torch.Tensor, board_shape: Tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
-    """`unpack` by tensor operations, on the device of words [B, P] int64 and scalars [B, Q] float32: packed words are 64 times
-    fewer bytes to send there than planes."""
+    """`unpack` with tensor operations, on the device of words [B, P] int64 and scalars [B, Q] float32.
+
+    Packed words are cheaper to send there than planes: 8 bytes per bit plane instead of a number per square.
+    """
     rows, columns = board_shape
     size, count = words.shape
     ranks = words.view(torch.uint8).view(size, count, 8)[:, :, :rows].transpose(1, 2)  # little-endian: byte r is row r
@@ -40,7 +42,7 @@ def unpack_tensor(words: torch.Tensor, scalars: torch.Tensor, board_shape: Tuple
 
 
 def numbers(tensor: torch.Tensor) -> np.ndarray:
-    """The memory of a CPU tensor as kernels read it: float32, uint8, or the bits of bfloat16 as uint16."""
+    """Return a CPU tensor's memory as kernels read it: float32, uint8, or the bits of bfloat16 as uint16."""
     if tensor.dtype == torch.bfloat16:
         words: np.ndarray = tensor.view(torch.int16).numpy().view(np.uint16)
         return words

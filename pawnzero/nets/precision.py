@@ -1,4 +1,4 @@
-"""Which number format a net answers in on a device: the fastest of those that give the right numbers."""
+"""The number format for a net on a device: the fastest of those that give correct results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pawnzero.remembered import Remembered
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 _TOLERANCE = {torch.float32: 0.01, torch.bfloat16: 0.05, torch.float16: 0.05}
-"""Largest accepted difference from a float32 CPU: of a policy logit as a share of the largest one, and of a WDL probability.
+"""Largest accepted error against a float32 CPU: of a policy logit relative to the largest one, and of a WDL probability.
 
 float32 is not held to its own rounding, since GPUs may multiply it with 10-bit mantissas (TF32).
 """
@@ -29,17 +29,17 @@ _MEASURED = Remembered("formats")
 _CHECK_POSITIONS = 16
 _CHECK_REPEATS = 3
 _GAIN = 1.1
-"""Half precision is taken where it is at least so many times as fast: for less it is not worth its rounding."""
+"""Half precision must be at least this many times as fast to be worth its rounding."""
 _CPU_BATCH = 64
 _CPU_CONVOLUTIONS = 3
 _CARD_SECONDS = 0.01
-"""Of convolutions between two waits for a card, so that neither the wait nor the first launch counts."""
+"""Time of the convolutions between two synchronisations with a GPU, so that neither the wait nor the first launch matters."""
 _RUNS = 5
 
 
 @dataclass(frozen=True)
 class Precision:
-    """A number format and, in words, why it was taken."""
+    """A number format and, in words, why it was chosen."""
 
     dtype: torch.dtype
     reason: str
@@ -56,7 +56,7 @@ def format_name(dtype: torch.dtype) -> str:
 
 
 def half_formats(device: torch.device) -> Tuple[torch.dtype, ...]:
-    """The half-precision formats that a device may multiply faster than float32."""
+    """Return the half-precision formats that a device may multiply faster than float32."""
     if device.type == "cpu":
         return (torch.bfloat16,) if _cpu_has_bfloat16() else ()
     if getattr(torch.version, "hip", None):
@@ -70,11 +70,11 @@ def half_formats(device: torch.device) -> Tuple[torch.dtype, ...]:
 
 
 def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "auto") -> Precision:
-    """The format for a net on a device: `wanted`, or for "auto" the fastest of those the device may be good at.
+    """Choose the format for a net on a device: `wanted`, or for "auto" the fastest of those the device may support well.
 
-    The folded net's answers are compared with those of the net itself, in float32 on the CPU, before a format is trusted, and
-    float32 is taken where they differ. Raises UsageError for a format that is not to be had, PawnzeroError where `wanted`, or
-    even float32, gives wrong numbers, and where the net's own answers are not finite.
+    Before a format is used, the folded net's results are compared with those of the net itself in float32 on the CPU; "auto"
+    falls back to float32 if they differ. Raises UsageError for a format that is not available, PawnzeroError if `wanted`, or
+    even float32, gives wrong results, and if the net's own results are not finite.
     """
     if wanted != "auto" and wanted not in FORMATS:
         raise UsageError(f"precision {wanted!r}: expected auto, {', '.join(FORMATS)}")
@@ -94,12 +94,12 @@ def choose_precision(net: PolicyValueNet, device: torch.device, wanted: str = "a
 
 @lru_cache(maxsize=None)
 def fastest_format(device: torch.device, channels: int, batch: int = CARD_BATCHES[-1]) -> Tuple[torch.dtype, str]:
-    """The format in which `device` convolves fastest, and why: measured in a moment, once a machine, width and (GPU) batch.
+    """Return the format in which `device` convolves fastest, and why; measured once per machine, width and (on a GPU) batch.
 
-    batch: positions at once. With few a GPU waits for its next operator, in whatever format; a CPU is measured with one size.
+    batch: positions at once. With few, a GPU waits for its next operator in any format; a CPU is always measured with one size.
 
-    What was measured is kept in `formats.json` in the cache folder; without that file it is measured again, and so it is where
-    the device no longer has the format.
+    The measurement is saved in `formats.json` in the cache folder. It is repeated without that file, and if the device no
+    longer supports the format.
     """
     on_cpu = device.type == "cpu"
     batch = _CPU_BATCH if on_cpu else min(batch, CARD_BATCHES[-1])
@@ -119,7 +119,7 @@ def _measure_formats(device: torch.device, channels: int, batch: int) -> Tuple[t
         return torch.float32, "half precision gains nothing on this device"
     batch, seconds = _seconds_by_format(device, channels, (torch.float32, *halves), batch)
     if device.type == "cuda":
-        torch.cuda.empty_cache()  # a large batch's memory is for the net now
+        torch.cuda.empty_cache()  # leave a large batch's memory to the net
     best = min(halves, key=lambda dtype: seconds[dtype])
     ratio = seconds[torch.float32] / seconds[best]
     name = format_name(best)
@@ -130,7 +130,7 @@ def _measure_formats(device: torch.device, channels: int, batch: int) -> Tuple[t
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether oneDNN multiplies bfloat16 on this CPU at all. Where it does not, torch takes a hundred times as long."""
+    """Whether oneDNN supports bfloat16 on this CPU at all. If not, torch takes a hundred times as long."""
     try:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     except (AttributeError, RuntimeError):
@@ -140,7 +140,7 @@ def _cpu_has_bfloat16() -> bool:
 def _seconds_by_format(
     device: torch.device, channels: int, formats: Sequence[torch.dtype], batch: int
 ) -> Tuple[int, Dict[torch.dtype, float]]:
-    """The batch, halved until memory holds it, and `_convolution_seconds` of each format in it."""
+    """The batch, halved until it fits in memory, and the `_convolution_seconds` of each format with it."""
     while True:
         try:
             return batch, {dtype: _convolution_seconds(device, channels, dtype, batch) for dtype in formats}
@@ -151,7 +151,7 @@ def _seconds_by_format(
 
 
 def _convolution_seconds(device: torch.device, channels: int, dtype: torch.dtype, batch: int) -> float:
-    """One convolution of the net's width over a batch of boards: the shortest of a few runs."""
+    """The time of one convolution of the net's width over a batch of boards: the shortest of a few runs."""
     with torch.inference_mode():
         x = torch.randn(batch, channels, 8, 8, device=device).to(dtype).contiguous(memory_format=torch.channels_last)
         weight = torch.randn(channels, channels, 3, 3).to(device, dtype).contiguous(memory_format=torch.channels_last)
@@ -165,17 +165,17 @@ def _convolution_seconds(device: torch.device, channels: int, dtype: torch.dtype
             return time.perf_counter() - started
 
         count = _CPU_CONVOLUTIONS
-        seconds(count)  # libraries prepare each shape anew
+        seconds(count)  # warm-up: libraries prepare each shape anew
         while device.type == "cuda" and seconds(count) < _CARD_SECONDS:
             count *= 2
         return min(seconds(count) for _ in range(_RUNS)) / count
 
 
 def disagreement(net: PolicyValueNet, device: torch.device, dtype: torch.dtype, repeats: int = _CHECK_REPEATS) -> str:
-    """How a folded net's answers differ from the net's own on a float32 CPU by more than the tolerance; "" where they do not.
+    """How a folded net's results differ from the net's own on a float32 CPU by more than the tolerance; "" if they do not.
 
-    Asked `repeats` times, since there are cards that compute wrongly only now and then. Raises PawnzeroError where the net's
-    own answers are not finite, which is no fault of the device or the format.
+    Compared `repeats` times, since some GPUs compute incorrectly only now and then. Raises PawnzeroError if the net's own
+    results are not finite, which is not the fault of the device or the format.
     """
     folded = CompiledNet(net, dtype) if device.type == "cpu" else FoldedNet(net, device, dtype)
     where = torch.from_numpy(folded.policy_where).long()

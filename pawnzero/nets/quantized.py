@@ -1,17 +1,17 @@
-"""A net that convolves in 8-bit integers: on a CPU up to three times as fast as in its usual format, and a little off.
+"""A net with 8-bit integer convolutions: on a CPU up to three times as fast as in its usual format, and slightly inexact.
 
-After ReLU a channel holds numbers from 0 up. They are written as 0 to 255 steps, and each channel that goes into a convolution
-has a step of its own, so that 255 is the most that it held in a sample of positions; what is more is cut off. The steps are
-multiplied into the weights, which become whole numbers of steps themselves, one for each output channel. What rounding them
-changes on average over the sample is taken back in the bias (Nagel et al., "Data-Free Quantization Through Weight Equalization
-and Bias Correction", ICCV 2019). Sums of products are exact, so that a position's answer does not depend on its batch.
+After ReLU a channel's values are non-negative. They are quantized to 0 to 255 steps, and each input channel of a convolution
+has its own step size, chosen so that 255 is the largest value it had in a sample of positions; larger values are clipped. The
+step sizes are folded into the weights, which are quantized too, with one scale per output channel. The mean error of rounding
+the weights, over the sample, is corrected in the bias (Nagel et al., "Data-Free Quantization Through Weight Equalization and
+Bias Correction", ICCV 2019). Sums of products are exact, so a position's result does not depend on its batch.
 
-Skip connections, squeeze-excitation and the value head's matrices stay as they are. So does the stem where it has no more
-planes than channels: it costs little then, and its rounding would cost most.
+Skip connections, squeeze-excitation and the value head's matrices are not quantized. Nor is the stem if it has no more planes
+than channels: it is cheap then, and its rounding would cost the most accuracy.
 
-One step for all channels of a layer, as is more common (Jacob et al., "Quantization and Training of Neural Networks for
-Efficient Integer-Arithmetic-Only Inference", CVPR 2018), does not do here: without normalisation a few channels hold far more
-than the others.
+The more common single step size for all channels of a layer (Jacob et al., "Quantization and Training of Neural Networks for
+Efficient Integer-Arithmetic-Only Inference", CVPR 2018) does not work here: without normalisation a few channels have far
+larger values than the others.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from pawnzero.remembered import Remembered
 from pawnzero.search.evaluator import Question
 
 SAMPLE = 512
-"""Positions that tell enough of a net: half of them to find its channels' steps, half to see how far off it is then."""
+"""Number of sample positions: half of them to find the channels' step sizes, half to measure the error."""
 POLICY_OFF = 0.01
-"""Largest accepted divergence of policies, in nats, the mean over positions."""
+"""Largest accepted mean divergence of policies, in nats per position."""
 VALUE_OFF = 0.03
-"""Largest accepted root mean square of what values, from -1 to 1, are off by."""
+"""Largest accepted root mean square error of values, which are from -1 to 1."""
 
 _LEVELS = 255
 _LIMITS = (127, 63)
-"""Largest weights. Older CPUs add two products in 16 bits, which overflow where weights have more than 6 bits and a sign."""
+"""Largest weights. Older CPUs add two products in 16 bits, which overflow with weights of more than 6 bits and a sign."""
 _LEAST_SHARE = 1e-3
-"""Of the most that any channel of its layer holds, so that no channel's step is 0."""
+"""Lower bound of a channel's largest value, as a share of the largest in its layer, so that no step size is 0."""
 _GAIN = 1.1
-"""It is taken where it answers at least so many times as fast: for less it is not worth its rounding."""
+"""Required speed-up over the usual format: for less it is not worth its rounding."""
 _BATCH = 64
 _RUNS = 10
 _MEASURED = Remembered("formats")
@@ -58,11 +58,11 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class _WholeLayer(Layer):
-    """A convolution of whole numbers.
+    """An integer convolution.
 
-    weight: packed by oneDNN · scale [out] float32: what 1 in a sum of products stands for · zeros [out] int64, as the operator
-    wants them · per_step [in] float32: steps of 1 in what comes in · result: format of what comes out, uint8 where the next
-    convolution takes it as it is
+    weight: packed by oneDNN · scale [out] float32: value of 1 in a sum of products · zeros [out] int64, as the operator
+    requires · per_step [in] float32: steps per 1 in the input · result: output format, uint8 if the next convolution takes it
+    directly
     """
 
     scale: torch.Tensor
@@ -72,10 +72,10 @@ class _WholeLayer(Layer):
 
 
 class QuantizedNet(CompiledNet):
-    """`CompiledNet` with convolutions in 8-bit integers. It is called with what `images` gives.
+    """`CompiledNet` with 8-bit integer convolutions. Its input is what `images` returns.
 
-    dtype:  of all the rest, float32 or bfloat16
-    planes: [N, P + Q, rows, columns] float32, of the positions on which its channels' steps are found
+    dtype:  of everything else, float32 or bfloat16
+    planes: [N, P + Q, rows, columns] float32, the positions from which the channels' step sizes are found
     """
 
     def __init__(self, net: PolicyValueNet, dtype: torch.dtype, planes: torch.Tensor) -> None:
@@ -105,13 +105,13 @@ class QuantizedNet(CompiledNet):
         self._policy_out = self._whole(layers.policy_out, len(means) - 1, means[-1])
 
     def images(self, bits: np.ndarray, scalars: np.ndarray, size: int) -> torch.Tensor:
-        """See `CompiledNet`; where the stem takes whole numbers a plane's 0 to 1, once scaled, is 0 to 255."""
+        """See `CompiledNet`; if the stem is quantized, scaled plane values from 0 to 1 become 0 to 255."""
         if self.input_dtype != torch.uint8:
             return super().images(bits, scalars, size)
         return unpack(bits, scalars * self._scalar_scale, self.board_shape, torch.uint8, size)
 
     def _whole(self, layer: Layer, place: int, mean: torch.Tensor, goes_on: bool = False) -> _WholeLayer:
-        """The convolution at `place` in the order of evaluation; goes_on: only the next one takes what comes out of it."""
+        """The convolution at `place` in the order of evaluation; goes_on: only the next convolution takes its output."""
         weight = layer.weight * self._steps[place].view(1, -1, 1, 1)
         scale = weight.abs().amax((1, 2, 3)).clamp_min(1e-20) / weight_limit()
         rounded = (weight / scale.view(-1, 1, 1, 1)).round()
@@ -139,7 +139,7 @@ class QuantizedNet(CompiledNet):
 
 
 class _Watching(FoldedNet):
-    """Keeps the most and the mean image of what goes into its convolutions, channel by channel, in their order."""
+    """Records the maximum of each input channel of its convolutions and their mean input image, in order of evaluation."""
 
     def __init__(self, net: PolicyValueNet) -> None:
         super().__init__(net, _CPU, torch.float32)
@@ -153,11 +153,10 @@ class _Watching(FoldedNet):
 
 
 def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tuple[Optional[QuantizedNet], str]:
-    """The net in 8-bit integers and `dtype`, where that is faster than `dtype` alone and near enough to the net, and why.
+    """Return the net in 8-bit integers and `dtype`, or None if that is not faster or not accurate enough; and the reason.
 
-    Where it is not, None and why not.
-    sample: `SAMPLE` positions of games like those that it is to play, the second half of other games than the first; it is not
-            answered
+    sample: `SAMPLE` positions of games like those to be played, the second half from other games than the first; its outputs
+    are not filled
     """
     if not weight_limit():
         return None, "this torch has no int8 here"
@@ -170,13 +169,13 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
     half = len(sample) // 2
     planes = unpack(sample.bits[:half], sample.scalars[:half], get_game(net.game_name).board_shape)
     try:
-        # in a thread of one core: sums over the sample depend on how many there are
+        # in a thread with one core: sums over the sample depend on the number of cores
         found = workers().submit(QuantizedNet, net, dtype, planes).result()
         if not isinstance(gain, float):
             gain = workers().submit(_measure_gain, CompiledNet(net, dtype), found).result()
             _MEASURED.keep(key, gain)
         policy_off, value_off = _off(net, found, sample.part(half, len(sample)))
-    except (NotImplementedError, RuntimeError) as error:  # of operators that are not part of torch's public interface
+    except (NotImplementedError, RuntimeError) as error:  # from operators that are not part of torch's public interface
         return None, f"int8 failed here: {' '.join(str(error).split())[:120]}"
     if gain < _GAIN:
         return None, f"int8 answers only {gain:.2f} times as fast as {usual}"
@@ -187,7 +186,7 @@ def quantized(net: PolicyValueNet, dtype: torch.dtype, sample: Question) -> Tupl
 
 
 def _stem_too(net: PolicyValueNet) -> bool:
-    """Whether the stem takes whole numbers, too."""
+    """Whether the stem is quantized too."""
     return net.plane_scale.shape[1] > net.shape.channels
 
 
@@ -196,12 +195,12 @@ def _from_0_to_1(scaled: np.ndarray) -> bool:
 
 
 def _gain_key(net: PolicyValueNet, dtype: torch.dtype) -> str:
-    """All that the gain depends on. What oneDNN uses of a CPU shows in the largest weight."""
+    """Everything the gain depends on. The instructions that oneDNN uses on a CPU show in the largest weight."""
     return f"{net.description} int8 ({weight_limit()}) for {dtype} on {describe_device(_CPU)}"
 
 
 def _off(net: PolicyValueNet, found: QuantizedNet, asked: Question) -> Tuple[float, float]:
-    """Mean divergence of the policies from the net's in nats, and root mean square of the values' difference."""
+    """Mean divergence of the policies from the net's, in nats, and root mean square difference of the values."""
     planes = unpack(asked.bits, asked.scalars, found.board_shape)
     own = np.arange(len(found.policy_where), dtype=np.int32)
     legal = np.arange(asked.legal.shape[1]) < asked.count[:, np.newaxis]
@@ -219,7 +218,7 @@ def _off(net: PolicyValueNet, found: QuantizedNet, asked: Question) -> Tuple[flo
 
 
 def _scalar_scale(net: PolicyValueNet) -> np.ndarray:
-    """[Q] float32: what the last planes of a position are multiplied by."""
+    """[Q] float32: the factors of a position's scalar planes."""
     count = get_game(net.game_name).scalar_planes
     scales: np.ndarray = net.plane_scale.flatten().numpy()
     return scales[len(scales) - count :]
@@ -227,9 +226,9 @@ def _scalar_scale(net: PolicyValueNet) -> np.ndarray:
 
 @lru_cache(maxsize=None)
 def weight_limit() -> int:
-    """The largest weight whose products oneDNN adds right on this CPU, 127 or 63; 0 where torch has no such convolution.
+    """The largest weight whose products oneDNN adds correctly on this CPU, 127 or 63; 0 if torch has no such convolution.
 
-    These operators are not part of torch's public interface, so they are tried before they are used.
+    These operators are not part of torch's public interface, so they are tested before use.
     """
     generator = torch.Generator().manual_seed(1)
     zeros = torch.zeros(16, dtype=torch.int64)
@@ -275,9 +274,9 @@ def _whole_convolution(x: torch.Tensor, layer: _WholeLayer, activate: bool) -> t
 
 @torch.inference_mode()
 def _measure_gain(usual: CompiledNet, found: CompiledNet) -> float:
-    """How many times as fast `found` is: the shortest of a few answers about `_BATCH` empty boards, of each in turns."""
+    """How many times as fast as `usual` `found` is, by their shortest times for `_BATCH` empty boards, run alternately."""
     shortest = {usual: float("inf"), found: float("inf")}
-    for _ in range(1 + _RUNS):  # the first prepares the libraries
+    for _ in range(1 + _RUNS):  # the first is warm-up
         for net in shortest:
             planes = torch.zeros(_BATCH, *net.board_shape, net.planes, dtype=net.input_dtype).permute(0, 3, 1, 2)
             started = time.perf_counter()

@@ -1,8 +1,8 @@
-"""The net: lc0's residual tower, with squeeze-excitation or without, a convolutional policy head and a win/draw/loss head.
+"""The net: lc0's residual tower with optional squeeze-excitation, a convolutional policy head and a win/draw/loss head.
 
-It has no normalisation layers, so a position's answer depends on that position alone, in training and in play, for any
-batch. Instead the residual branches start at zero (fixup initialisation: Zhang, Dauphin, Ma, "Fixup Initialization:
-Residual Learning Without Normalization", ICLR 2019) and each carries a learned scale, which folds into its convolution.
+It has no normalisation layers, so a position's result depends on that position alone, in training and in play, for any batch.
+Instead, the residual branches start at zero (fixup initialisation: Zhang, Dauphin, Ma, "Fixup Initialization: Residual Learning
+Without Normalization", ICLR 2019), and each has a learned scale, which folds into its convolution.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pawnzero.nets.mirror import tie_gradients, tie_weights
 VALUE_PLANES = 32
 VALUE_HIDDEN = 128
 HEAD_GAIN = 0.1
-"""The heads' last layers start at this share of variance-keeping weights: nearly uniform moves, win, draw and loss."""
+"""The heads' last layers start with this share of variance-preserving weights: nearly uniform moves, win, draw and loss."""
 
 
 class SqueezeExcitation(nn.Module):
-    """Scales and shifts each channel by what the whole board shows: sigmoid(s) · x + t, where (s, t) come from x's mean.
+    """Scales and shifts each channel by global information: sigmoid(s) · x + t, with (s, t) computed from x's mean.
 
-    The mean is taken square by square, as images lie in memory here (channels_last). That over rows and columns has a gradient
-    that lies channel by channel, and adding it to one that lies the other way takes longer than adding two alike.
+    The mean is taken over squares, the layout that images have in memory here (channels_last). A mean over rows and columns
+    would have a gradient in the other layout, and adding gradients of different layouts is slower.
     """
 
     def __init__(self, channels: int, hidden: int) -> None:
@@ -46,7 +46,7 @@ class SqueezeExcitation(nn.Module):
 class ResidualBlock(nn.Module):
     """x → relu(x + squeeze-excitation(scale · convolution(relu(convolution(x))))).
 
-    hidden: channels inside squeeze-excitation; 0: there is none.
+    hidden: channels inside squeeze-excitation; 0: none
     """
 
     def __init__(self, channels: int, hidden: int) -> None:
@@ -58,7 +58,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[B, C, rows, columns] → the same shape."""
-        # Scaling weights costs less than scaling what they make, which would also leave half precision: `scale` is float32.
+        # Scaling the weights is cheaper than scaling the output, which would also leave half precision: `scale` is float32.
         assert self.second.bias is not None
         weight, bias = self.second.weight * self.scale, self.second.bias * self.scale
         branch = functional.conv2d(functional.relu(self.first(x)), weight, bias, padding=1)
@@ -68,8 +68,9 @@ class ResidualBlock(nn.Module):
 class PolicyValueNet(nn.Module):
     """Policy and value of positions of one game.
 
-    shape: width and depth; game: a name `get_game` knows; seed: decides the first weights. The global random state is
-    neither used nor changed. Raises UsageError for a game that is not known, or cannot be mirrored where the shape says so.
+    shape: width and depth; game: a name that `get_game` accepts; seed: determines the initial weights, without using or
+    changing the global random state. Raises UsageError for an unknown game, or one that cannot be mirrored if the shape says
+    so.
     """
 
     plane_scale: torch.Tensor
@@ -85,7 +86,7 @@ class PolicyValueNet(nn.Module):
         if shape.mirrored:
             rules.check_mirrored()
         channels = shape.channels
-        # Neither belongs in a checkpoint: the game knows them.
+        # Neither belongs in a checkpoint: the game defines them.
         self.register_buffer("plane_scale", torch.tensor(rules.plane_scale).view(1, planes, 1, 1), persistent=False)
         self.register_buffer("policy_index", torch.tensor(rules.policy_index, dtype=torch.long), persistent=False)
         with torch.random.fork_rng(devices=[]):  # torch's own initialisation draws from the global state
@@ -110,26 +111,26 @@ class PolicyValueNet(nn.Module):
         return self.answer(self.trunk(planes))
 
     def trunk(self, planes: torch.Tensor) -> torch.Tensor:
-        """What the heads read: planes [B, P + Q, rows, columns] → [B, channels, rows, columns]."""
+        """The input of the heads: planes [B, P + Q, rows, columns] → [B, channels, rows, columns]."""
         x: torch.Tensor = functional.relu(self.stem(planes * self.plane_scale.to(planes.dtype)))
         for block in self.blocks:
             x = block(x)
         return x
 
     def answer(self, x: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
-        """What `forward` gives, from the trunk's output."""
+        """The outputs of `forward`, computed from the trunk's output."""
         policy = self.policy_out(functional.relu(self.policy_hidden(x))).flatten(1)
         value = functional.relu(self.value_planes(x)).flatten(1)
         value = self.value_out(functional.relu(self.value_hidden(value)))
         return policy.index_select(1, self.policy_index), value
 
     def tie_gradients(self) -> None:
-        """Once gradients are there: make them such that a mirrored net stays one; of another net they are left as they are."""
+        """Symmetrise the gradients of a mirrored net, so that it stays mirrored; those of any other net are left unchanged."""
         if self.shape.mirrored:
             tie_gradients(self.named_parameters(), get_game(self.game_name).board_shape)
 
     def _initialise(self, generator: torch.Generator) -> None:
-        """Fixup: of a branch's two layers the second starts at zero, the first is scaled by blocks ** (-1/2)."""
+        """Fixup: the second layer of each branch starts at zero, the first is scaled by blocks ** (-1/2)."""
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
@@ -147,12 +148,12 @@ class PolicyValueNet(nn.Module):
 
 
 def draw_weights(weight: torch.Tensor, gain: float, generator: torch.Generator) -> None:
-    """Normal numbers of standard deviation gain / √(inputs of one output)."""
+    """Fill `weight` with normal numbers of standard deviation gain / √(inputs per output)."""
     inputs = weight[0].numel()
     with torch.no_grad():
         weight.normal_(0.0, gain / math.sqrt(inputs), generator=generator)
 
 
 def by_square(x: torch.Tensor) -> torch.Tensor:
-    """[B, C, rows, columns] → [B, rows · columns, C]: no copy where x is channels_last."""
+    """[B, C, rows, columns] → [B, rows · columns, C]; no copy if x is channels_last."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)

@@ -1,7 +1,7 @@
-"""Threads that each run a net on their own part of a batch, one core each.
+"""Threads that each run a net on their own part of a batch, on one core each.
 
-A net's operators are short. Splitting each of them over OpenMP's threads costs a wake-up and a wait an operator; giving
-each thread a part of the batch and all operators costs one a batch, and a part that is not too large stays in its core's cache.
+A net's operators are short. Splitting each of them over OpenMP threads costs a wake-up and a wait per operator; giving each
+thread a part of the batch and all operators costs one per batch, and a part that is not too large stays in its core's cache.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _asked_for = 0
 
 
 def core_count() -> int:
-    """Cores that nets run on: as `use_cores` said, else those that torch was given when this was first asked."""
+    """Return the number of cores that nets run on: as set by `use_cores`, else as torch was configured at the first call."""
     return _asked_for or _given()
 
 
 def use_cores(count: int) -> None:
-    """Let nets run on `count` cores from now on (0: as many as torch was given). Not while one is running."""
+    """Make nets run on `count` cores from now on (0: torch's own number). Must not be called while one is running."""
     global _asked_for
     _given()
     _asked_for = count
@@ -38,12 +38,12 @@ def use_cores(count: int) -> None:
 
 
 def workers() -> ThreadPoolExecutor:
-    """A thread for each core, shared by all nets of the process."""
+    """Return the thread pool, one thread per core, shared by all nets of the process."""
     return _pool(core_count())
 
 
 def on_all_cores(work: Callable[[], T]) -> List[T]:
-    """What `work` returns in each of the workers, which run it side by side where they have nothing else to do."""
+    """Submit `work` once per worker and return the results; idle workers run it concurrently."""
     pool = workers()
     running = [pool.submit(work) for _ in range(core_count())]
     wait(running)
@@ -52,12 +52,12 @@ def on_all_cores(work: Callable[[], T]) -> List[T]:
 
 @lru_cache(maxsize=None)
 def _given() -> int:
-    """The machine's cores, or OMP_NUM_THREADS; no more than a container's quota has time for."""
+    """torch's thread count (the machine's cores, or OMP_NUM_THREADS), capped at the container's CPU quota."""
     return min(torch.get_num_threads(), usable_cores())
 
 
 def heed_quota() -> None:
-    """Let torch start no more threads than a container's quota has time for: it counts the cores, not what one gets of them."""
+    """Cap torch's threads at the container's CPU quota: torch counts the machine's cores, not the share of them it may use."""
     if torch.get_num_threads() > usable_cores():
         torch.set_num_threads(usable_cores())
 
@@ -68,14 +68,14 @@ def _pool(count: int) -> ThreadPoolExecutor:
 
 
 def use_one_core() -> None:
-    """From now on torch's operators in this thread run in this thread alone. Other threads keep what they had."""
+    """Make torch's operators in this thread run in this thread alone from now on. Other threads are not affected."""
     if getattr(_local, "alone", False):
         return
     with _setting:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
-        # torch sets this thread's number, and the number that later threads start with. Put the latter back, from a
-        # thread whose own number does not matter.
+        # torch sets the thread count of this thread and the default for later threads. Restore the latter, from a
+        # thread whose own count does not matter.
         restorer = threading.Thread(target=torch.set_num_threads, args=(before,))
         restorer.start()
         restorer.join()
