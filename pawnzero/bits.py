@@ -1,6 +1,6 @@
-"""Bit operations on 64-bit words: one machine instruction each inside kernels, and a hash.
+"""Bit operations on 64-bit words, one machine instruction each inside kernels, and a hash.
 
-Each has a plain Python body as well, so that kernels run (slowly) with ``NUMBA_DISABLE_JIT=1``.
+Each also has a pure Python body, so that kernels run (slowly) with ``NUMBA_DISABLE_JIT=1``.
 """
 
 from __future__ import annotations
@@ -36,30 +36,32 @@ def _bswap(typingctx, word):  # type: ignore[no-untyped-def]
 
 
 def popcount(word: np.uint64) -> np.int64:
-    """How many bits are set."""
+    """Return the number of set bits."""
     return np.int64(bin(int(word)).count("1"))
 
 
 def lowest(word: np.uint64) -> np.int64:
-    """Index of the lowest set bit, 0 to 63. Undefined for 0."""
+    """Return the index of the lowest set bit, 0 to 63. Undefined for 0."""
     return np.int64((int(word) & -int(word)).bit_length() - 1)
 
 
 def byteswap(word: np.uint64) -> np.uint64:
-    """The bytes in reverse order: a bitboard seen from the other side."""
+    """Return the bytes in reverse order: a bitboard flipped vertically."""
     return np.uint64(int.from_bytes(int(word).to_bytes(8, "little"), "big"))
 
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-"""By how much SplitMix64 advances a state between two words: 2 to the 64th power over the golden ratio, made odd."""
+"""SplitMix64's increment of its state: 2 to the 64th power over the golden ratio, made odd."""
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
 _WORD = (1 << 64) - 1
 
 
 def scrambled(word: np.uint64) -> np.uint64:
-    """A bijection in which every bit depends on every bit: SplitMix64's output function (Steele, Lea and Flood, "Fast
-    splittable pseudorandom number generators", 2014)."""
+    """Apply SplitMix64's output function, a bijection in which every output bit depends on every input bit.
+
+    Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
+    """
     mixed = int(word)
     mixed = (mixed ^ mixed >> 30) * int(_MIX_1) & _WORD
     mixed = (mixed ^ mixed >> 27) * int(_MIX_2) & _WORD

@@ -1,4 +1,4 @@
-"""How much of the machine a container gets (cgroup versions 2 and 1); None: all of it, or what it gets cannot be read."""
+"""A container's CPU and memory limits (cgroup versions 2 and 1); None if there is no limit or it cannot be read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def core_quota(cgroup: Path = _CGROUP) -> Optional[float]:
-    """Cores' worth of time."""
+    """Return the CPU time limit, in cores."""
     for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
         with suppress(OSError, ValueError):  # "max 100000": no limit
             quota, period = " ".join((cgroup / name).read_text(encoding="ascii") for name in files).split()
@@ -19,7 +19,7 @@ def core_quota(cgroup: Path = _CGROUP) -> Optional[float]:
 
 
 def memory_limit(cgroup: Path = _CGROUP) -> Optional[int]:
-    """Bytes of memory. Version 1 says a number beyond all memory where there is no limit."""
+    """Return the memory limit in bytes. Version 1 reports a number beyond any memory if there is no limit."""
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):  # "max": no limit
             return int((cgroup / name).read_text(encoding="ascii"))

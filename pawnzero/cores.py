@@ -1,4 +1,4 @@
-"""How many cores may this process use? Fewer than the machine has, where it was told so (taskset, a container's limits)."""
+"""The number of cores this process may use: fewer than the machine has if limited (taskset, a container)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pawnzero.container import core_quota
 
 
 def usable_cores() -> int:
-    """Cores that this process may keep busy, a part of one counted whole; all of the machine's where it cannot be told."""
+    """Return the number of cores this process may keep busy, rounded up; all of the machine's if the limits are unknown."""
     cores = os.cpu_count() or 1
     with suppress(AttributeError, OSError):  # not on every system
         cores = len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""How many games are played at once, in how many threads and groups: enough for full batches, within this machine's memory."""
+"""How many games to play at once, in how many threads and groups: enough for full batches, within this machine's memory."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from pawnzero.search.evaluator import Appetite
 from pawnzero.search.tree import bytes_a_tree
 
 _MEMORY_SHARE = 8
-"""Games take at most one part in so many of the machine's memory."""
+"""Games use at most one part in this many of the machine's memory."""
 
 
 @dataclass(frozen=True)
 class Crew:
-    """Games in flight, dealt out: `seats[w][g]` games are played by group g of thread w.
+    """Assignment of the concurrent games: group g of thread w plays `seats[w][g]` of them.
 
-    A thread plays its groups in turn. With two of them it searches in one while the evaluator's device works for the other.
+    A thread plays its groups in turn. With two groups it searches in one while the evaluator's device works for the other.
     """
 
     seats: List[List[int]]
 
     @property
     def games(self) -> int:
-        """All of them."""
+        """Total number of games."""
         return sum(map(sum, self.seats))
 
     @property
     def tables(self) -> int:
-        """Groups of all threads."""
+        """Total number of groups."""
         return sum(map(len, self.seats))
 
 
@@ -47,12 +47,12 @@ def crew(
     in_flight: int = 0,
     threads: int = 0,
 ) -> Crew:
-    """Who plays: as many games at once as the evaluator's appetite asks for, but no more than there are or memory holds.
+    """Assign as many concurrent games as the evaluator's appetite asks for, limited by the games to play and by memory.
 
-    leaves:    that a wave takes of a game, on average
-    games:     how many there are to play; None: no end of them
-    in_flight: games at once; 0: chosen here
-    threads:   that play; 0: one a core, but none with less than a quarter of a full batch
+    leaves:    average number of leaves that a wave takes from a game
+    games:     how many there are to play; None: unlimited
+    in_flight: concurrent games; 0: chosen here
+    threads:   number of threads; 0: one per core, but none with less than a quarter of a full batch
     """
     cores = threads or usable_cores()
     asked = cores * appetite.questions * appetite.batch * appetite.leaves
@@ -65,14 +65,15 @@ def crew(
 
 
 def _dealt(count: int, hands: int) -> List[int]:
-    """`count` in nearly equal shares."""
+    """Split `count` into nearly equal shares."""
     return [count * (i + 1) // hands - count * i // hands for i in range(hands)]
 
 
 def _fitting(game: Game, simulations: int, enough: int) -> int:
-    """`enough` games, or as many as fit into an eighth of this machine's memory, with as much again for the net's answers.
+    """`enough` games, or as many as fit into an eighth of this machine's memory.
 
-    What a wave takes of a game comes to that: little beside a tree, but for few simulations.
+    The cache of evaluations is counted as large as the trees. The buffers of a wave come on top; they are small beside a tree
+    unless there are few simulations.
     """
     memory = _memory()
     if memory is None:
@@ -81,7 +82,7 @@ def _fitting(game: Game, simulations: int, enough: int) -> int:
 
 
 def _memory() -> Optional[int]:
-    """Bytes of memory that this process may use: the machine's, or a container's limit; None where the system does not tell."""
+    """Bytes of memory that this process may use: the machine's, or a container's limit; None if unknown."""
     found = [memory_limit()]
     with suppress(AttributeError, OSError, ValueError):
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

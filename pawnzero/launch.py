@@ -1,4 +1,4 @@
-"""How many processes were started together by torchrun, and which of them is this? Known without torch."""
+"""How many processes torchrun started together, and which of them this is; does not need torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pawnzero.errors import UsageError
 
 @dataclass(frozen=True)
 class Launch:
-    """rank: of this process, from 0; size: how many there are; local_rank: among those of this machine."""
+    """rank: this process's, from 0; size: number of processes; local_rank: rank among those on this machine."""
 
     rank: int = 0
     size: int = 1
@@ -20,7 +20,7 @@ class Launch:
 
 
 def this_launch() -> Launch:
-    """What torchrun wrote into the environment; one process alone where it did not."""
+    """Read torchrun's environment variables; a single process if they are missing or invalid."""
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ):
         return Launch()
     try:
@@ -32,15 +32,18 @@ def this_launch() -> Launch:
 
 
 def refuse_several(what: str) -> None:
-    """Raises UsageError where torchrun started several processes, which would each do all of `what`."""
+    """Raise UsageError if torchrun started several processes, which would each do all of `what`."""
     size = this_launch().size
     if size > 1:
         raise UsageError(f"{what}: torchrun started {size} processes, but only pawnzero train divides its work; start one")
 
 
 def leave(code: int) -> NoReturn:
-    """End this process. One of several ends at once: taking torch's groups apart on the way out now and then aborts it, when
-    all its work is done."""
+    """End this process.
+
+    One of several processes exits immediately: torch's cleanup of its process groups occasionally aborts it after all its work
+    is done.
+    """
     if this_launch().size == 1:
         sys.exit(code)
     sys.stdout.flush()

@@ -1,11 +1,11 @@
-"""How kernels are compiled, and where their machine code is kept so that a stale one is never found.
+"""How kernels are compiled, and how their cached machine code is prevented from going stale.
 
-numba keys a cached kernel on the kernel's own file only. A changed callee in another file, or a changed
-``NUMBA_BOUNDSCHECK``, would silently run old code. So the cache lives in the user's cache directory (``PAWNZERO_CACHE`` names
-another), in a folder named by a hash of the kernel's file, of all files of ours it imports, the NUMBA_* settings and the
-numba version. Other packages' caches are left alone.
+numba keys a cached kernel on the kernel's own file only, so a changed callee in another file, or a changed
+``NUMBA_BOUNDSCHECK``, would silently run old code. Our cache is therefore in the user's cache directory (or the one that
+``PAWNZERO_CACHE`` names), in a folder named by a hash of the kernel's file, of all our files that it imports, of the NUMBA_*
+settings and of the numba version. Other packages' caches are not touched.
 
-The first kernel that has to be compiled is told to the log "pawnzero", which the command line shows.
+The first kernel that has to be compiled is reported to the log "pawnzero", which the command line shows.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ _log = logging.getLogger("pawnzero")
 
 
 def cache_home() -> Path:
-    """The folder in which everything is kept that is made again when it is missing: of a user without a home, one among the
-    temporary files."""
+    """Return the folder for everything that is recreated if missing; a temporary folder for a user without a home."""
     if os.environ.get("PAWNZERO_CACHE"):
         return Path(os.environ["PAWNZERO_CACHE"])
     if sys.platform == "win32":
@@ -52,30 +51,32 @@ def cache_home() -> Path:
 def _home() -> Path:
     try:
         return Path.home()
-    except (KeyError, RuntimeError):  # a user whom nobody knows, as in some containers; KeyError before Python 3.10
+    except (KeyError, RuntimeError):  # an unknown user id, as in some containers; KeyError before Python 3.10
         return _for_the_homeless()
 
 
 @lru_cache(maxsize=None)
 def _for_the_homeless() -> Path:
-    """A folder among the temporary files that is this user's own, since what lies in it is run: one that others made or may
-    write to is left alone, and this process has one to itself."""
+    """A folder in the temporary directory that belongs to this user alone, because code from it is executed.
+
+    If the usual one belongs to someone else or others may write to it, this process gets a new one.
+    """
     folder = Path(tempfile.gettempdir()) / f"pawnzero-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError:
-        return folder  # that it cannot be written is told where it is used
+        return folder  # where it is used, an error says that it cannot be written
     own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
     return folder if own else Path(tempfile.mkdtemp(prefix="pawnzero-"))
 
 
 def _sources(path: Path, found: Dict[Path, str]) -> Dict[Path, str]:
-    """The text of `path` and of every module of ours that it imports, directly or not, added to `found`."""
+    """The text of `path` and of every module of ours that it imports, directly or indirectly, added to `found`."""
     if path not in found:
         found[path] = path.read_text(encoding="utf-8")
         for package, listed, named, plain in _IMPORT.findall(found[path]):
-            names = re.findall(r"\w+", listed or named)  # of which some may be modules
+            names = re.findall(r"\w+", listed or named)  # some of which may be modules
             for dotted in (package or plain, *(f"{package}.{name}" for name in names)):
                 module = _PACKAGE.joinpath(*dotted.split(".")[1:])
                 for imported in (module.with_suffix(".py"), module / "__init__.py"):
@@ -86,9 +87,9 @@ def _sources(path: Path, found: Dict[Path, str]) -> Dict[Path, str]:
 
 @lru_cache(maxsize=None)
 def cache_folder(path: Path) -> Optional[Path]:
-    """Where the machine code of the kernels in the file `path` is kept; made where it is missing. None: it cannot be written.
+    """Return the folder for the machine code of the kernels in file `path`; None if it cannot be written.
 
-    Folders of other versions that have not been used for a month are removed.
+    Creates the folder if needed. Folders that have not been used for a month are removed.
     """
     digest = hashlib.sha256(numba.__version__.encode())
     for name in sorted(os.environ):
@@ -103,7 +104,7 @@ def cache_folder(path: Path) -> Optional[Path]:
         os.utime(str(folder))
         oldest = time.time() - _KEPT_SECONDS
         for other in home.iterdir():
-            with suppress(OSError):  # another process may just have removed it
+            with suppress(OSError):  # another process may have removed it just now
                 if other.stat().st_mtime < oldest:
                     shutil.rmtree(str(other), ignore_errors=True)
     except OSError:
@@ -114,34 +115,37 @@ def cache_folder(path: Path) -> Optional[Path]:
 def kernel(function: F) -> F:
     """Compile `function` with numba: releases the GIL, divides like numpy, is cached on disk.
 
-    Kernels are bare loops over arrays. They never raise, and neither make nor return arrays: the Python function around them
-    validates and allocates. So numba need not count who holds an array, which takes two atomic operations an array: some
-    eighty a call with a search's trees. Whatever needs memory is refused when it is compiled.
-    With ``NUMBA_DISABLE_JIT=1`` the function comes back as it is. Where no cache can be written it is compiled each time.
+    Kernels are plain loops over arrays. They never raise, and neither create nor return arrays: the Python function around them
+    validates and allocates. So numba need not count references to arrays, which takes two atomic operations per array: some
+    eighty per call with a search's trees. A kernel that needs memory is rejected when it is compiled. With
+    ``NUMBA_DISABLE_JIT=1`` the function is returned unchanged. If no cache can be written, it is compiled in each process.
     """
     return _compiled(function, _Kernel, _nrt=False, forceinline=False)
 
 
 def allocating_kernel(function: F) -> F:
-    """A `kernel` that makes room of its own with np.empty or np.zeros."""
+    """A `kernel` that allocates arrays of its own with np.empty or np.zeros."""
     return _compiled(function, _Kernel, _nrt=True, forceinline=False)
 
 
 def inner_kernel(function: F) -> F:
-    """A `kernel` that only kernels call, and that becomes a part of them: where the arguments are a tree's many arrays, a call
-    takes longer than what is done with them. It has no way in from Python, which takes longer to compile than all else in such
-    a kernel. Calling it from Python raises TypeError."""
+    """A `kernel` that only kernels call, and that is inlined into them.
+
+    With a tree's many arrays as arguments, a call would take longer than the work done in it. There is no entry point for
+    Python, which would take longer to compile than the rest of such a kernel; calling it from Python raises TypeError.
+    """
     return _compiled(function, _Inner, _nrt=False, no_cpython_wrapper=True, forceinline=True)
 
 
 class _Kernel(CPUDispatcher):  # type: ignore[misc] # numba is not typed
-    """What numba made of a kernel. Kernels that call it with integers of other kinds share what was compiled for int64.
+    """A compiled kernel. Kernels that call it with integers of other types share the version compiled for int64.
 
-    All three decorators say how to count and to inline: where one did not, numba would go by whichever kernel calls first.
+    All three decorators state explicitly whether to count references and to inline: otherwise numba would follow whichever
+    kernel calls first.
     """
 
     def compile(self, sig: Any) -> Any:
-        """numba's own. Raises TypeError for a kernel that returns an array, which nobody would hold."""
+        """numba's method. Raises TypeError for a kernel that returns an array, since nothing would hold a reference to it."""
         compiled = super().compile(sig)
         for one in self.overloads.values():
             if _holds_an_array(one.signature.return_type):
@@ -149,7 +153,7 @@ class _Kernel(CPUDispatcher):  # type: ignore[misc] # numba is not typed
         return compiled
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        """Whom a kernel calls that has arguments of these types, and the types to convert them to first."""
+        """numba's method: what to call for arguments of these types, after widening signed integers to int64."""
         return super().get_call_template(tuple(map(_widened, args)), {name: _widened(kind) for name, kind in kws.items()})
 
 
@@ -163,26 +167,28 @@ def _widened(kind: Any) -> Any:
 
 
 class _Cache(FunctionCache):  # type: ignore[misc] # numba is not typed
-    """numba's, but for files that are damaged (power was lost soon after they were written) or cannot be written (a full disk):
-    then the kernel is compiled."""
+    """numba's cache, except that the kernel is compiled if the files are damaged or cannot be written.
+
+    Files can be damaged by a power failure soon after they were written, and unwritable because the disk is full.
+    """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """numba's own; None where the files cannot be read, which are then made anew."""
+        """numba's method; None if the files cannot be read, which are then recreated."""
         try:
             return super().load_overload(sig, target_context)
-        except Exception:  # whatever unpickling makes of them
+        except Exception:  # unpickling may raise anything
             with suppress(OSError):
                 self.flush()
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """numba's own, where there is room."""
+        """numba's method; does nothing if the files cannot be written."""
         with suppress(OSError):
             super().save_overload(sig, data)
 
 
 class _Inner(_Kernel):
-    """What numba made of an inner kernel. Without this, a call from Python would end the process."""
+    """A compiled inner kernel. Without this class, a call from Python would crash the process."""
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         raise TypeError(f"{self.py_func.__qualname__} is called by kernels only")
@@ -194,10 +200,10 @@ def _compiled(function: F, kind: type, **options: bool) -> F:
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(folder or "")
     try:
-        # Nothing calls kernels from C, so that the way in for C, which njit would make, is left out.
+        # Nothing calls kernels from C, so the C entry point that njit would generate is left out.
         jit = numba.njit(nogil=True, cache=folder is not None, error_model="numpy", no_cfunc_wrapper=True, **options)
         compiled: Any = jit(function)
-        if isinstance(compiled, CPUDispatcher):  # not where compiling is switched off
+        if isinstance(compiled, CPUDispatcher):  # not if compilation is disabled
             compiled.__class__ = kind
             if folder is not None:
                 compiled._cache.__class__ = _Cache
@@ -207,7 +213,7 @@ def _compiled(function: F, kind: type, **options: bool) -> F:
 
 
 class _FirstCompilation(event.Listener):  # type: ignore[misc] # numba is not typed
-    """Tells, once a process, that a kernel of ours is not in the cache."""
+    """Reports, once per process, that a kernel of ours is not in the cache."""
 
     def __init__(self) -> None:
         self._told = False
@@ -224,7 +230,7 @@ class _FirstCompilation(event.Listener):  # type: ignore[misc] # numba is not ty
             _log.info(f"compiling kernels that are used here for the first time ({first} first): up to half a minute …")
 
     def on_end(self, event: Any) -> None:
-        """Only the start is told."""
+        """Only the start is reported."""
 
 
 event.register("numba:compile", _FirstCompilation())

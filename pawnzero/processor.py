@@ -1,4 +1,4 @@
-"""Which processor does this machine have, and which of its instructions decide how fast a net runs?"""
+"""This machine's processor, and those of its instruction sets that determine how fast a net runs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _FEATURES = (
     *("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"),
     *("asimd", "asimddp", "i8mm", "bf16"),
 )
-"""What decides how fast a net runs, as /proc/cpuinfo calls it: x86's, then ARM's."""
+"""Instruction sets that determine how fast a net runs, as named in /proc/cpuinfo: x86's, then ARM's."""
 _VERSION = ("cpu family", "model", "stepping", "CPU implementer", "CPU part", "CPU variant")
 
 
 @dataclass(frozen=True)
 class Processor:
-    """A processor as Linux tells it of its first core, elsewhere as Python does.
+    """A processor, as Linux reports for its first core, or on other systems as Python does.
 
-    name:     the maker's, of which different processors may have the same; never ""
-    version:  numbers that tell those apart; "" where there are none
-    features: the instructions that decide how fast a net runs; () where nobody says
+    name:     the maker's name, which different processors may share; never ""
+    version:  numbers that tell such processors apart; "" if unknown
+    features: the instruction sets that determine how fast a net runs; () if unknown
     """
 
     name: str
@@ -32,13 +32,13 @@ class Processor:
 
     @property
     def description(self) -> str:
-        """All of it in one text: another for every processor that may be faster or slower."""
+        """All fields in one text, which differs for processors that may differ in speed."""
         return " ".join(filter(None, (self.name, self.version, *self.features)))
 
 
 @lru_cache(maxsize=None)
 def processor(cpuinfo: Path = _CPUINFO) -> Processor:
-    """This machine's. `cpuinfo`: where Linux tells of it; the file need not be there."""
+    """Return this machine's processor. `cpuinfo`: Linux's description of it; the file need not exist."""
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""What a finished game leaves behind: plain arrays that can be stored, sent or trained on."""
+"""The record of a finished game: plain arrays that can be stored, sent or trained on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RANDOM_OPENING = "random opening"
 FROM_ARCHIVE = "archive"
 
 OUTSIDE_ITERATIONS = 1 << 62
-"""Ids of games played by `pawnzero selfplay` start here, so that they never meet an iteration's."""
+"""Ids of games played by `pawnzero selfplay` start here, so they never collide with an iteration's."""
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,22 @@ class GameRecord:
     game:         the game's name
     game_id:      unique within an agent (iteration << 32 | number of the game in it, or
                   OUTSIDE_ITERATIONS + number), below 2**63
-    context:      the first `context` of the T positions were given (an opening, an archived beginning), not searched:
+    context:      the first `context` of the T positions were given (a random opening, an archived beginning), not searched:
                   they are history for the later ones and are not trained on
     states:       [T, S] uint64
-    actions:      [T] int16, the action played in each
-    repeated:     [T] uint8, 1 where the position had stood in this game before
+    actions:      [T] int16, the action played in each position
+    repeated:     [T] uint8, 1 if the position had occurred before in this game
     policy_start: [T + 1] int64; position t's policy is ``policy[policy_start[t]:policy_start[t + 1]]``
-    policy:       [sum] float32, what the search teaches (Gumbel's improved policy, PUCT's visits) over the legal actions in
-                  `Game.inspect`'s order; sums to 1 for a position; empty for context positions
+    policy:       [sum] float32, the policy target (Gumbel's improved policy, PUCT's visit shares) over the legal actions in
+                  `Game.inspect`'s order; sums to 1 for each position; empty for context positions
     root_wdl:     [T, 3] float32, the search's win, draw and loss at the root for the player to move; zeros for context
-    full_search:  [T] uint8, 1 where the policy may be trained on (0: a cheap search, whose row trains the value only)
-    simulations:  [T] int32, simulations spent; 0 for context
+    full_search:  [T] uint8, 1 if the policy may be trained on (0: a cheap search, whose row trains the value only)
+    simulations:  [T] int32, simulations of the search; 0 for context
     final_state:  [S] uint64, the position the game ended in
     ending:       why it ended, index into `Game.endings`
     result:       1, 0 or -1 for player 0
     played_on:    whether no player was allowed to resign
-    begun:        USUAL_START, RANDOM_OPENING (after some random moves) or FROM_ARCHIVE (where an earlier game once stood)
+    begun:        USUAL_START, RANDOM_OPENING (after some random moves) or FROM_ARCHIVE (from an earlier game's position)
     """
 
     game: str
@@ -63,7 +63,7 @@ class GameRecord:
         return len(self.states)
 
     def faults(self, game: Game) -> List[str]:
-        """What is wrong with this record by the game's rules, one line each; empty for a sound one."""
+        """Return what is wrong with this record by the game's rules, one line each; empty if it is valid."""
         faults = []
         for t in range(len(self)):
             position = game.look(self.states[t])

@@ -1,6 +1,7 @@
-"""What was found out on this machine before, so that it need not be found out again: files of answers in the cache folder.
+"""Results measured on this machine, saved in the cache folder so that they need not be measured again.
 
-An answer stands under a key that says all it depends on. The files may be deleted at any time; a question is then asked anew.
+A result is stored under a key that names everything it depends on. The files may be deleted at any time; the results are then
+measured again.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ from pawnzero.native import cache_home
 
 
 class Remembered:
-    """The answers to one kind of question, in the file `name`.json of the cache folder."""
+    """The results of one kind, in the file `name`.json of the cache folder."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     @property
     def path(self) -> Path:
-        """The file; it need not be there."""
+        """The file; it need not exist."""
         return cache_home() / f"{self._name}.json"
 
     def recall(self, key: str) -> Any:
-        """What was kept under `key`; None where there is nothing, or the file cannot be read."""
+        """Return what was kept under `key`; None if there is nothing or the file cannot be read."""
         return self._all().get(key)
 
     def keep(self, key: str, answer: Any) -> None:
-        """Keep `answer`, a value JSON can hold. A file that cannot be written costs the question again, nothing else."""
+        """Save `answer`, a JSON value. If the file cannot be written, nothing is saved and no error is raised."""
         with suppress(PawnzeroError, OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_json(self.path, {**self._all(), key: answer})

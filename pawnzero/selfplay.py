@@ -1,7 +1,8 @@
-"""Many games played at once by one net against itself, each becoming a record.
+"""Self-play: one net plays many games at once against itself; each becomes a record.
 
-Knows neither nets nor files: it takes an evaluator and yields `GameRecord`s. Given one evaluator, the same seed and number give
-the same game, whichever others are played beside it and in however many threads; only whether they are few or many counts.
+Knows neither nets nor files: it takes an evaluator and yields `GameRecord`s. With a given evaluator, the same seed and number
+always give the same game, whichever games are played with it and in however many threads; it only matters whether there are few
+games or many (`among`).
 """
 
 from __future__ import annotations
@@ -42,17 +43,17 @@ def play_games(
     stop: Optional[threading.Event] = None,
     tick: Optional[Callable[[], None]] = None,
 ) -> Iterator[GameRecord]:
-    """Play one game for each number and yield the records as the games end.
+    """Play one game per number and yield each game's record when it ends.
 
     numbers:  game numbers, unique within the agent; with `seed` each determines its game. May be endless
-    among:    how many games there are in all; None: many. Few are searched otherwise (see `search.leaves_a_tree`)
-    threads:  threads that play side by side; 0: as many as cores, if there are games enough
+    among:    how many games there are in all; None: many. A few games are searched differently (see `search.leaves_a_tree`)
+    threads:  threads that play concurrently; 0: as many as cores, if there are enough games
     archive:  positions of earlier games, for `settings.restart_share`
-    resign_below: a player whose expected score at the root (win + draw / 2) is less gives up, in all but a share
-              `settings.resign_playthrough` of the games; 0: nobody does
-    workload: counts what it costs, when given
-    stop:     when set, all games are left unfinished
-    tick:     called now and then, in the thread that takes the records, while games go on
+    resign_below: a player whose expected score at the root (win + draw / 2) is lower resigns, except in a share
+              `settings.resign_playthrough` of the games; 0: nobody resigns
+    workload: if given, accumulates the cost
+    stop:     when set, all games are abandoned
+    tick:     called now and then while games are in progress, in the thread that consumes the records
 
     Raises UsageError for fewer than 1 simulation.
     """
@@ -109,8 +110,10 @@ def play_games(
 
 
 def _in_turn(tables: List[Table], stop: threading.Event) -> Iterator[Optional[GameRecord]]:
-    """Play at each table in turn until there are no more games, or `stop` is set: while the evaluator works for one, the
-    others search. Yields each record as its game ends, None after moves."""
+    """Play at each table in turn until there are no more games or `stop` is set.
+
+    While the evaluator works for one table, the others search. Yields each record when its game ends, None after moves.
+    """
     for table in tables:
         table.ask()
     while tables and not stop.is_set():
@@ -124,7 +127,7 @@ def _in_turn(tables: List[Table], stop: threading.Event) -> Iterator[Optional[Ga
 def _in_threads(
     play: Callable[[int], Iterator[Optional[GameRecord]]], workers: int, stop: threading.Event, tick: Callable[[], None]
 ) -> Iterator[GameRecord]:
-    """Let each worker play in a thread; yield the records of all; raise here what was raised there."""
+    """Run each worker in a thread, yield all records, and re-raise the workers' exceptions in this thread."""
     outbox: Queue = Queue()
 
     def work(worker: int) -> None:

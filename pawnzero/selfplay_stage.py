@@ -1,8 +1,9 @@
-"""How an agent plays its games for training: with its latest net, into its replay buffer, and on after an interruption.
+"""An agent's self-play: play games with its latest net into its replay buffer, and resume after an interruption.
 
-Games are known by their ids, so those that the buffer holds are not played again. What is to be said of them all is kept in a
-journal beside it; a game's line is written there before the game goes into the buffer, so that a game that is in the buffer has
-its line. It is emptied only when nobody goes on with its games any more; what a kill has left in it is of other ids.
+Games are identified by their ids, so those in the buffer are not played again. A journal next to the buffer holds the figures
+of all of them. A game's line is written there before the game is added to the buffer, so every game in the buffer has its line.
+The journal is emptied only when its games will not be resumed any more; lines left over after a kill have other ids and are
+ignored.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from pawnzero.selfplay import Workload, play_games
 from pawnzero.summary import GamesSummary, figures_of
 
 _OF_SELFPLAY = ("mcts_sims", "num_selfplay", "search.", "selfplay.", "seed", "replay_capacity")
-"""How the settings begin that self-play alone uses."""
+"""Prefixes of the settings that only self-play uses."""
 _NOTE_SECONDS = 5.0
-"""Between two notes of what self-play has cost so far."""
+"""Interval at which the cost of self-play so far is saved."""
 
 
 def selfplay_stage(
@@ -45,8 +46,8 @@ def selfplay_stage(
 ) -> Dict[str, Any]:
     """Play games with the agent's latest net into its replay buffer, outside any iteration.
 
-    Where the last call was interrupted and wanted as many, this one plays those that it still lacks. Raises UsageError for
-    settings of self-play that do not fit together.
+    If the previous call was interrupted and asked for the same number of games, play those that are missing. Raises UsageError
+    for self-play settings that do not fit together.
     """
     config.check_selfplay()
     progress = progress or Progress()
@@ -55,7 +56,7 @@ def selfplay_stage(
         journal = Journal(agent.experiments / "selfplay_alone.jsonl")
         stage = agent.metadata.get("selfplay_alone")
         if stage is None or stage["games"] != games:
-            if stage is not None:  # nobody goes on with it; its games were played all the same
+            if stage is not None:  # it will not be resumed, but its finished games still count
                 _Games.alone(agent, config, stage, journal, progress).remember()
             first = int(agent.metadata.get("games_outside_iterations", 0))
             stage = {"first": first, "games": games, "frozen": _freeze(agent, config, games, progress)}
@@ -68,7 +69,7 @@ def selfplay_stage(
 
 
 def begin_games(agent: Agent, config: Config, progress: Progress) -> Dict[str, Any]:
-    """Forget the games of the iteration before; what adapts (see `_freeze`), as it is to be for this iteration's."""
+    """Clear the previous iteration's journal, and return the adaptive values (see `_freeze`) for this iteration's games."""
     _journal(agent).remove()
     return _freeze(agent, config, config.num_selfplay, progress)
 
@@ -76,9 +77,9 @@ def begin_games(agent: Agent, config: Config, progress: Progress) -> Dict[str, A
 def iteration_games(
     agent: Agent, config: Config, number: int, frozen: Dict[str, Any], device: str, progress: Progress
 ) -> Dict[str, Any]:
-    """Self-play of iteration `number`, or the rest of it.
+    """Run, or resume, the self-play of iteration `number`.
 
-    Returns the figures of all its games, also of those that were stored when it was to play more.
+    Returns the figures of all its games, including those stored before an interruption.
     """
     ids = range(number << 32, (number + 1) << 32)
     return _Games(agent, config, ids, config.num_selfplay, _journal(agent), frozen, progress).play(device)
@@ -89,10 +90,10 @@ def _journal(agent: Agent) -> Journal:
 
 
 def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dict[str, Any]:
-    """What adapts from stage to stage, as it is to be for the next `games` games.
+    """Return the values that adapt from stage to stage, fixed for the next `games` games.
 
-    archive: first and last sequence number of the positions that games may restart from (none that those games could
-    overwrite meanwhile); sample: those that `_sample` draws from; resign_below: see `Outlooks.threshold`; seed: of the games.
+    archive: first and last sequence number of the positions that games may restart from (none that those games could overwrite
+    meanwhile); sample: the range that `_sample` draws from; resign_below: see `Outlooks.threshold`; seed: of the games.
     """
     with open_replay(agent, config, progress) as buffer:
         newest = buffer.total
@@ -111,9 +112,9 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
 
 
 def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Progress) -> Optional[Question]:
-    """Positions of the games before, on which the net is fitted to answer in 8-bit integers; None where they are too few.
+    """Positions of earlier games to quantize the net to 8-bit integers with; None if there are too few.
 
-    The second half is of other games than the first (but for one at most), since it is to say how near the answers are.
+    The second half is from other games than the first (except for one game at most), because it measures the error.
     """
     if not (config.selfplay.int8 and frozen.get("sample")):
         return None
@@ -126,7 +127,7 @@ def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Prog
         for place, window in ((0, (first, middle)), (half, (middle + 1, last))):
             try:
                 drawn = buffer.sampler(frozen["seed"], window).batch(0, half)
-            except PawnzeroError:  # none of them may be drawn
+            except PawnzeroError:  # none of them may be sampled
                 return None
             part = question.part(place, place + half)
             part.bits[:], part.scalars[:], part.count[:] = drawn.bits, drawn.scalars, drawn.count
@@ -135,7 +136,7 @@ def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Prog
 
 
 class _Noted(NamedTuple):
-    """What a journal says of some games: the newest line of each by its id, and of each process the newest of what it cost."""
+    """A journal's content for some games: the newest line of each game by id, and the newest cost of each process."""
 
     games: Dict[int, Dict[str, Any]]
     costs: Dict[float, Dict[str, Any]]
@@ -143,11 +144,11 @@ class _Noted(NamedTuple):
 
 @dataclass(frozen=True)
 class _Games:
-    """Games that an agent plays for training, in as many calls as interruptions make of them.
+    """Games that an agent plays for training, in one call or, after interruptions, in several.
 
-    ids:     those that they may have; the first `count` of them are asked for
-    journal: what is to be said of those that have ended, and what they cost
-    frozen:  what they go by to their end, see `_freeze`
+    ids:     the ids they may have; the first `count` of them are to be played
+    journal: figures of the finished games, and what they cost
+    frozen:  values that stay fixed until all games are played, see `_freeze`
     """
 
     agent: Agent
@@ -160,12 +161,12 @@ class _Games:
 
     @classmethod
     def alone(cls, agent: Agent, config: Config, stage: Dict[str, Any], journal: Journal, progress: Progress) -> _Games:
-        """Those of a stage outside iterations, as metadata.json has it."""
+        """The games of a stage outside iterations, as stored in metadata.json."""
         first, count = OUTSIDE_ITERATIONS + stage["first"], stage["games"]
         return cls(agent, config, range(first, first + count), count, journal, stage["frozen"], progress)
 
     def play(self, device: str) -> Dict[str, Any]:
-        """Play until the replay buffer has received `count` games; returns the figures of all that it has received."""
+        """Play until the replay buffer has received `count` games; return the figures of all of them."""
         stored = len(self._stored)
         left = [game_id for game_id in self._asked if game_id not in self._stored][: max(0, self.count - stored)]
         if stored:
@@ -192,7 +193,7 @@ class _Games:
         }
 
     def remember(self) -> Outlooks:
-        """All that is known of resigning, with what the journal says: a kill may have come before that was written."""
+        """Return all resignation statistics, including the journal's games, which a kill may have kept from being saved."""
         outlooks = _read_outlooks(self.agent, self.progress)
         for game_id, line in self._noted.games.items():
             outlooks.add(game_id, line.get("outlooks", ()))
@@ -206,7 +207,7 @@ class _Games:
 
     @cached_property
     def _noted(self) -> _Noted:
-        """What the journal says of these games before this call; a kill may have left lines of others in it."""
+        """The journal's content for these games before this call; lines of other games, left over after a kill, are ignored."""
         noted = _Noted({}, {})
         for line in self.journal.lines():
             if isinstance(line.get("game_id"), int):
@@ -218,9 +219,9 @@ class _Games:
 
     @cached_property
     def _stored(self) -> Set[int]:
-        """The games that the replay buffer received before this call, also those that it has overwritten since.
+        """The games that the replay buffer received before this call, including those it has overwritten since.
 
-        Of games without a line it may hold some with these ids too: another run's.
+        A game without a line in the journal does not count: the buffer may hold another run's games with the same ids.
         """
         lines = self._noted.games
         if not lines:
@@ -230,9 +231,9 @@ class _Games:
         return {game_id for game_id, line in lines.items() if game_id in there or 0 < line.get("last", 0) < oldest}
 
     def _so_far(self) -> GamesSummary:
-        """The figures of the games stored before an interruption, and of what they cost.
+        """The figures of the games stored before an interruption, and their cost.
 
-        Raises PawnzeroError where a line of the journal does not say enough.
+        Raises PawnzeroError if a line of the journal is incomplete.
         """
         summary = GamesSummary()
         try:
@@ -247,7 +248,7 @@ class _Games:
         return summary
 
     def _evaluator(self, device: str) -> NetEvaluator:
-        """The agent's latest net, ready to answer."""
+        """An evaluator of the agent's latest net."""
         on_cpu = resolve_device(device).type == "cpu"
         sample = _sample(self.agent, self.config, self.frozen, self.progress) if on_cpu else None
         return NetEvaluator(latest_net(self.agent), device, progress=self.progress, sample=sample)
@@ -268,7 +269,7 @@ class _Games:
             if time.monotonic() - noted > _NOTE_SECONDS:
                 noted = time.monotonic()
                 self.journal.add(cost())
-                write_json(_outlooks_file(self.agent), outlooks.state())  # who kills the process skips what comes at the end
+                write_json(_outlooks_file(self.agent), outlooks.state())  # a kill skips the final write
 
         with open_replay(self.agent, self.config, self.progress) as buffer, self.journal:
             try:
@@ -316,7 +317,7 @@ def _read_outlooks(agent: Agent, progress: Progress) -> Outlooks:
 
 
 def open_replay(agent: Agent, config: Config, progress: Progress) -> ReplayBuffer:
-    """The agent's replay buffer, of the configured capacity."""
+    """Open the agent's replay buffer, resizing it to the configured capacity if needed."""
     buffer = ReplayBuffer(agent.replay, capacity=config.replay_capacity, game=config.game)
     if buffer.capacity != config.replay_capacity:
         progress.note(f"replay buffer resized from {buffer.capacity:,} to {config.replay_capacity:,} positions")
@@ -325,11 +326,11 @@ def open_replay(agent: Agent, config: Config, progress: Progress) -> ReplayBuffe
 
 
 def untrained_net(agent: Agent) -> PolicyValueNet:
-    """The net that the agent starts from."""
+    """Create the net that the agent starts from."""
     return PolicyValueNet(agent.model, agent.game, agent.metadata["seed"])
 
 
 def latest_net(agent: Agent) -> PolicyValueNet:
-    """The net that plays an agent's self-play: the latest one's averaged weights, or the untrained one."""
+    """Return the net for an agent's self-play: the latest checkpoint's averaged weights, or the untrained net."""
     latest = load_latest(agent.checkpoints, agent.game, agent.model)
     return untrained_net(agent) if latest is None else latest.make_net(averaged=True)

@@ -1,4 +1,4 @@
-"""Which nets come with the package: one for each game, so that there is somebody to play with from the first minute."""
+"""The nets that come with the package, one per game, so that there is an opponent from the start."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _FOLDER = Path(__file__).parent / "data" / "nets"
 
 
 def shipped_games() -> List[str]:
-    """The games that a net is shipped for."""
+    """Return the games that a net is shipped for."""
     return sorted(path.stem for path in _FOLDER.glob("*.pt"))
 
 
 def net_file(spec: str) -> Path:
-    """The file or directory that a player's name means: of ``shipped:GAME`` the net that came with the package.
+    """Return the file or directory that a player's name means; for ``shipped:GAME``, the net that came with the package.
 
-    Raises UsageError for a game that none is shipped for.
+    Raises UsageError for a game without a shipped net.
     """
     if not spec.startswith(PREFIX):
         return Path(spec)

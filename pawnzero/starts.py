@@ -1,6 +1,6 @@
-"""How a self-play game begins: at the usual start, after some random moves, or where an archived game once stood.
+"""How a self-play game begins: at the usual start, after some random moves, or from an archived position.
 
-Which of them is a matter of the game's own random numbers, so that a game's beginning depends on seed and number alone.
+The game's own random numbers decide, so a game's beginning depends only on its seed and number.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pawnzero.games.line import Line
 from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START
 
 _TRIES = 50
-"""Random beginnings of a length that may end the game before a shorter one is tried."""
+"""Random openings of one length that may end the game before a shorter one is tried."""
 
 Archive = Callable[[int], Optional[Line]]
-"""A position that an earlier game reached, with what came before it, chosen by a number below 2**63; None: there is none."""
+"""Returns the line to an earlier game's position, chosen by a number below 2**63; None if there is none."""
 
 
 def starting_line(
     game: Game, settings: SelfplayConfig, seed: int, number: int, archive: Optional[Archive] = None
 ) -> Tuple[Line, str]:
-    """The moves that game `number` begins with, none of them searched, and how it begins (see `GameRecord.begun`).
+    """Return the moves that game `number` begins with, none of them searched, and how it begins (see `GameRecord.begun`).
 
-    Never a game that is over.
+    The game is never over at that point.
     """
     rng = random.Random(f"start of game {number} under seed {seed}")
     kind = rng.random()
@@ -41,7 +41,7 @@ def starting_line(
 
 
 def _random_line(game: Game, rng: random.Random, plies: int) -> Line:
-    """A line of `plies` random moves that is not over; shorter where so many hardly ever leave a game going."""
+    """A line of `plies` random moves that is not over; shorter if that many moves nearly always end the game."""
     for failed in count():
         line = Line(game)
         for _ in range(plies - max(0, failed - _TRIES)):

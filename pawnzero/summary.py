@@ -1,4 +1,4 @@
-"""What a set of self-play games was like: the figures an owner watches for signs of illness."""
+"""Summary statistics of a set of self-play games, to monitor for signs of trouble."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OPENING_PLIES = 8
 
 
 def figures_of(record: GameRecord, game: Game) -> Dict[str, Any]:
-    """What counts of one game, as plain values: what `GamesSummary.add` takes."""
+    """Return the figures of one game, as plain values, for `GamesSummary.add`."""
     searched = slice(record.context, None)
     return {
         "game_id": record.game_id,
@@ -32,14 +32,14 @@ def figures_of(record: GameRecord, game: Game) -> Dict[str, Any]:
 
 
 def _entropy(record: GameRecord) -> float:
-    """Sum over the fully searched positions of their policies' entropy, in nats."""
+    """Sum of the policy entropies of the fully searched positions, in nats."""
     taught = np.repeat(record.full_search, np.diff(record.policy_start)) != 0
     policy = record.policy[taught & (record.policy > 0.0)].astype(np.float64)
     return float(-(policy * np.log(policy)).sum())
 
 
 class GamesSummary:
-    """Adds up games as they end, and what they cost."""
+    """Accumulates games as they end, and their cost."""
 
     def __init__(self) -> None:
         self.games = 0
@@ -58,11 +58,11 @@ class GamesSummary:
 
     @property
     def draw_rate(self) -> float:
-        """Share of drawn games; 0 before the first."""
+        """Share of drawn games; 0 before the first game."""
         return self._results[0] / max(1, self.games)
 
     def add(self, figures: Mapping[str, Any]) -> None:
-        """Count a finished game (see `figures_of`)."""
+        """Add a finished game (see `figures_of`)."""
         self.games += 1
         self.positions += figures["positions"]
         self._plies += figures["plies"]
@@ -76,20 +76,20 @@ class GamesSummary:
         self._entropy += figures["entropy"]
 
     def spent(self, cost: Mapping[str, Any]) -> None:
-        """Count what games cost (see `Workload.cost`), with the wall-clock `seconds` they took."""
+        """Add the cost of games (see `Workload.cost`), including the wall-clock `seconds` they took."""
         self._cost.update({name: cost[name] for name in ("simulations", "evaluations", "seconds")})
         self._phases.update(cost["phases"])
 
     def to_json(self) -> Dict[str, Any]:
         """The figures.
 
-        Shares are of games, but for `full_search_share`, which is of moves; those named like a setting are what became of it.
+        Shares are of games, except `full_search_share`, which is of moves; a share named like a setting is its actual value.
         positions:            those that were searched
-        mean_plies:           of whole games, with the plies that they were given to begin with
+        mean_plies:           of whole games, including the plies they were given to begin with
         played_on_share:      games in which nobody was allowed to resign
-        distinct_openings:    different first eight plies
-        simulations_per_move: of the moves in the games; `simulations` counts all, those of unfinished games too
-        policy_entropy:       mean over the policies to be taught, in nats; of n equally good moves it is log n
+        distinct_openings:    different sequences of the first eight plies
+        simulations_per_move: of the moves in finished games; `simulations` also counts those of unfinished games
+        policy_entropy:       mean over the policy targets, in nats; log n for n equally good moves
         phases:               thread time in seconds
         """
         games, seconds = max(1, self.games), float(self._cost["seconds"])

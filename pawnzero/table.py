@@ -1,7 +1,7 @@
-"""How some games are played together: searched as one batch, moved on, recorded as they end.
+"""A table: some games played together, searched as one batch, with records of those that end.
 
-Each game draws from a random stream of its own (seed, game number), so that with a given evaluator a game is the same whichever
-others are played beside it.
+Each game has its own random stream (seed, game number), so with a given evaluator a game is the same whichever others are
+played with it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pawnzero.starts import Archive, starting_line
 
 
 class Mark(NamedTuple):
-    """When a table's last wave ended (`time.perf_counter`), and its simulations and evaluations until then."""
+    """The time of a table's last wave (`time.perf_counter`), and its simulations and evaluations until then."""
 
     seconds: float
     simulations: int
@@ -33,23 +33,23 @@ class Mark(NamedTuple):
 
 
 class Workload:
-    """What self-play costs, added up over its threads; may be read while it runs."""
+    """The cost of self-play, summed over its threads; may be read while it runs."""
 
     def __init__(self) -> None:
         self._tables: List[Table] = []
         self._expected = 0
 
     def expect(self, tables: int) -> None:
-        """So many more tables are going to be watched, each once its thread has set it up."""
+        """Announce `tables` more tables, each to be watched once its thread has set it up."""
         self._expected += tables
 
     def watch(self, table: Table) -> None:
-        """Count this table as well."""
+        """Include this table."""
         self._tables.append(table)
 
     @property
     def rounds(self) -> float:
-        """Moves a game so far in the table that is furthest behind; 0 until all tables are set up."""
+        """Moves per game so far at the slowest table; 0 until all tables are set up."""
         if len(self._tables) < self._expected:
             return 0.0
         return min((table.moved / len(table.seats) for table in self._tables), default=0.0)
@@ -66,16 +66,16 @@ class Workload:
 
     @property
     def evaluated(self) -> int:
-        """Positions the evaluator was asked about so far."""
+        """Positions sent to the evaluator so far."""
         return sum(table.search.evaluated for table in self._tables)
 
     @property
     def marks(self) -> List[Mark]:
-        """Of each table."""
+        """The mark of each table."""
         return [table.mark for table in self._tables]
 
     def cost(self) -> Dict[str, Any]:
-        """All of it so far, as plain values."""
+        """The cost so far, as plain values."""
         return {"simulations": self.simulations, "evaluations": self.evaluated, "phases": self.seconds}
 
     @property
@@ -86,7 +86,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class _Moves:
-    """One move in each of n games, as arrays; a game's record is put together from its moves at its end."""
+    """One move in each of n games, as arrays; a game's record is assembled from its moves when it ends."""
 
     state: np.ndarray
     repeated: np.ndarray
@@ -99,7 +99,7 @@ class _Moves:
 
 
 class _Efforts(NamedTuple):
-    """What n searches may cost. A cheap one has no noise; see `Trees` for what the three mean to a tree."""
+    """The settings of n searches; a cheap one has no noise. See `Trees` for the meaning of the three fields."""
 
     budget: np.ndarray  # [n] int32   simulations
     gumbel_scale: np.ndarray  # [n] float32
@@ -118,10 +118,10 @@ class _Seat:
 
 
 class Table:
-    """Some games played together: a batched search and who sits at each of its trees.
+    """Some games played together: a batched search and the game in each of its trees.
 
-    Parameters as in `selfplay.play_games`; seats: games at once; next_number: the number of the next game, None when there are
-    no more.
+    Parameters as in `selfplay.play_games`; seats: concurrent games; next_number: returns the number of the next game, None if
+    there are no more.
     """
 
     def __init__(
@@ -167,15 +167,15 @@ class Table:
         return any(seat is not None for seat in self.seats)
 
     def ask(self) -> None:
-        """Search until the evaluator must answer, and ask it."""
+        """Search until the evaluator is needed, and submit a batch to it."""
         self.search.ask()
 
     def go_on(self) -> Iterator[Optional[GameRecord]]:
-        """Take the answers and make the moves that are decided: yields each record as its game ends, None after moves."""
+        """Take the results and make the moves that are decided: yields each record when its game ends, None after moves."""
         trees = self.search.trees
         self.search.take()
         simulations = self._past + int(trees.started.sum())
-        self.mark = Mark(time.perf_counter(), simulations, self.search.evaluated)  # whole at any time, for others who read it
+        self.mark = Mark(time.perf_counter(), simulations, self.search.evaluated)  # replaced whole: other threads read it
         finished = np.flatnonzero((trees.started >= trees.budget) & (trees.budget > 0) & (trees.node_visits[:, 0] > 0))
         if len(finished):
             yield from self._move(finished)
@@ -201,7 +201,7 @@ class Table:
         set_root(trees, g, position, history[:length], repeated[:length], line.past_keys(), budget, gumbel_scale, noisy)
 
     def _move(self, finished: np.ndarray) -> Iterator[GameRecord]:
-        """Play the move that each finished search chose, and set up the next search; yields the games that end."""
+        """Play the move that each finished search chose and set up the next search; yields the games that end."""
         wdl = self.search.wdl(finished)
         searched_before = self.plies[finished] > self.context[finished]
         hopeless = self.may_resign[finished] & searched_before & (wdl[:, 0] + wdl[:, 1] / 2 < self.resign_below)
@@ -233,7 +233,7 @@ class Table:
         )
 
     def _step(self, finished: np.ndarray, moves: _Moves) -> Tuple[Positions, np.ndarray]:
-        """Enter the positions after `moves`; returns them and how each game stands there (ending codes)."""
+        """Play `moves`; return the new positions and how each game stands there (ending codes)."""
         n = len(finished)
         after = self._after.part(0, n)
         self.game.step(moves.state, moves.action, after)
@@ -247,14 +247,14 @@ class Table:
             *self._next_efforts(finished),
             endings,
         )
-        self.moved += n  # only now: who waits for moves waits for all that a move needs compiled
+        self.moved += n  # only now, so that waiting for moves includes all that a move compiles
         return after, endings
 
     def _next_efforts(self, trees: np.ndarray) -> _Efforts:
-        """What each tree's next search may cost, and which are full.
+        """The settings of each tree's next search, and update `full`.
 
-        Playout cap randomization (Wu, "Accelerating Self-Play Learning in Go", 2019, section 3.1). The game's own stream
-        decides; where all searches are full nothing is drawn from it.
+        Playout cap randomization (Wu, "Accelerating Self-Play Learning in Go", 2019, section 3.1). The game's own random stream
+        decides; if all searches are full, nothing is drawn from it.
         """
         share, rng = self.settings.full_search_share, self.search.trees.rng
         full = np.array([share >= 1.0 or uniform(rng, g) < share for g in trees])

@@ -83,10 +83,10 @@ class DeviceBackend:
         self.net(planes)
 
     def _take_lane(self, question: Question) -> _Lane:
-        """Take a free lane that is large enough, else create one, in place of a smaller free lane and in its stream if there is
-        one.
+        """Take a free lane that is large enough, else create one.
 
-        A lane whose results are never collected is not returned; torch keeps its memory until the device is done with it.
+        A new lane replaces a smaller free one, if there is one, and takes over its stream. A lane whose results are never
+        collected is not returned; torch keeps its memory until the device is done with it.
         """
         size = bucket(len(question))
         with self._lock:

@@ -30,7 +30,7 @@ _HALVED = {
 
 
 Parameters = Iterable[Tuple[str, torch.nn.Parameter]]
-"""Named parameters of a `PolicyValueNet` with an even number of channels; `board_shape` is its rows and columns."""
+"""Named parameters of a `PolicyValueNet` with an even number of channels. `board_shape`, below: its board, (rows, columns)."""
 
 
 @torch.no_grad()
