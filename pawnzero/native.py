@@ -66,7 +66,7 @@ def _for_the_homeless() -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except OSError:
-        return folder  # where it is used, an error says that it cannot be written
+        return folder  # its users report that it cannot be written
     own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
     return folder if own else Path(tempfile.mkdtemp(prefix="pawnzero-"))
 

@@ -110,7 +110,7 @@ class FoldedNet:
         self.planes: int = net.plane_scale.shape[1]
         """P + Q"""
         self.policy_where = _square_by_square(game.policy_index, game.policy_planes, game.board_shape)
-        """[A] int32: where an action's logit stands in a row of the policy output."""
+        """[A] int32: index of each action's logit in a row of the policy output."""
         layers = fold(net)
         self._stem = layers.stem.to(device, dtype)
         self._blocks = [block.to(device, dtype) for block in layers.blocks]

@@ -43,8 +43,9 @@ class PositionSearch:
     temperature: for `choose`; 0 plays the best move
     seed:        of the random numbers that `temperature` uses
 
-    A known number of simulations is spent as configured, under Gumbel by sequential halving: the search that the net was
-    trained and is measured with, except for the number of leaves per wave, and that a move that wins at once is always seen.
+    A known number of simulations is spent as configured, under Gumbel by sequential halving. This is the search that the net
+    was trained with and is measured with, except for the number of leaves per wave, and that a move that wins at once is never
+    missed.
 
     If the number is not known, there is no such schedule. Stopped early, sequential halving has given many candidates equal
     shares and decided nothing; restarted with twice the number, it treats the existing visits as its own equal shares. So PUCT

@@ -162,8 +162,8 @@ def best_edge(t, g, p, scratch):
 def choose(t, p, trees, temperature, actions):
     """Choose a move at each root: trees [n] int64, temperature [n] float32 → actions [n] int16.
 
-    PUCT:   the best edge at temperature 0, else one drawn in proportion to visits ** (1 / temperature) from the tree's own
-            stream; never a move that is proven to lose while there are others.
+    PUCT:   the best edge at temperature 0 or at a proven root, else one drawn in proportion to visits ** (1 / temperature) from
+            the tree's own stream; never a move that is proven to lose while there are others.
     Gumbel: the best edge; the randomness is in the noise (`Trees.gumbel_scale`).
     """
     scratch = np.empty(t.root_legal.shape[1], np.float64)
