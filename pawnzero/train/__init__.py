@@ -1,4 +1,4 @@
-"""How a net learns from the replay buffer."""
+"""Training of a net on the positions of the replay buffer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches drawn before they are needed, in order, by one background thread."""
+"""Prefetching: one background thread draws batches, in order, before they are needed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 def ahead(draw: Callable[[int], T], steps: Iterable[int], depth: int = 2) -> Generator[T, None, None]:
-    """``draw(step)`` for each step, up to `depth` of them prepared while the caller works on an earlier one.
+    """Yield ``draw(step)`` for each step, with up to `depth` results prepared while the caller works on an earlier one.
 
-    An error in `draw` is raised where its result would have come. Close the generator to stop early.
+    An error in `draw` is raised when the caller reaches that step. Close the generator to stop early.
     """
     waiting: Deque[Future[T]] = deque()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as thread:

@@ -1,7 +1,7 @@
-"""What a net may learn beside policy and value, to know more: the opponent's reply, and how long the game will last.
+"""Auxiliary losses: the opponent's reply, and the number of plies left in the game.
 
-Both are losses of heads that only training uses (`pawnzero.nets.auxiliary`). As in `losses`, figures are sums divided by totals
-of the whole effective batch, so that those of micro-batches add up.
+They train heads that exist only during training (`pawnzero.nets.auxiliary`). As in `losses`, figures are sums divided by the
+totals of the whole effective batch, so that the figures of its micro-batches add up.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from pawnzero.nets.auxiliary import Outputs
 
 AUXILIARY_FIGURES = (
     "reply_loss",  # cross-entropy, nats
-    "reply_accuracy",  # share of replies whose likeliest action is the target's
+    "reply_accuracy",  # share of replies whose most likely action is the target's
     "plies_left_loss",  # Huber loss of the logarithm
-    "plies_left_error",  # mean distance to the truth, plies
+    "plies_left_error",  # mean absolute error, plies
 )
-"""Names of the figures `auxiliary_losses` gives, in order; 0 where the head is not asked."""
+"""Names of the figures that `auxiliary_losses` returns, in order; 0 for a head the net does not have."""
 OF_REPLY = ("reply_loss", "reply_accuracy")
-"""Those of them that are means over the samples with a reply; 0 where a batch has none."""
+"""Those of them that are means over the samples with a reply; 0 for a batch without any."""
 
 
 @dataclass(frozen=True)
 class AuxiliaryTargets:
-    """What the heads are trained on, for B samples, as tensors on the net's device.
+    """Targets of the auxiliary heads for B samples, as tensors on the net's device.
 
     reply_legal [B, M] int64, reply_policy [B, M] float32, reply_weight [B] float32: see `pawnzero.replay.sampling.Reply`
-    plies_left  [B] float32: to the game's end, 1 or more
+    plies_left  [B] float32: plies to the end of the game, 1 or more
     """
 
     reply_legal: Optional[torch.Tensor]
@@ -43,9 +43,9 @@ class AuxiliaryTargets:
 def auxiliary_losses(
     outputs: Outputs, targets: AuxiliaryTargets, config: TrainConfig, *, reply_total: float, samples_total: int
 ) -> Tuple[torch.Tensor, torch.Tensor]:
-    """The weighted loss to add to the others, and the figures.
+    """The weighted auxiliary loss, to be added to that of `losses`, and its figures.
 
-    reply_total is the sum of `reply_weight`, samples_total the number of samples, of the whole effective batch.
+    reply_total is the sum of `reply_weight` and samples_total the number of samples, both of the whole effective batch.
     Returns (loss: scalar, figures: [len(AUXILIARY_FIGURES)] float32 without gradient).
     """
     nothing = outputs.wdl.new_zeros((), dtype=torch.float32)
@@ -62,7 +62,8 @@ def auxiliary_losses(
 def _reply(logits: torch.Tensor, targets: AuxiliaryTargets, total: float) -> Tuple[torch.Tensor, torch.Tensor]:
     """Cross-entropy over all actions of the game, and accuracy.
 
-    Which actions will be legal depends on the move that is still to be made, so to know them is part of the task.
+    Illegal actions are not masked: which actions will be legal depends on the move still to be made, so predicting that is part
+    of the task.
     """
     assert targets.reply_legal is not None
     assert targets.reply_policy is not None
@@ -77,7 +78,7 @@ def _reply(logits: torch.Tensor, targets: AuxiliaryTargets, total: float) -> Tup
 
 
 def _plies_left(logarithm: torch.Tensor, plies: torch.Tensor, total: int) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Huber loss of the logarithm, in which an error of a tenth counts the same for a long game; and mean |error| in plies."""
+    """Huber loss of the logarithm, so that relative errors count alike in short and long games; and mean |error| in plies."""
     loss = functional.smooth_l1_loss(logarithm, plies.log(), reduction="sum") / total
     with torch.no_grad():
         error = (logarithm.exp() - plies).abs().sum() / total
@@ -85,7 +86,7 @@ def _plies_left(logarithm: torch.Tensor, plies: torch.Tensor, total: int) -> Tup
 
 
 def named_auxiliary(figures: Sequence[float], config: TrainConfig) -> Dict[str, float]:
-    """Figures by name, of the heads that are asked; `loss` is what they add to the others'."""
+    """Figures by name, of the heads that are in use; `loss` is their weighted contribution to the total loss."""
     values = dict(zip(AUXILIARY_FIGURES, figures))
     asked = {"reply": config.reply_weight > 0.0, "plies_left": config.plies_left_weight > 0.0}
     shown = {name: value for name, value in values.items() if asked[name.rpartition("_")[0]]}

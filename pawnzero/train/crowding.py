@@ -1,7 +1,7 @@
-"""Whether training's threads have to wait for a core, as Linux counts it.
+"""Detects whether training's threads have to wait for a core, from Linux's scheduler statistics.
 
-The threads that compute a step wait for each other at every operator. One of them that has to wait for a core keeps all of them
-waiting, so that a little other work costs much (docs/training.md has figures).
+The threads that compute a step synchronize after every operator. If one of them has to wait for a core, all of them wait, so
+even a little other work on the cores costs much (docs/training.md has figures).
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Dict, Optional, Tuple
 
 MOST_WAITING = 0.2
-"""Alone on two cores two threads waited 2 % of the time that they could have run, beside one other busy process 34 %."""
+"""Share of waiting above which `look` warns. Two threads on two cores waited 2 % alone, and 34 % beside one busy process."""
 _SECONDS = 15.0
-"""Less says nothing: it may have been a moment."""
+"""Shortest time to judge by; a shorter one may have caught a passing disturbance."""
 
 _told = False
-"""Whether this process has told its owner: each stage of a long run would say the same."""
+"""Whether this process has warned already; each stage of a long run would repeat the warning."""
 
 
 class Crowding:
-    """Counts from when it is made, and anew after each look.
+    """Measures from its creation, and afresh after each look that covered enough time.
 
-    tasks: a folder with a folder for each of this process's threads, in it `schedstat`: nanoseconds that the thread ran, and
-    that it could have run and waited for a core (Linux, Documentation/scheduler/sched-stats.rst).
+    tasks: a folder with one folder per thread of this process, each with a file `schedstat`: nanoseconds that the thread ran,
+    and nanoseconds that it was runnable but waited for a core (Linux, Documentation/scheduler/sched-stats.rst).
     """
 
     def __init__(self, tasks: Path = Path("/proc/self/task")) -> None:
@@ -34,7 +34,7 @@ class Crowding:
         self._began, self._before = time.monotonic(), _times(self._tasks)
 
     def waiting(self) -> float:
-        """Share of the time that threads could have run in which they waited for a core; 0 where the system does not tell."""
+        """Share of the threads' runnable time spent waiting for a core; 0 where the system does not report it."""
         ran = waited = 0
         for thread, times in _times(self._tasks).items():
             before = self._before.get(thread, (0, 0))
@@ -42,7 +42,7 @@ class Crowding:
         return waited / (ran + waited) if ran + waited > 0 else 0.0
 
     def look(self) -> Optional[str]:
-        """A line for the owner, once a process, where threads have waited too long for some time; else None."""
+        """A warning, at most once per process, if threads have waited more than MOST_WAITING of the time; else None."""
         global _told
         if _told or time.monotonic() - self._began < _SECONDS:
             return None
@@ -58,12 +58,12 @@ class Crowding:
 
 
 def _times(tasks: Path) -> Dict[str, Tuple[int, int]]:
-    """Of each thread that is there: how long it ran and waited, in nanoseconds. Empty where the system does not tell."""
+    """How long each living thread ran and waited, in nanoseconds. Empty where the system does not report it."""
     found: Dict[str, Tuple[int, int]] = {}
     for file in tasks.glob("*/schedstat"):
         try:
             ran, waited = file.read_text(encoding="ascii").split()[:2]
             found[file.parent.name] = (int(ran), int(waited))
-        except (OSError, ValueError):  # the thread has ended meanwhile
+        except (OSError, ValueError):  # the thread has ended since
             continue
     return found

@@ -1,7 +1,7 @@
-"""The process's memory between steps: what one has freed, the next is given again.
+"""Keeps the memory that one step frees in the process, for the next step to use.
 
-A step frees all of its activations. glibc gives such memory back to the system, which has to clear it anew for the next step,
-page by page (docs/performance.md says what that costs).
+A step frees all of its activations. By default glibc returns that memory to the system, which has to clear it again for the
+next step, page by page (docs/performance.md has the cost).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt, from glibc's malloc.h."""
 _NEVER = -1
 _THRESHOLDS = (1 << 30, 1 << 25)
-"""Blocks below so many bytes come from memory that is kept: as wanted, and the most that an older glibc takes."""
+"""Sizes in bytes below which blocks come from the heap, which is kept: the preferred one, and the most an older glibc takes."""
 _VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TOP_PAD_")
 
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Let the process keep what it frees from now on, and give the system what is free at the block's end.
+    """Let the process keep the memory it frees from now on, and return what is free to the system at the end of the block.
 
-    Only glibc is asked to, and only where the environment does not say how memory is to be kept (mallopt(3)).
+    Works only with glibc, and does nothing where the environment already configures its allocator (mallopt(3)).
     """
     libc = _keep()
     try:
@@ -37,7 +37,7 @@ def freed_memory_kept() -> Iterator[None]:
 
 @lru_cache(maxsize=None)
 def _keep() -> Optional[Any]:
-    """The C library, from now on set to keep what is freed; None where it is left alone."""
+    """The C library, set to keep freed memory from now on; None where its settings were left alone."""
     if not sys.platform.startswith("linux") or _said_by_the_owner():
         return None
     try:
@@ -46,7 +46,7 @@ def _keep() -> Optional[Any]:
         return None
     if not all(hasattr(libc, name) for name in ("gnu_get_libc_version", "mallopt", "malloc_trim")):
         return None
-    # The second call ends glibc's own fitting of the first's threshold, so it must not stand alone.
+    # The second call alone would do harm: it ends glibc's own adjustment of the mmap threshold, which the first call sets.
     taken = any(libc.mallopt(_MMAP_THRESHOLD, size) for size in _THRESHOLDS) and libc.mallopt(_TRIM_THRESHOLD, _NEVER)
     return libc if taken else None
 

@@ -1,4 +1,4 @@
-"""Where a run's figures go: `train.json`, one JSON array that stays short, and TensorBoard where it is installed."""
+"""The log of a training run: `train.json`, a JSON array of bounded length, and TensorBoard where it is installed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Record = Dict[str, Any]
 
 
 def thinned(records: List[Record], most: int = MOST_RECORDS) -> List[Record]:
-    """At most `most` records (5 or more): every second one of the older half goes, as often as needed. The first always stays.
+    """Thin records to at most `most` (5 or more): drop every second one of the older half, repeatedly. The first always stays.
 
-    Records with figures of held-out games are counted apart, since they come at even distances: as many others between
-    two of them as make all of them every second one would lose them all at once.
+    Records with held-out figures are thinned separately: they come at regular intervals, so that dropping every second record
+    could remove all of them at once.
     """
     while len(records) > most:
         half = len(records) // 2
@@ -36,16 +36,16 @@ def thinned(records: List[Record], most: int = MOST_RECORDS) -> List[Record]:
 
 
 class TrainLog:
-    """Records of a run in a file, continued from `step`: what a killed run wrote beyond its last saved state is dropped.
+    """The records of a run in a file, continued from `step`: later ones, of a run killed after its last save, are dropped.
 
-    Raises PawnzeroError where the file is no JSON array of records, or the directory cannot be written.
+    Raises PawnzeroError if the file is not a JSON array of records, or the directory cannot be written.
     """
 
     def __init__(self, path: Optional[Path], step: int) -> None:
         self._path = path
         self._written = time.monotonic()
         self.records: List[Record] = []
-        """Oldest first, old ones thinned."""
+        """Oldest first, thinned."""
         self._board: Any = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ class TrainLog:
             self._board = _open_tensorboard(path.parent / "tensorboard", step)
 
     def add(self, record: Record) -> None:
-        """Keep one record; its numbers go to TensorBoard under the same names."""
+        """Add one record; its numbers go to TensorBoard under the same names."""
         self.records.append(record)
         if self._board is not None:
             for name, value in record.items():
@@ -63,14 +63,14 @@ class TrainLog:
             self.write()
 
     def write(self) -> None:
-        """Replace the file by all records, old ones thinned."""
+        """Rewrite the file with all records, thinned."""
         self._written = time.monotonic()
         self.records = thinned(self.records)
         if self._path is not None:
             write_json(self._path, self.records)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining records and close TensorBoard's file."""
         self.write()
         if self._board is not None:
             self._board.close()
@@ -86,7 +86,7 @@ def _earlier(path: Path, step: int) -> List[Record]:
 
 
 def _sound(record: Record) -> Record:
-    """Without figures that are none: earlier versions wrote what is not finite."""
+    """The record without null and non-finite figures, which earlier versions wrote."""
     return {name: value for name, value in record.items() if value is not None and not _ill(value)}
 
 

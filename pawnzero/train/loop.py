@@ -1,4 +1,4 @@
-"""How a net is trained: from where it stands to a given step, saved on the way; being stopped between changes nothing."""
+"""The training loop: from the current step to a given one, with checkpoints; interruptions do not change the result."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ from pawnzero.train.step import Stepper, figure_weights, name_figures, of_nothin
 from pawnzero.train.team import ALONE, Team
 
 LOG_EVERY = 10
-"""Steps a record of `train.json` is the mean of."""
+"""Steps that one record of `train.json` averages over."""
 SAVE_EVERY = 100
 """Steps between checkpoints."""
 SAVE_SECONDS = 600.0
-"""Where steps take long `latest.pt` is written between checkpoints too: as a record is logged, so long after the last save."""
+"""Where steps take long, `latest.pt` is also written between checkpoints: with the first record logged so many seconds after
+the last save."""
 
 _ROWS_NAMED = 16
 _WRITING = "writing a checkpoint; run the same command again to go on from the last one"
@@ -60,28 +61,29 @@ def train(
     stage: str = "",
     team: Team = ALONE,
 ) -> TrainReport:
-    """Train until the net has seen `until_step` steps in all, and save it into the directory `checkpoints`.
+    """Train until the net has made `until_step` steps in all, and save it into the directory `checkpoints`.
 
-    Goes on from ``checkpoints/latest.pt`` where there is one. Otherwise it starts from `net`, or from a fresh net of the
-    configuration's shape and seed. `net` is trained in place and left on the device. A step is made of `batch_size` ×
-    `grad_accum_steps` samples, `batch_size` at a time. The rows to sample from are those in the buffer when the stage begins; a
-    call that follows an interrupted one with the same `stage` and `until_step` goes on with it, on a CPU bit for bit as if
-    there had been no interruption.
+    Resumes from ``checkpoints/latest.pt`` if it exists. Otherwise training starts from `net`, or from a new net of the
+    configuration's shape and seed. `net` is trained in place and left on the device. A step uses `batch_size` ×
+    `grad_accum_steps` samples, `batch_size` at a time. They are drawn from the rows in the buffer when the stage begins. A call
+    that follows an interrupted one with the same `stage` and `until_step` resumes its stage, on a CPU bit for bit as if there
+    had been no interruption.
 
-    use_amp:     half precision where the device, of a team the leader's, gains by it; `progress` is told which.
-    log:         `train.json`, where a record a few steps is added; TensorBoard's files go beside it where that is installed.
-    epoch_steps: steps counted as one epoch, by default `trainer_iters`.
-    save_every:  steps between numbered checkpoints; there is always one at the end. `latest.pt` is written with each, and where
-                 they are more than SAVE_SECONDS apart in between.
-    stage:       what this training belongs to, by any name.
-    team:        the processes that share each step's samples; all call this alike, and the one that leads writes and speaks.
+    use_amp:     use half precision if the device (in a team, the leader's) gains from it; a note to `progress` says which.
+    log:         path of `train.json`, which gets a record every LOG_EVERY steps; TensorBoard's files go beside it where that is
+                 installed.
+    epoch_steps: steps per epoch, by default `trainer_iters`.
+    save_every:  steps between numbered checkpoints; there is always one at the end. `latest.pt` is written with each, and in
+                 between where they are more than SAVE_SECONDS apart.
+    stage:       name of what this training belongs to, chosen by the caller.
+    team:        the processes that share each step's samples; all make the same call, and only the leader writes and reports.
 
-    SIGINT, SIGTERM and SIGHUP (on the main thread) finish the step in hand, save, and set `interrupted` in the report;
-    `step` is `until_step` where that was the last step, or its save.
+    On SIGINT, SIGTERM and SIGHUP (on the main thread) the current step is finished and saved, and `interrupted` is set in the
+    report; `step` is `until_step` if the signal came during the last step or its save.
 
-    Raises UsageError for a setting below 1 or a device that is not there, PawnzeroError when the buffer is empty, `latest.pt`
+    Raises UsageError for a setting below 1 or a device that does not exist, PawnzeroError if the buffer is empty, `latest.pt`
     is damaged or of another game or shape, the directory cannot be written, one sample does not fit in memory, the loss is not
-    finite (what was saved before then stays), or the device is not one for the number format of the one that leads.
+    finite (earlier checkpoints stay), or the device does not support the number format that the leader chose.
     """
     heed_quota()
     progress = (team.leads and progress) or Progress()
@@ -93,7 +95,7 @@ def train(
     a_pass = min(config.batch_size, stop - first)
     _make_folder(checkpoints)
     state = patiently(lambda: open_state(checkpoints, config, buffer.game.name, net, where), f"the net; {SMALLER_NET}")
-    # One choice for all: each would measure its own card, and gradients of scaled and of plain losses would be added up.
+    # One choice for all: each process would measure its own GPU, and gradients of scaled and unscaled losses would be summed.
     precision = team.tell(choose_precision(where, state.net.shape.channels, use_amp, a_pass) if team.leads else None)
     if not team.leads:
         check_precision(where, precision)
@@ -111,7 +113,7 @@ def train(
             run.go(positions, TrainLog(log if team.leads else None, state.step), checkpoints, save_every)
         if buffer.damaged:
             progress.note(f"{buffer.path}: damaged rows (wrong checksum) were drawn {buffer.damaged} times and left out")
-    team.tell(None)  # what the leader has written is there when any of them returns
+    team.tell(None)  # a barrier: no process returns before the leader has written its files
     return run.report(stage, until_step)
 
 
@@ -123,14 +125,14 @@ def _make_folder(folder: Path) -> None:
 
 
 def _first_size(stage: Optional[Stage], fitted: Fitted, batch_size: int) -> int:
-    """Samples of a pass to begin with: what a stage that goes on had here, else what fitted before, else all of them."""
+    """The initial micro-batch: that of a resumed stage if found under the same conditions, else what `fitted` remembers."""
     if stage is not None and stage.fitted_for == fitted.key and stage.micro_batch <= batch_size:
         return stage.micro_batch
     return fitted.recall()
 
 
 class _Run:
-    """One call of `train`: steps, records and checkpoints in their order."""
+    """One call of `train`: takes the steps, and writes records and checkpoints."""
 
     def __init__(
         self,
@@ -163,7 +165,7 @@ class _Run:
         self._crowding = Crowding()
 
     def go(self, positions: Positions, log: TrainLog, checkpoints: Path, save_every: int) -> None:
-        """Take the steps that the state's stage still lacks."""
+        """Take the remaining steps of the state's stage."""
         assert self._state.stage is not None
         steps = range(self._state.step, self._state.stage.until_step)
         self._progress.start("train", len(steps), "steps")
@@ -172,13 +174,13 @@ class _Run:
         try:
             with StopRequest() as stop:
                 self._loop(steps, positions, log, checkpoints, save_every, stop)
-            # The last save may take long, and nobody in the loop heard who asked meanwhile.
+            # The last save may take long, and the loop does not look for signals after it.
             self._interrupted = self._interrupted or self._team.totals(float(stop.asked))[0] > 0.0
             if self._interrupted and self._state.step == steps.stop:
                 self._progress.note(f"interrupted at step {steps.stop}, the last one; it is saved and training is complete")
         except KeyboardInterrupt:
             if self._stepper.updating:
-                raise  # the state in memory is half a step; the one on disk is whole
+                raise  # the state in memory is in the middle of an update; the one on disk is complete
             self._interrupted = True
             if self._state.step > self._began_at:
                 self._save(positions, log, checkpoints)
@@ -211,7 +213,10 @@ class _Run:
                     return
 
     def _save(self, positions: Positions, log: TrainLog, checkpoints: Path) -> None:
-        """Log what is not logged yet, and write checkpoints. Raises PawnzeroError where a step or the net's answers are ill."""
+        """Log the steps since the last record, and write checkpoints.
+
+        Raises PawnzeroError if a step's figures or the net's outputs are not finite.
+        """
         record = self._read(positions) if len(self._tally) else None
         self._held_out = self._measure(positions)
         if record is not None:
@@ -224,7 +229,7 @@ class _Run:
         self._clock, self._saved_at = time.perf_counter(), time.monotonic()
 
     def _save_between(self, positions: Positions, log: TrainLog, checkpoints: Path) -> None:
-        """Write latest.pt, when all has just been read. What depends on the time leaves no other trace. Raises as `_save`."""
+        """Write latest.pt, right after a record. Nothing else may depend on the time of this save. Raises as `_save` does."""
         self._measure(positions)
         log.write()
         if self._team.leads:
@@ -232,7 +237,7 @@ class _Run:
         self._clock, self._saved_at = time.perf_counter(), time.monotonic()
 
     def _read(self, positions: Positions) -> Record:
-        """The means of the steps since the last reading, as a record. Raises PawnzeroError where one of them was ill."""
+        """The means over the steps since the last reading, as a record. Raises PawnzeroError if a figure is not finite."""
         steps = len(self._tally)
         reading = self._tally.read(scaled=self._precision.scales)
         weight_norm = self._state.weight_norm()
@@ -253,10 +258,10 @@ class _Run:
         return {"step": self._state.step, "epoch": self._state.epoch, "time": round(time.time(), 1), **rounded(figures)}
 
     def _measure(self, positions: Positions) -> Dict[str, float]:
-        """The figures on held-out positions, where there are any; without those that none of the positions drawn has.
+        """Figures on held-out positions, without those that no position drawn has; none where no game is held out.
 
-        Raises PawnzeroError where the net's answers, to other positions where no game is held out, are not finite: a step's
-        figures are those before its update, so that of the last one nothing else would tell.
+        Raises PawnzeroError if the net's outputs are not finite, on training positions where no game is held out. A step's
+        figures are computed before its update, so nothing else would notice that the last update went wrong.
         """
         if not self._team.leads:
             return {}
@@ -271,7 +276,7 @@ class _Run:
         return rounded({f"held_out_{name}": value for name, value in figures.items() if name not in missing})
 
     def _look_for_alarms(self, log: TrainLog) -> None:
-        """Say what has become ill, each illness once a run."""
+        """Report new alarms, each of them once per run."""
         for alarm in training_alarms(log.records):
             if alarm.name not in self._alarms:
                 self._progress.note(f"alarm: {alarm.text}")
@@ -283,7 +288,7 @@ class _Run:
             self._progress.note(told)
 
     def _of_all(self, samples: Samples, stop: bool) -> Tuple[Samples, bool]:
-        """This process's samples with the totals of all processes', and whether any of these was asked to stop."""
+        """This process's samples with the totals over all processes, and whether any process was asked to stop."""
         if self._team.size == 1:
             return samples, stop
         own = (samples.policy_total, samples.reply_total, samples.age * len(samples), float(stop))
@@ -298,7 +303,7 @@ class _Run:
         return everybodys, stops > 0.0
 
     def _draw(self, sampler: Sampler, step: int, first: int, stop: int) -> Samples:
-        """Samples number `first` up to `stop` of a step."""
+        """Samples `first` to `stop` (exclusive) of a step."""
         return patiently(
             lambda: make_samples(sampler.batch(step, stop - first, first), self._device),
             f"{stop - first} samples of a step; a smaller batch_size or grad_accum_steps is needed",
@@ -313,7 +318,7 @@ class _Run:
         )
 
     def report(self, name: str, until_step: int) -> TrainReport:
-        """What the run came to, as a part of the stage that is known by this name and end."""
+        """The report of this run; its `stage_…` figures are those of the stage with this name and end, 0 if there is none."""
         done = self._state.step - self._began_at
         stage = self._state.stage
         own = stage if stage is not None and (stage.name, stage.until_step) == (name, until_step) else None

@@ -1,11 +1,11 @@
-"""What a net is trained to say, and how far it is from saying it: the loss, and figures that tell what the loss hides.
+"""The policy and value targets and the loss, with figures that show what the loss alone hides.
 
 The loss is AlphaZero's (Silver et al. 2018) with a WDL head in place of the scalar value: cross-entropy of the policy over
 the legal actions with the search's improved policy, plus cross-entropy of the WDL with a mix of the game's result and the
-root's own WDL. Weight decay is the optimizer's business.
+root's WDL. Weight decay is left to the optimizer.
 
-All figures are sums over samples divided by totals of the whole effective batch, so that those of its micro-batches add up to
-those of the batch, and so do their gradients.
+All figures are sums over samples divided by the totals of the whole effective batch, so that the figures and gradients of its
+micro-batches add up to those of the batch.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ FIGURES = (
     "value_loss",  # cross-entropy, nats
     "target_entropy",  # of the search's policy, nats
     "policy_entropy",  # of the net's policy over legal actions, nats
-    "policy_accuracy",  # share of samples whose likeliest action is the target's
-    "value_accuracy",  # share of samples whose likeliest outcome is the game's result
+    "policy_accuracy",  # share of samples whose most likely action is the target's
+    "value_accuracy",  # share of samples whose most likely outcome is the game's result
     "draws",  # share of samples from drawn games
     "predicted_score",  # mean of P(win) + P(draw) / 2 for the player to move
     "observed_score",  # mean of the game's result: 1 won, 1/2 drawn, 0 lost
     *(f"calibration_{i}" for i in range(_CALIBRATION)),  # see `_calibration`
 )
-"""Names of the figures `losses` gives, in order."""
+"""Names of the figures that `losses` returns, in order."""
 OF_POLICY = ("policy_loss", "target_entropy", "policy_entropy", "policy_accuracy")
-"""Those of them that are means over the samples with a policy weight; 0 where a batch has none."""
+"""Those of them that are means over the samples with a policy weight; 0 for a batch without any."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What a (micro-)batch of B samples is trained on, as tensors on the net's device.
+    """Policy and value targets of a (micro-)batch of B samples, as tensors on the net's device.
 
-    legal         [B, M] int64    legal actions; only the first `count` of a row mean anything
-    count         [B] int64
-    policy        [B, M] float32  improved policy, 0 past `count`
-    policy_weight [B] float32     0 where the policy is not to be trained on
-    result_wdl    [B, 3] float32  one-hot, for the player to move
-    root_wdl      [B, 3] float32  for the player to move
+    legal         [B, M] int64    legal actions; only the first `count` of a row are valid
+    count         [B] int64       number of legal actions
+    policy        [B, M] float32  the search's improved policy, in the order of `legal`; 0 past `count`
+    policy_weight [B] float32     0 for samples whose policy is not trained on
+    result_wdl    [B, 3] float32  the game's result, one-hot, for the player to move
+    root_wdl      [B, 3] float32  the root's WDL, for the player to move
     """
 
     legal: torch.Tensor
@@ -70,7 +70,7 @@ def losses(
     """The loss to differentiate, and the figures.
 
     policy_logits [B, A], wdl_logits [B, 3], any float type; computed in float32.
-    policy_total is the sum of `policy_weight`, samples_total the number of samples, of the whole effective batch.
+    policy_total is the sum of `policy_weight` and samples_total the number of samples, both of the whole effective batch.
     Returns (loss: scalar, figures: [len(FIGURES)] float32 without gradient).
     """
     logits, inside = legal_logits(policy_logits, targets.legal, targets.count)
@@ -97,7 +97,7 @@ def losses(
 
 
 def legal_logits(policy_logits: torch.Tensor, legal: torch.Tensor, count: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Logits at the legal actions, in their order.
+    """Logits of the legal actions, in the order of `legal`.
 
     policy_logits [B, A], legal [B, M] int64, count [B] → (logits [B, M] float32, -inf past `count`; inside [B, M] bool).
     """
@@ -112,9 +112,9 @@ def _score(wdl: torch.Tensor) -> torch.Tensor:
 
 
 def _calibration(predicted: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
-    """[3 · bins] float32: for wins, draws and losses, by tenths of what was predicted, the sum of predicted - observed.
+    """[3 · bins] float32: the sum of predicted - observed, by win, draw and loss, in bins of the predicted probability.
 
-    predicted, observed [B, 3]. A net that means what it says has sums near 0 everywhere.
+    predicted, observed [B, 3]. A well calibrated net has sums near 0 in all bins.
     """
     tenth = (predicted * CALIBRATION_BINS).long().clamp_(0, CALIBRATION_BINS - 1)
     which = tenth + torch.arange(3, device=predicted.device) * CALIBRATION_BINS
@@ -123,12 +123,13 @@ def _calibration(predicted: torch.Tensor, observed: torch.Tensor) -> torch.Tenso
 
 
 def named(figures: Sequence[float], config: TrainConfig) -> Dict[str, float]:
-    """Figures by name, with three that follow from them.
+    """Figures by name, with three that are derived from them.
 
-    loss:              the weighted sum that training makes small
-    policy_kl:         the share of the policy loss that is still to be learned
+    loss:              the weighted sum that training minimizes
+    policy_kl:         policy loss minus the target's entropy, the part that can still be learned
     value_calibration: expected calibration error of the WDL against the games' results (Naeini et al. 2015; Guo et al. 2017),
-                       the mean over win, draw and loss of sum over tenths of |predicted - observed|, in place of the sums
+                       the mean over win, draw and loss of the sum over bins of |predicted - observed|; it replaces the
+                       figures `calibration_…`
     """
     values = dict(zip(FIGURES, figures))
     errors = [values.pop(f"calibration_{i}") for i in range(_CALIBRATION)]

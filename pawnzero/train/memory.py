@@ -1,4 +1,4 @@
-"""How training gets by with the memory there is: fewer samples go through the net at once, and what failed is done again."""
+"""How training copes with running out of memory: it halves the micro-batch, and repeats what failed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SMALLER_NET = "a smaller net is needed (model.channels, model.blocks)"
 
 
 class MicroBatch:
-    """The number of samples of one forward and backward pass. The effective batch stays what it is.
+    """The number of samples in one forward and backward pass. The effective batch does not change with it.
 
-    effective: samples of a step in this process. `size` may be larger: one pass takes them all
-    fitted: told what fits
+    effective: samples of a step in this process. `size` may be larger: then one pass takes all of them
+    fitted:    remembers, for later runs, which size fitted
     """
 
     def __init__(self, size: int, effective: int, progress: Progress, fitted: Fitted) -> None:
@@ -32,10 +32,10 @@ class MicroBatch:
         self.fitted = fitted
 
     def run(self, work: Callable[[int], T]) -> T:
-        """The answer of ``work(size)``; where memory runs out it is called again with half the size.
+        """Return ``work(size)``; if memory runs out, call it again with half the size.
 
-        `work` must leave nothing behind that a second call would count twice. Raises PawnzeroError when one sample is too many,
-        or the size is settled.
+        `work` must be repeatable: a failed call may leave nothing behind that a second one would count twice. Raises
+        PawnzeroError if memory runs out with one sample, or when the size is settled.
         """
         while True:
             try:
@@ -50,16 +50,16 @@ class MicroBatch:
                     f"training: out of memory in one of several processes; run the same command again to go on from the last "
                     f"checkpoint, with a micro-batch of {smaller}"
                 )
-            # Only here, after the except block, does nothing refer to the failed pass's tensors any longer.
+            # Not inside the except block, where the exception still refers to the tensors of the failed pass.
             self._halve()
 
     @property
     def samples(self) -> int:
-        """Samples of the largest pass."""
+        """Samples in the largest pass."""
         return min(self.size, self.effective)
 
     def settle(self, size: int) -> None:
-        """From now on it is `size`, and a pass that does not fit is an error: there are others that will not repeat it."""
+        """Fix the size. From now on running out of memory is an error, since the other processes would not repeat the pass."""
         self.size = size
         self._settled = True
 
@@ -78,9 +78,9 @@ class MicroBatch:
 
 
 def patiently(work: Callable[[], T], what: str) -> T:
-    """The answer of ``work()``, which is called once more where memory runs out: for what cannot be done in smaller parts.
+    """Return ``work()``, called once more if memory runs out: for work that cannot be split into smaller parts.
 
-    Raises PawnzeroError that says `what` there was no memory for, the second time.
+    If memory runs out again, raises PawnzeroError that says for `what`.
     """
     for _ in range(2):
         try:
@@ -93,7 +93,7 @@ def patiently(work: Callable[[], T], what: str) -> T:
 
 
 def pinned(tensor: torch.Tensor) -> torch.Tensor:
-    """`tensor` in memory that a GPU reads while the processor works on; as it is where there is no more of such memory."""
+    """`tensor` in pinned memory, for asynchronous copies to a GPU; unchanged if there is no pinned memory left."""
     try:
         return tensor.pin_memory()
     except RuntimeError as error:
@@ -104,10 +104,10 @@ def pinned(tensor: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def allocate_moments(optimizer: torch.optim.Optimizer) -> None:
-    """Give every parameter that has none yet its moments, so that no later update needs memory that is not there.
+    """Allocate the moments of every parameter that has none yet, so that no later update can run out of memory for them.
 
-    torch makes them in the first update, between moving one weight and the next. Here one of rate 0 without gradient makes
-    them, which moves nothing.
+    torch allocates them during the first update, when some weights may already have moved. Here an update with learning rate 0
+    and zero gradients allocates them, which moves nothing.
     """
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -127,13 +127,16 @@ def allocate_moments(optimizer: torch.optim.Optimizer) -> None:
 def versions(optimizer: torch.optim.Optimizer) -> List[int]:
     """A number for each parameter that changes as soon as an update begins to move it.
 
-    It is how often the parameter's own count of updates was written, which every AdamW of torch does first.
+    It is torch's version counter of the parameter's step count, which every AdamW of torch writes first.
     """
     return [state["step"]._version for state in optimizer.state.values()]
 
 
 def free_memory() -> None:
-    """Give back what nothing refers to any longer, and what torch keeps for the threads that played. Not while any play."""
+    """Free garbage, torch's cached GPU memory, and the cuBLAS workspaces it keeps for threads that played.
+
+    Must not be called while threads play.
+    """
     gc.collect()
     if torch.cuda.is_available():
         getattr(torch._C, "_cuda_clearCublasWorkspaces", lambda: None)()  # since torch 2.0

@@ -1,6 +1,6 @@
-"""In which number format a net is trained: float32 unless half precision is asked for and the device gains by it.
+"""The number format of training: float32, unless half precision is asked for and the device gains from it.
 
-Weights, their gradients, the optimizer and the losses stay float32 in any case; half precision is for the layers between
+Weights, their gradients, the optimizer and the losses always stay float32; half precision is only for the net's layers
 (Micikevicius et al., "Mixed Precision Training", ICLR 2018).
 """
 
@@ -20,18 +20,18 @@ class TrainPrecision(Precision):
 
     @property
     def scales(self) -> bool:
-        """Whether the loss is scaled, and steps whose gradient overflows are skipped: float16 has too few exponents without."""
+        """Whether the loss is scaled and steps whose gradient overflows are skipped, which float16's small range requires."""
         return self.dtype == torch.float16
 
     def autocast(self, device: torch.device) -> ContextManager[Any]:
-        """Where the forward pass runs."""
+        """The context for the forward pass."""
         return nullcontext() if self.dtype == torch.float32 else torch.autocast(device.type, self.dtype)
 
     def make_scaler(self, device: torch.device, saved: Optional[Dict[str, Any]]) -> Any:
-        """torch's GradScaler, going on from its saved state, where this format needs one, else None."""
+        """torch's GradScaler, resumed from its `saved` state if given; None if this format needs none."""
         if not self.scales:
             return None
-        modern = getattr(torch.amp, "GradScaler", None)  # from torch 2.3 on; the older name warns there
+        modern = getattr(torch.amp, "GradScaler", None)  # since torch 2.3, where the older name warns
         scaler = modern(device.type) if modern else torch.cuda.amp.GradScaler()
         if saved:
             scaler.load_state_dict(saved)
@@ -39,9 +39,9 @@ class TrainPrecision(Precision):
 
 
 def choose_precision(device: torch.device, channels: int, use_amp: bool, batch: int) -> TrainPrecision:
-    """Float32, or where `use_amp` asks for it the half precision in which `device` convolves clearly faster.
+    """Float32, or with `use_amp` the half-precision format in which `device` computes convolutions clearly faster.
 
-    batch: samples of a pass.
+    batch: samples in a pass.
     """
     if not use_amp:
         return TrainPrecision(torch.float32, "half precision was not asked for")
@@ -50,7 +50,7 @@ def choose_precision(device: torch.device, channels: int, use_amp: bool, batch: 
 
 
 def check_precision(device: torch.device, precision: TrainPrecision) -> None:
-    """Raises PawnzeroError where `device` is not one for the format that process 0 chose for all."""
+    """Raise PawnzeroError if `device` does not support the format that process 0 chose for all."""
     if precision.dtype not in (torch.float32, *half_formats(device)):
         raise PawnzeroError(
             f"training: {device} does not support {precision.name}, in which process 0 trains; "

@@ -1,4 +1,4 @@
-"""How many steps new positions are worth, where the replay ratio ties training to self-play."""
+"""The number of training steps for new positions, when the replay ratio ties training to self-play."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Tuple
 
 
 def steps_worth(positions: int, ratio: float, effective: int, owed: float = 0.0) -> Tuple[int, float]:
-    """Steps to train for `positions` new ones, and the samples still owed after them (negative: trained ahead of need).
+    """Steps to train for `positions` new ones, and the samples still owed after them (negative: trained too many).
 
-    ratio:     samples a new position; effective: samples a step
-    owed:      what the call before left over, so that nothing is lost to rounding
+    ratio:     samples per new position
+    effective: samples per step
+    owed:      samples left over from the previous call, so that nothing is lost to rounding
 
-    There is always one step, so that each iteration leaves a checkpoint; what it was too many is made up for later.
+    There is always at least one step, so that each iteration leaves a checkpoint; later calls make up for the excess.
     """
     assert ratio > 0.0
     samples = owed + ratio * positions

@@ -1,4 +1,4 @@
-"""What a training run came to: figures gathered step by step, and the report of the whole."""
+"""The results of a training run: figures gathered step by step, and the final report."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from pawnzero.train.step import LOSS_FIGURES, STEP_FIGURES, name_figures, of_not
 
 @dataclass(frozen=True)
 class TrainReport:
-    """One call of `train`. Losses in nats; None where no step was made, or no sample has what they are means over.
+    """The result of one call of `train`. Losses are in nats; None if no step was made, or no sample contributes to them.
 
     step, epoch:        steps made and epochs completed by all calls
     steps_done, samples: in this call
-    stage_steps, stage_samples: in all calls of this stage, one that was interrupted before among them
+    stage_steps, stage_samples: in all calls of this stage, including interrupted ones
     loss, policy_loss, value_loss: means over this call's samples; those of cheap searches have no policy
     last_loss:          mean over the last logged steps
-    policy_kl:          policy_loss less the target's entropy, which is what can still be learned; over the last logged steps
+    policy_kl:          policy_loss minus the target's entropy, the part that can still be learned; over the last logged steps
     policy_accuracy, value_accuracy: over the last logged steps
     held_out_policy_loss, held_out_value_loss: at the end, on games that are never trained on; None where there are none
-    samples_per_second: from the first step to the last, everything included
-    overflows:          steps that half precision overflowed in, which moved nothing
-    micro_batch:        samples of one pass, in the end
-    interrupted:        a signal came while it trained; it stopped there, whether or not `until_step` was reached
-    alarms:             what is ill about the training, see `pawnzero.alarms`
-    checkpoint:         the last numbered checkpoint written, a path
+    samples_per_second: from the first step to the last, logging and saving included
+    overflows:          steps skipped because the gradient overflowed in half precision
+    micro_batch:        samples in one pass, at the end
+    interrupted:        a signal stopped the training, even if `until_step` had just been reached
+    alarms:             signs of bad training, see `pawnzero.alarms`
+    checkpoint:         path of the last numbered checkpoint written
     """
 
     step: int
@@ -65,11 +65,11 @@ class TrainReport:
 
 
 class Tally:
-    """Figures of the steps since the last reading, and means over all. They stay on the device until they are read.
+    """Figures of the steps since the last reading, and means over all steps. They stay on the device until they are read.
 
-    A mean is one over samples: a step counts by as many of its samples as a figure is of, which for those of the policy may be
-    few or none (`figure_weights`). Where none of the steps has any, the figure stays as it was read last, and until there was
-    one it is left out.
+    Means are over samples: a step's figure is weighted by the number of its samples that have it, which for policy figures may
+    be few or none (`figure_weights`). If no step has any, the figure keeps the value last read; before the first, it is left
+    out.
     """
 
     def __init__(self, config: TrainConfig) -> None:
@@ -86,7 +86,7 @@ class Tally:
         return len(self._waiting)
 
     def add(self, figures: torch.Tensor, weights: List[float], replay_age: float) -> None:
-        """One step's STEP_FIGURES, what each of LOSS_FIGURES weighs, and its samples' mean age in rows."""
+        """Add one step's STEP_FIGURES, the weights of its LOSS_FIGURES, and its samples' mean age in rows."""
         self._waiting.append(figures)
         self._weights.append(weights)
         self._ages.append(replay_age)
@@ -94,7 +94,7 @@ class Tally:
     def read(self, scaled: bool) -> Reading:
         """Means over the steps since the last reading; waits for the device.
 
-        scaled: an infinite gradient is a step that was skipped, nothing worse.
+        scaled: the loss is scaled, so that a gradient that is not finite only means a skipped step.
         """
         rows = torch.stack(self._waiting).double().cpu()
         weights, ages = torch.tensor(self._weights, dtype=torch.float64), self._ages
@@ -116,26 +116,26 @@ class Tally:
         return Reading(figures, first_ill=None)
 
     def mean(self, name: str) -> Optional[float]:
-        """Mean of a loss over all steps read; None before the first that says anything of it."""
+        """Mean of a figure over all steps read; None until a step has contributed to it."""
         if not bool(self._totals.any()):
             return None
         return self._named(_ratio(self._sums, self._totals, self._means)).get(name)
 
     def _named(self, means: torch.Tensor) -> Dict[str, float]:
-        """`name_figures` of means, without those of which no step that was read says anything."""
+        """`name_figures` of means, without those that no step read has contributed to."""
         totals = dict(zip(LOSS_FIGURES, self._totals.tolist()))
         missing = of_nothing(totals[OF_POLICY[0]], totals[OF_REPLY[0]], self._config)
         return {name: mean for name, mean in name_figures(means.tolist(), self._config).items() if name not in missing}
 
 
 def _ratio(sums: torch.Tensor, totals: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
-    """sums ÷ totals, and `otherwise` where a total is 0. All [K] float64."""
+    """sums / totals, and `otherwise` where a total is 0. All [K] float64."""
     return torch.where(totals > 0.0, sums / totals.clamp(min=1e-12), otherwise)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Means by name, or which of the steps read (from 0) was the first whose loss or gradient was not finite."""
+    """Means by name, or the index among the steps read of the first whose loss or gradient was not finite."""
 
     figures: Dict[str, float]
     first_ill: Optional[int]
@@ -145,5 +145,5 @@ assert STEP_FIGURES[-1] == "grad_norm"
 
 
 def rounded(figures: Dict[str, float]) -> Dict[str, float]:
-    """Figures with seven significant digits, as float32 has them: shorter to write and to read."""
+    """Figures rounded to seven significant digits, about float32's precision, to keep files short."""
     return {name: value if value == 0 or not math.isfinite(value) else float(f"{value:.7g}") for name, value in figures.items()}

@@ -1,4 +1,4 @@
-"""How a replay batch becomes tensors on the net's device: drawn and pinned ahead, moved a micro-batch at a time."""
+"""Replay batches as tensors: prepared in pinned memory ahead of time, moved to the device one micro-batch at a time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pawnzero.train.memory import pinned
 
 @dataclass(frozen=True)
 class Samples:
-    """This process's B samples of an effective batch, in the processor's memory.
+    """This process's B samples of an effective batch, in CPU memory.
 
-    Tensors have `Batch`'s shapes and dtypes, bits as int64.
+    Tensors have the shapes and dtypes of `Batch`, but `bits` is int64.
     """
 
     bits: torch.Tensor
@@ -34,7 +34,7 @@ class Samples:
     reply: Optional[Tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
     """Legal actions, policy and weight, as in `Reply`."""
     samples_total: int
-    """Samples of the effective batch; this and what follows is of all of them, where several processes share it."""
+    """Number of samples in the effective batch. This and the fields below cover all processes that share the batch."""
     policy_total: float
     """Sum of the policy weights."""
     reply_total: float
@@ -46,7 +46,7 @@ class Samples:
         return len(self.bits)
 
     def planes(self, start: int, stop: int, board_shape: Tuple[int, int], device: torch.device) -> torch.Tensor:
-        """What the net sees of samples `start` up to `stop`: [stop - start, P + Q, rows, columns] float32 on `device`."""
+        """Input planes of samples `start` to `stop` (exclusive): [stop - start, P + Q, rows, columns] float32 on `device`."""
         bits, scalars = self.bits[start:stop], self.scalars[start:stop]
         if device.type == "cpu":
             return unpack(bits.numpy().view(np.uint64), scalars.numpy(), board_shape)
@@ -54,14 +54,14 @@ class Samples:
         return unpack_tensor(bits, scalars, board_shape, torch.float32)
 
     def targets(self, start: int, stop: int, device: torch.device) -> Targets:
-        """What samples `start` up to `stop` are trained on, on `device`."""
+        """Targets of samples `start` to `stop` (exclusive), on `device`."""
 
         parts = (self.legal, self.count, self.policy, self.policy_weight, self.result_wdl, self.root_wdl)
         legal, count, *others = (_moved(part, start, stop, device) for part in parts)
         return Targets(legal.long(), count.long(), *others)
 
     def auxiliary_targets(self, start: int, stop: int, device: torch.device) -> AuxiliaryTargets:
-        """What samples `start` up to `stop` teach the auxiliary heads, on `device`."""
+        """Auxiliary targets of samples `start` to `stop` (exclusive), on `device`."""
         plies_left = _moved(self.plies_left, start, stop, device).float()
         if self.reply is None:
             return AuxiliaryTargets(None, None, None, plies_left)
@@ -74,7 +74,7 @@ def _moved(tensor: torch.Tensor, start: int, stop: int, device: torch.device) ->
 
 
 def make_samples(batch: Batch, device: torch.device) -> Samples:
-    """The batch as tensors, in pinned memory where `device` is a GPU, so that moving them there waits for nothing."""
+    """The batch as tensors, in pinned memory if `device` is a GPU, so that copies to it are asynchronous."""
 
     def tensor(array: np.ndarray) -> torch.Tensor:
         result = torch.from_numpy(array)

@@ -1,4 +1,4 @@
-"""How fast a step learns: the learning rate, which weights decay, and how far the averaged weights look back."""
+"""Schedules and the optimizer: the learning rate, which weights decay, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import nn
 from pawnzero.config import TrainConfig
 
 NET = "net"
-"""The optimizer's name for the net itself, beside the auxiliary heads'."""
+"""The `part` of the optimizer's parameter groups that belong to the net itself, not to an auxiliary head."""
 
 
 def learning_rate(step: int, config: TrainConfig, begin: int, end: int) -> float:
-    """Rate of the step that follows `step` finished ones.
+    """Learning rate of the step that follows `step` finished ones.
 
-    It rises linearly over the agent's first `warmup_steps` to `lr`, and then by `schedule`
-      constant: stays;
-      cosine:   falls along half a wave to lr · `schedule_factor` (Loshchilov and Hutter, "SGDR", 2017), from the end of the
-                rise to step `schedule_steps` of the agent; where that is 0, over this call's steps, from `begin` to `end`;
-      drop:     is lr · `schedule_factor` from step `schedule_steps` on.
+    It rises linearly to `lr` over the agent's first `warmup_steps`. Then, by `schedule`, it
+      constant: stays at `lr`;
+      cosine:   decays along half a cosine wave to lr · `schedule_factor` (Loshchilov and Hutter, "SGDR", 2017), from the end
+                of the warm-up to the agent's step `schedule_steps`; if that is 0, over the stage's steps, `begin` to `end`;
+      drop:     is lr · `schedule_factor` from the agent's step `schedule_steps` on.
     """
     rise = min(1.0, (step + 1) / max(config.warmup_steps, 1))
     if config.schedule == "constant":
@@ -36,16 +36,16 @@ def learning_rate(step: int, config: TrainConfig, begin: int, end: int) -> float
 
 
 def _half_wave(step: int, begin: int, end: int) -> float:
-    """From 0 at `begin` to 1 at `end`, slow at both ends."""
+    """Half a cosine wave that rises from 0 at `begin` to 1 at `end`."""
     share = (min(step, end) - begin) / (end - begin) if begin < end else float(step >= end)
     return (1.0 - math.cos(math.pi * max(0.0, share))) / 2.0
 
 
 def averaging_decay(step: int, config: TrainConfig) -> float:
-    """Share of the old average that is kept when the weights after `step` steps join it.
+    """Decay of the weights' moving average at its update with the weights after `step` steps.
 
-    (1 + step) / (10 + step) until that exceeds `ema_decay`, so that a short run's average is not mostly its start
-    (the rule of TensorFlow's ExponentialMovingAverage with `num_updates`).
+    (1 + step) / (10 + step) until that exceeds `ema_decay`, so that the average of a short run is not dominated by the initial
+    weights (the rule of TensorFlow's ExponentialMovingAverage with `num_updates`).
     """
     return min(config.ema_decay, (1.0 + step) / (10.0 + step))
 
@@ -53,15 +53,15 @@ def averaging_decay(step: int, config: TrainConfig) -> float:
 @torch.no_grad()
 def average(averaged: List[torch.Tensor], current: List[torch.Tensor], decay: float) -> None:
     """averaged = decay · averaged + (1 - decay) · current, in place."""
-    # A few launches for all tensors, as in torch's own optimizers: one launch each would cost a GPU 5 % of a small net's step.
+    # A few kernel launches for all tensors, as in torch's own optimizers; one per tensor would cost 5 % of a small net's step.
     torch._foreach_mul_(averaged, decay)
     torch._foreach_add_(averaged, current, alpha=1.0 - decay)
 
 
 def make_optimizer(net: nn.Module, config: TrainConfig, heads: Optional[Mapping[str, nn.Module]] = None) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019), decay on matrices and convolutions only: a bias or a scale has no slope to limit.
+    """AdamW (Loshchilov & Hutter 2019), with weight decay on matrices and convolutions only, not on biases and scales.
 
-    Two groups of parameters for the net, then two for each of the auxiliary `heads`; `part` says whose a group is.
+    There are two parameter groups for the net, then two for each of the auxiliary `heads`; a group's `part` names its owner.
     """
     groups: List[Dict[str, object]] = []
     for part, module in {NET: net, **(heads or {})}.items():
@@ -75,6 +75,6 @@ def make_optimizer(net: nn.Module, config: TrainConfig, heads: Optional[Mapping[
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every group of parameters the learning rate `rate`."""
+    """Set the learning rate of every parameter group."""
     for group in optimizer.param_groups:
         group["lr"] = rate

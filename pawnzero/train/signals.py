@@ -1,4 +1,4 @@
-"""How training stops when it is asked to: SIGINT, SIGTERM and SIGHUP set a flag, and the step in hand is finished first."""
+"""How signals stop training: SIGINT, SIGTERM and SIGHUP set a flag, and the current step is finished first."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pawnzero.hangup import ASKING, HANGUP, leave_lost_terminal
 
 
 class StopRequest:
-    """While entered on the main thread, the first SIGINT, SIGTERM or SIGHUP sets `asked`; a second one acts as it always did,
-    but for SIGHUP, which comes twice where a connection drops: it is ignored from then on.
+    """While entered on the main thread, the first SIGINT, SIGTERM or SIGHUP sets `asked`; a second one has its usual effect.
 
-    On other threads, where Python allows no handlers, it is never asked, nor by a signal that the process ignores.
+    SIGHUP is ignored after the first, since it may come twice when a connection drops. `asked` is never set on other threads,
+    where Python allows no signal handlers, nor by a signal that the process ignores.
     """
 
     def __init__(self) -> None:
@@ -48,9 +48,9 @@ class StopRequest:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """While entered on the main thread, SIGINT, SIGTERM and SIGHUP end the process at once, also where it waits in a library.
+    """While entered on the main thread, SIGINT, SIGTERM and SIGHUP end the process at once, even while it waits in a library.
 
-    One that the process ignores stays ignored.
+    A signal that the process ignores stays ignored.
     """
     before: Dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():

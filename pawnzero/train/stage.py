@@ -1,4 +1,4 @@
-"""Where training starts: the state that was saved, the stage that goes on or begins, and the positions it samples."""
+"""Where training starts: the saved state, the stage that is resumed or begun, and the positions it samples."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from pawnzero.train.state import Stage, TrainState
 
 @dataclass(frozen=True)
 class Positions:
-    """Where a stage's samples come from: those to train on, and those of held-out games (None where there are none)."""
+    """The samplers of a stage: of positions to train on, and of those of held-out games (None if there are none)."""
 
     train: Sampler
     held_out: Optional[Sampler]
 
 
 def open_state(checkpoints: Path, config: Config, game: str, net: Optional[PolicyValueNet], device: torch.device) -> TrainState:
-    """What `latest.pt` in `checkpoints` holds, else a fresh state around `net` or a new net; on the device.
+    """The state saved in `checkpoints`' `latest.pt`, else a fresh state of `net` or of a new net; on the device.
 
-    Raises PawnzeroError where the checkpoint is missing beside numbered ones, damaged, or of another game or shape than the
-    net, or the net is of another game than the positions.
+    Raises PawnzeroError if `latest.pt` is missing although there are numbered checkpoints, is damaged, or is of another game or
+    shape than the net, or if the net is of another game than the positions.
     """
     if net is not None and net.game_name != game:
         raise PawnzeroError(f"the replay buffer holds games of {game}, but the net plays {net.game_name}")
@@ -54,11 +54,11 @@ def begin_stage(
     progress: Progress,
     name: str = "",
 ) -> Positions:
-    """Go on with the state's stage where it has this name and end, else begin another.
+    """Resume the state's stage if it has this name and end, else begin a new one; returns its positions.
 
-    Where one goes on with other positions or samples a step than it had, a line says so and it is changed.
+    If a resumed stage has to continue with other positions or another number of samples per step, it is changed, with a note.
 
-    Raises PawnzeroError when the buffer holds nothing.
+    Raises PawnzeroError if the buffer is empty.
     """
     before = state.stage
     if before is None or (before.name, before.until_step) != (name, until_step):
@@ -81,11 +81,11 @@ def begin_stage(
 
 
 def _resumed(before: Stage, buffer: ReplayBuffer, config: Config, progress: Progress) -> Stage:
-    """An interrupted stage as it goes on with these settings."""
+    """An interrupted stage, adapted to these settings."""
     window = _window(buffer, before.seed, config.trainer)
     oldest = window[1] - len(buffer) + 1
     if oldest <= before.window[0] and before.window[1] <= window[1]:
-        window = before.window  # all of it still stands, and what came since is for the next stage
+        window = before.window  # all its rows are still there; newer ones are for the next stage
     else:
         progress.note("training goes on with other positions than before the interruption")
     samples = config.step_samples
@@ -103,13 +103,13 @@ def _resumed(before: Stage, buffer: ReplayBuffer, config: Config, progress: Prog
 
 
 def _window(buffer: ReplayBuffer, seed: int, config: TrainConfig) -> Tuple[int, int]:
-    """A new stage's rows: up to the newest, as many as the settings say, where so many are stored."""
+    """(first, last) rows of a new stage: the newest ones, as many as the settings say or as are stored."""
     newest = buffer.sampler(seed).window[1]
     return newest - min(len(buffer), window_rows(buffer.total, config)) + 1, newest
 
 
 def _positions(buffer: ReplayBuffer, seed: int, window: Tuple[int, int], config: TrainConfig) -> Positions:
-    """One game in twenty is held out, and measured as it was played; where that leaves nothing to train on, none is."""
+    """The samplers of a window. Held-out games are not augmented; if they leave nothing to train on, no game is held out."""
     reply = config.reply_weight > 0.0
     train = buffer.sampler(seed, window, held_out=False, augment=config.augment, reply=reply)
     if not _has_samples(train):

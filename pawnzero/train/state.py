@@ -1,7 +1,7 @@
-"""Everything that training needs to go on as if it had never stopped, and how it is saved.
+"""The complete state of training, from which it resumes as if it had never stopped, and how it is saved.
 
-Nothing random is stored, because nothing random has a state: the net has no random parts, and the samples of a step are a
-function of the stage's seed, the step's number and the rows in the buffer.
+It has no random state: the net has no random parts, and the samples of a step are a function of the stage's seed, the step's
+number and the rows in the buffer.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from pawnzero.train.schedule import NET, average, averaging_decay, make_optimize
 
 @dataclass(frozen=True)
 class Stage:
-    """One call's worth of training, fixed when it begins; a call with the same `name` and `until_step` goes on with it.
+    """One call's worth of training, fixed when it begins; a call with the same `name` and `until_step` resumes it.
 
-    window:      (first, last) sequence numbers of the rows that are sampled
-    micro_batch: samples of one pass, fewer than `batch_size` where memory has run out
+    window:      (first, last) sequence numbers of the rows to sample from
+    micro_batch: samples in one pass, fewer than `batch_size` if memory has run out
     fitted_for:  what `micro_batch` was found to fit on (`pawnzero.nets.fitted.Fitted.key`); "" before the first step
-    steps, samples: what it has trained so far, in all its calls
-    step_samples: samples of a step in the last of them; 0: not known
+    steps, samples: trained so far, in all calls of the stage
+    step_samples: samples per step in the last of these calls; 0: not known
     """
 
     start_step: int
@@ -48,35 +48,35 @@ class Stage:
     step_samples: int = 0
 
     def epoch(self, step: int) -> int:
-        """Epochs completed, by all stages, when `step` steps are done."""
+        """Epochs completed by all stages after `step` steps."""
         return self.start_epoch + (step - self.start_step) // self.epoch_steps
 
 
 class TrainState:
-    """A net in training: its weights, their average, the optimizer, and how many steps they have seen."""
+    """A net in training: its weights, their moving average, the optimizer, and the number of steps made."""
 
     def __init__(
         self, net: PolicyValueNet, config: TrainConfig, checkpoint: Optional[Checkpoint] = None, seed: int = 0
     ) -> None:
-        """A fresh state around `net`, or `checkpoint`'s: its weights are loaded into `net` in place.
+        """A fresh state of `net`, or that of `checkpoint`, whose weights are loaded into `net` in place.
 
-        Auxiliary heads are those that `config` asks for; one that the checkpoint lacks starts fresh, from `seed`, one more is
-        forgotten.
+        The auxiliary heads are those that `config` asks for: one that the checkpoint lacks starts from random weights (`seed`),
+        and further ones in the checkpoint are dropped.
         """
         self.net = net
         self.module = WithHeads(net, config.reply_weight > 0.0, config.plies_left_weight > 0.0, seed)
-        """What is trained: the net and its auxiliary heads."""
+        """The module to train: the net and its auxiliary heads."""
         self.step = 0
         self.epoch = 0
         self.stage: Optional[Stage] = None
         self.scaler: Optional[Dict[str, Any]] = None
-        """State of the loss scaling when it was last saved, where a stage scaled its loss."""
+        """State of the loss scaling at the last save; None if no stage has scaled its loss."""
         training: Dict[str, Any] = {}
         if checkpoint is not None:
             net.load_state_dict(checkpoint.net)
             self.step, self.epoch = checkpoint.step, checkpoint.epoch
             training = checkpoint.training or {}
-        # Listed once: to look for them in the net's modules at every step takes longer than to average them.
+        # Listed once: finding them in the net's modules at every step would take longer than averaging them.
         self.parameters = list(self.module.parameters())
         self._weights = [p.detach() for p in net.parameters()]
         self.averaged = {name: p.detach().clone() for name, p in net.named_parameters()}
@@ -101,7 +101,7 @@ class TrainState:
             raise PawnzeroError(f"checkpoint at step {self.step}: its training state does not fit ({error})") from None
 
     def _resume_optimizer(self, saved: Dict[str, Any]) -> None:
-        """The moments that were saved, part by part. Settings are this call's and this torch's own, not the saved ones."""
+        """Load the saved moments, part by part. The optimizer keeps the settings of this call and this torch, not the saved."""
         own = self.optimizer.state_dict()["param_groups"]
         places, saved_places = _by_part(own), _by_part(saved["param_groups"])
         if len(places[NET]) != len(saved_places[NET]):
@@ -109,12 +109,12 @@ class TrainState:
         pairs = [pair for part in places for pair in zip(places[part], saved_places.get(part, []))]
         state = {place: saved["state"][saved_place] for place, saved_place in pairs if saved_place in saved["state"]}
         self.optimizer.load_state_dict({"state": state, "param_groups": own})
-        if self.optimizer.defaults.get("fused"):  # whose counts must be on the device, where torch 2.0 does not bring them
+        if self.optimizer.defaults.get("fused"):  # needs the step counts on the device; torch 2.0 does not move them there
             for parameter, moments in self.optimizer.state.items():
                 moments["step"] = moments["step"].to(parameter.device)
 
     def advance(self, config: TrainConfig, samples: int) -> None:
-        """Count one finished step of so many samples; its weights join the average."""
+        """Count one finished step of so many samples, and update the moving average."""
         self.step += 1
         average(list(self.averaged.values()), self._weights, averaging_decay(self.step, config))
         assert self.stage is not None
@@ -122,13 +122,13 @@ class TrainState:
         self.epoch = self.stage.epoch(self.step)
 
     def adapt(self, micro_batch: int, fitted_for: str) -> None:
-        """Remember what fitted in memory, and where."""
+        """Record in the stage which micro-batch fits in memory, and on what."""
         assert self.stage is not None
         self.stage = replace(self.stage, micro_batch=micro_batch, fitted_for=fitted_for)
 
     @property
     def rate(self) -> float:
-        """The learning rate last used."""
+        """The learning rate of the last step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     def weight_norm(self) -> float:
@@ -136,9 +136,9 @@ class TrainState:
         return float(torch.stack([weights.norm() for weights in self._weights]).norm())
 
     def save(self, folder: Path, keep: int) -> Path:
-        """Write `latest.pt` and the numbered checkpoint of this step into `folder`; of numbered ones the `keep` newest stay.
+        """Write `latest.pt` and this step's numbered checkpoint into `folder`, and keep `keep` numbered ones (see `_prune`).
 
-        Returns the numbered one's path. Raises PawnzeroError when the directory cannot be written.
+        Returns the path of the numbered one. Raises PawnzeroError if the directory cannot be written.
         """
         checkpoint, numbered = self._checkpoint(), numbered_path(folder, self.step)
         save_checkpoint(numbered, checkpoint)
@@ -147,11 +147,11 @@ class TrainState:
         return numbered
 
     def save_latest(self, folder: Path) -> None:
-        """Write `latest.pt` alone. Raises PawnzeroError when the directory cannot be written."""
+        """Write `latest.pt` alone. Raises PawnzeroError if the directory cannot be written."""
         save_checkpoint(folder / "latest.pt", self._checkpoint())
 
     def _checkpoint(self) -> Checkpoint:
-        """All of it as a file holds it."""
+        """The state as the checkpoint that a file holds."""
         weights = {name: tensor.detach() for name, tensor in self.net.state_dict().items()}
         assert self.stage is not None
         return Checkpoint(
@@ -171,7 +171,7 @@ class TrainState:
 
 
 def _by_part(groups: List[Dict[str, Any]]) -> Dict[str, List[int]]:
-    """Numbers of the tensors in an optimizer's saved groups, by whose they are."""
+    """Indices of the tensors in an optimizer's saved groups, by the part they belong to."""
     places: Dict[str, List[int]] = {}
     for group in groups:
         places.setdefault(group.get("part", NET), []).extend(group["params"])
@@ -179,19 +179,19 @@ def _by_part(groups: List[Dict[str, Any]]) -> Dict[str, List[int]]:
 
 
 def saved_step(folder: Path, game: str, model: ModelConfig) -> int:
-    """Steps that the net in `folder`'s `latest.pt` has seen; 0 where there is none.
+    """Steps made by the net in `folder`'s `latest.pt`; 0 if there is no such file.
 
-    Raises PawnzeroError where it is damaged or of another game or shape.
+    Raises PawnzeroError if it is damaged or of another game or shape.
     """
     latest = load_latest(folder, game, model)
     return 0 if latest is None else latest.step
 
 
 def _prune(folder: Path, written: int, keep: int) -> None:
-    """Of the numbered checkpoints leave `keep`, that of step `written` among them.
+    """Delete numbered checkpoints until `keep` are left, among them that of step `written`.
 
-    Those of later steps are of a run that was given up when `latest.pt` was replaced by an older one. They go first, the
-    farthest last; then the oldest.
+    Checkpoints of later steps belong to a run that was abandoned when `latest.pt` was replaced by an older one. They are
+    deleted first, in the order of their steps, and after them the oldest ones.
     """
     others = [(step, path) for step, path in numbered_checkpoints(folder) if step != written]
     in_turn = sorted(others, key=lambda other: (other[0] < written, other[0]))

@@ -1,4 +1,4 @@
-"""One training step: forward and backward over micro-batches, clipping, the optimizer, the average."""
+"""One training step: forward and backward passes over micro-batches, gradient clipping, the update, the moving average."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from pawnzero.train.state import TrainState
 from pawnzero.train.team import Team
 
 LOSS_FIGURES = (*FIGURES, *AUXILIARY_FIGURES)
-"""What `Stepper.measure` measures, in order."""
+"""Names of the figures that `Stepper.measure` returns, in order."""
 STEP_FIGURES = (*LOSS_FIGURES, "grad_norm")
-"""What `Stepper.step` measures, in order."""
+"""Names of the figures that `Stepper.step` returns, in order."""
 
 
 def name_figures(values: Sequence[float], config: TrainConfig) -> Dict[str, float]:
-    """LOSS_FIGURES by name, those of heads that are not asked left out, and what follows from them."""
+    """LOSS_FIGURES by name, without those of heads that are not in use, and the figures derived from them."""
     figures = named(values[: len(FIGURES)], config)
     of_heads = named_auxiliary(values[len(FIGURES) :], config)
     return {**figures, **of_heads, "loss": figures["loss"] + of_heads["loss"]}
 
 
 def figure_weights(samples: Samples) -> List[float]:
-    """How much each of LOSS_FIGURES counts in a mean over several batches: the samples that it is a mean over.
+    """The weight of each of LOSS_FIGURES in a mean over several batches: the number of samples that it is a mean over.
 
-    Where a policy's or a reply's weight is 0 in all samples, so is that of their figures, which say nothing then.
+    If the policy (or reply) weight of all samples is 0, so is that of its figures, which have no meaning then.
     """
     special = {**dict.fromkeys(OF_POLICY, samples.policy_total), **dict.fromkeys(OF_REPLY, samples.reply_total)}
     return [special.get(name, float(samples.samples_total)) for name in LOSS_FIGURES]
 
 
 def of_nothing(policy_total: float, reply_total: float, config: TrainConfig) -> Set[str]:
-    """Names in `name_figures` that say nothing, since no sample has what they are means over; the loss with them.
+    """Names in `name_figures` without meaning because no sample contributes to them; if there are any, also "loss".
 
-    The totals are those of the samples' weights as in `Samples`, of one batch or of several.
+    The totals are those of `Samples`, of one batch or summed over several.
     """
     missing = set(OF_POLICY) | {"policy_kl"} if not policy_total else set()
     if config.reply_weight > 0.0 and not reply_total:
@@ -58,8 +58,8 @@ def of_nothing(policy_total: float, reply_total: float, config: TrainConfig) -> 
 class Stepper:
     """Takes steps with one state on one device in one precision.
 
-    The gradient of a step is that of its whole effective batch, whatever the micro-batch: each pass adds its samples' share,
-    and so does each process of the team.
+    The gradient of a step is that of its whole effective batch, whatever the micro-batch: each pass, and each process of the
+    team, adds the share of its samples.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Stepper:
         self.state = state
         self.micro = micro
         self.updating = False
-        """True while weights, average and step number may disagree."""
+        """True while weights, moving average and step number may be inconsistent."""
         self._config = config
         self._device = device
         self._precision = precision
@@ -88,9 +88,9 @@ class Stepper:
         patiently(lambda: allocate_moments(state.optimizer), f"the optimizer's moments; {SMALLER_NET}")
 
     def step(self, samples: Samples) -> torch.Tensor:
-        """Train on one effective batch. Returns its STEP_FIGURES as a [K] float32 tensor on the device, before the update.
+        """Train on one effective batch. Returns its STEP_FIGURES before the update, a [K] float32 tensor on the device.
 
-        Raises PawnzeroError when a single sample does not fit in memory, or another process of the team is gone.
+        Raises PawnzeroError if a single sample does not fit in memory, or another process of the team has ended.
         """
         stage = self.state.stage
         assert stage is not None
@@ -103,9 +103,10 @@ class Stepper:
         return figures
 
     def _try_out(self, samples: Samples) -> None:
-        """Find the micro-batch that fits into the memory of every process, in passes that need no other.
+        """Find the micro-batch that fits into the memory of every process, in passes without communication.
 
-        Once gradients go round, a process cannot repeat a step without the others: from then on it ends where memory runs out.
+        Once gradients are exchanged, a process cannot repeat a step without the others, so from then on running out of memory
+        is an error.
         """
         self.micro.run(lambda size: self._gradients(samples, size, alone=True))
         self.micro.settle(self._team.least(self.micro.size))
@@ -113,7 +114,7 @@ class Stepper:
 
     @torch.no_grad()
     def measure(self, samples: Samples) -> torch.Tensor:
-        """LOSS_FIGURES of the net as it is, without training: [K] float32 tensor on the device."""
+        """LOSS_FIGURES of the net's current weights, without training: [K] float32 tensor on the device."""
 
         def work(size: int) -> torch.Tensor:
             parts = [self._loss(samples, start, size)[1] for start in range(0, len(samples), size)]
@@ -122,23 +123,23 @@ class Stepper:
         return MicroBatch(self.micro.size, len(samples), self.micro.progress, self.micro.fitted).run(work)
 
     def save(self, folder: Path, keep: int) -> Path:
-        """`TrainState.save` of the state as it stands."""
+        """Call `TrainState.save` with the current state of the loss scaling."""
         self._keep_scaler()
         return self.state.save(folder, keep)
 
     def save_latest(self, folder: Path) -> None:
-        """`TrainState.save_latest` of the state as it stands."""
+        """Call `TrainState.save_latest` with the current state of the loss scaling."""
         self._keep_scaler()
         self.state.save_latest(folder)
 
     def _keep_scaler(self) -> None:
         if self._scaler is not None:
-            self.state.scaler = self._scaler.state_dict()  # not in every step, since it waits for the device
+            self.state.scaler = self._scaler.state_dict()  # only when saving, since it waits for the device
 
     def _train_on(self, samples: Samples, size: int) -> torch.Tensor:
-        """One whole step with passes of `size` samples. Where memory runs out nothing has changed, and it can be repeated.
+        """One complete step with passes of `size` samples. If memory runs out, nothing has changed and it can be repeated.
 
-        Raises PawnzeroError where memory ran out half-way through moving the weights.
+        Raises PawnzeroError if memory ran out halfway through the update of the weights.
         """
         figures = self._gradients(samples, size)
         before = versions(self.state.optimizer)
@@ -160,9 +161,9 @@ class Stepper:
         return torch.cat([self._team.total(figures), norm.reshape(1)])
 
     def _gradients(self, samples: Samples, size: int, alone: bool = False) -> torch.Tensor:
-        """Leave the batch's gradient in the net; returns the figures of this process's share. Starts over at each call.
+        """Compute the batch's gradient afresh, into the net's parameters; returns the figures of this process's share.
 
-        alone: the gradient is this process's part only.
+        alone: do not exchange gradients, so that the gradient is this process's part only.
         """
         self.state.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros(len(LOSS_FIGURES), device=self._device)
@@ -171,7 +172,7 @@ class Stepper:
             with self._team.passes(self._shared, last and not alone):
                 loss, figures = self._loss(samples, start, size)
                 if self._team.size > 1:
-                    loss = loss * self._team.size  # what goes round is the mean of the processes' gradients, not their sum
+                    loss = loss * self._team.size  # processes exchange the mean of their gradients, not the sum
                 (loss if self._scaler is None else self._scaler.scale(loss)).backward()
             total += figures
         return total
@@ -202,7 +203,7 @@ class Stepper:
         return loss + extra, torch.cat([figures, figures_of_heads])
 
     def _apply(self, samples: int) -> torch.Tensor:
-        """Move the weights along the gradient of so many samples; returns its norm, before it is clipped to `grad_clip`."""
+        """Update the weights with the gradient of so many samples; returns its norm before clipping to `grad_clip`."""
         if self._scaler is not None:
             self._scaler.unscale_(self.state.optimizer)
         self.state.net.tie_gradients()
@@ -218,9 +219,9 @@ class Stepper:
         return norm
 
     def _lay_out_gradients(self) -> None:
-        """Give gradients the strides of their weights, which torch's fused update demanded before 2.5.
+        """Give gradients the strides of their weights, which torch's fused update required before 2.5.
 
-        Backward does so, but where only dimensions of size 1 differ: there it takes a gradient as ROCm's convolution made it.
+        Backward does that itself unless only dimensions of size 1 differ: then it keeps the strides of ROCm's convolution.
         """
         for weight in self._pointwise:
             if weight.grad is not None and weight.grad.stride() != weight.stride():

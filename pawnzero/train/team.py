@@ -1,7 +1,7 @@
-"""How several processes train one net as one: each takes its share of every step's samples, and gradients are added up.
+"""Data-parallel training: each process takes its share of every step's samples, and gradients are added up.
 
-torchrun starts them, one a GPU. Process 0 leads: it alone locks the agent, logs, saves and speaks. The net is wrapped in
-torch's DistributedDataParallel; beside its gradients a few numbers a step go round on the processors (gloo).
+torchrun starts the processes, one per GPU. Process 0 is the leader: it alone locks the agent, logs, saves and reports. The net
+is wrapped in torch's DistributedDataParallel; besides gradients, the processes exchange a few numbers per step on CPUs (gloo).
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from pawnzero.progress import Progress
 from pawnzero.train.signals import ended_by_signals
 
 _PATIENCE = timedelta(hours=1)
-"""How long the others wait for process 0, which measures and saves while they stand still."""
+"""How long the others wait for process 0 while it measures and saves."""
 
 
 class Team:
-    """The processes that train together. The methods that need the others must be called by all of them, in the same order."""
+    """The processes that train together. All of them must call the methods that communicate, in the same order."""
 
     def __init__(self, launch: Launch, numbers: Any = None) -> None:
-        """numbers: the process group for numbers on the processors."""
+        """numbers: the process group for exchanging numbers on CPUs; None for the default group."""
         self.rank, self.size = launch.rank, launch.size
         self._local_rank = launch.local_rank
         self._numbers = numbers
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that logs, saves and speaks."""
+        """Whether this is the process that logs, saves and reports."""
         return self.rank == 0
 
     def share(self, samples: int) -> Tuple[int, int]:
-        """Which of a step's samples are this process's: from the first number up to the second.
+        """This process's share of a step's samples: from the first number to the second (exclusive).
 
-        Raises UsageError where there are fewer samples than processes.
+        Raises UsageError if there are fewer samples than processes.
         """
         if samples < self.size:
             raise UsageError(f"{samples} samples per step for {self.size} processes: expected at least one each")
         return samples * self.rank // self.size, samples * (self.rank + 1) // self.size
 
     def device(self, asked: str) -> torch.device:
-        """This process's device. Raises UsageError where one GPU is asked for by its number, or there are too few."""
+        """This process's device. Raises UsageError if one GPU is named for several processes, or there are too few."""
         if self.size == 1 or asked == "cpu":
             return resolve_device(asked)
         if ":" in asked:
@@ -59,23 +59,23 @@ class Team:
         return device if device.type == "cpu" else resolve_device(f"cuda:{self._local_rank}")
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """`module` as all processes train it: its gradient is the mean of theirs."""
+        """Wrap `module` so that its gradient is the mean over all processes."""
         if self.size == 1:
             return module
         where = next(module.parameters()).device
         own = [where] if where.type == "cuda" else None
-        with self._together():  # the net's buffers are constants, so there is nothing in them to send round
+        with self._together():  # the net's buffers are constants and need no synchronization
             try:
                 return DistributedDataParallel(module, device_ids=own, forward_sync_buffers=False)
             except TypeError:  # the option's older name, before torch 2.13
                 return DistributedDataParallel(module, device_ids=own, broadcast_buffers=False)
 
     def passes(self, module: nn.Module, last: bool) -> ContextManager[Any]:
-        """Where a pass through `wrap`'s module runs; gradients go round in the step's `last` one."""
+        """The context for a pass through the module of `wrap`; gradients are exchanged in the `last` pass of a step."""
         return nullcontext() if last or not isinstance(module, DistributedDataParallel) else module.no_sync()
 
     def tell(self, value: Any) -> Any:
-        """What process 0 calls this with; the others wait for it."""
+        """Broadcast process 0's `value` and return it; the others wait for it."""
         if self.size == 1:
             return value
         box = [value]
@@ -92,7 +92,7 @@ class Team:
         return int(self._reduced((value,), dist.ReduceOp.MIN)[0]) if self.size > 1 else value
 
     def total(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum of all processes' tensors, on this one's device."""
+        """The sum of all processes' tensors, in place."""
         if self.size > 1:
             with self._together():
                 dist.all_reduce(tensor)
@@ -105,12 +105,12 @@ class Team:
         return [float(value) for value in tensor]
 
     def step(self) -> ContextManager[Any]:
-        """Where a step that needs the others runs."""
+        """The context for a step, in which processes communicate."""
         return self._together() if self.size > 1 else nullcontext()
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """Raises PawnzeroError where another process is gone."""
+        """Raise PawnzeroError if communication fails because another process has ended."""
         try:
             yield
         except RuntimeError as error:
@@ -124,10 +124,10 @@ ALONE = Team(Launch())
 
 @contextmanager
 def joined(device: str, progress: Progress) -> Iterator[Team]:
-    """The processes that torchrun started together, or this one alone.
+    """The team of processes that torchrun started, or this one alone.
 
-    device: as the user named it; progress: is told whom this process waits for. Raises UsageError for a device that this team
-    cannot use.
+    device: as the user named it; progress: gets a note of what this process waits for. Raises UsageError for a device that the
+    team cannot use.
     """
     launch = this_launch()
     team = Team(launch)
@@ -141,5 +141,5 @@ def joined(device: str, progress: Progress) -> Iterator[Team]:
     with ended_by_signals():
         progress.note(f"one of {launch.size} processes (WORLD_SIZE); waiting for the others at {address}")
         dist.init_process_group("gloo" if where.type == "cpu" else "nccl", timeout=_PATIENCE)
-    # The groups are left standing: after an error the others might wait for ever to hear of it, and see `launch.leave`.
+    # The groups are not destroyed: after an error, the others might then wait for ever to learn of it. See also `launch.leave`.
     yield Team(launch, None if where.type == "cpu" else dist.new_group(backend="gloo", timeout=_PATIENCE))
