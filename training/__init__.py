@@ -1,1 +1,1 @@
-"""The documented commands and the names of the original layout, each a few lines that hand on to `pawnzero`."""
+"""The documented commands and names of the original layout, each a few lines that forward to `pawnzero`."""

@@ -1,4 +1,4 @@
-"""python-chess's boards and moves as a net sees them: board → planes, move ↔ action index, as in `pawnzero.games.chess`."""
+"""Converts python-chess's boards and moves for a net: board → planes, move ↔ action index, as in `pawnzero.games.chess`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pawnzero.games.chess import GAME
 
 
 def board_to_planes(board: chess.Board) -> np.ndarray:
-    """[112, 8, 8] float32: the board and the positions its move stack went through, rank and file from the mover's side.
+    """[112, 8, 8] float32: the board and the earlier positions of its move stack, seen from the side to move.
 
-    Plane 109 is the plain count of the 50-move rule; `GAME.plane_scale` is what nets multiply the planes by.
+    Plane 109 is the unscaled counter of the 50-move rule; nets multiply the planes by `GAME.plane_scale`.
     """
     past = GAME.allocate(len(board.move_stack) + 1)
     past.state[:] = _states(board)
@@ -39,7 +39,7 @@ def move_to_index(board: chess.Board, move: chess.Move) -> int:
 
 
 def index_to_move(board: chess.Board, index: int) -> chess.Move:
-    """The legal move that an action index means on this board. Raises UsageError for one that is not legal."""
+    """The legal move with this action index. Raises UsageError for an index that is not legal on this board."""
     if index not in legal_indices(board):
         raise UsageError(f"action {index} is not legal in {board.fen()}")
     return chess.Move.from_uci(GAME.format_action(GAME.parse(board.fen()), index))

@@ -16,9 +16,9 @@ from pawnzero.search import Evaluator, Searcher, SearchResult
 def search_position(
     position: Union[str, Line], model: Union[PolicyValueNet, Evaluator], simulations: int = 64, device: str = "auto"
 ) -> SearchResult:
-    """Search a position (a FEN, "startpos", or a `Line` that brings its history) with a net; row 0 of the result is its answer.
+    """Search a position (a FEN, "startpos", or a `Line` with its history) with a net; the result is in row 0.
 
-    Raises UsageError for text that is no position, a game that is over or not the net's, and fewer than 1 simulation.
+    Raises UsageError for text that is not a position, a game that is over or not the net's, and fewer than 1 simulation.
     """
     line = position if isinstance(position, Line) else Line(get_game("chess"), get_game("chess").parse(position))
     if line.over:

@@ -15,7 +15,7 @@ from pawnzero.selfplay import play_games
 def selfplay_games(
     model: PolicyValueNet, games: int, simulations: int = 64, seed: int = 0, device: str = "auto"
 ) -> Iterator[GameRecord]:
-    """Records of `games` games of the net's own game, as they end; `ReplayBuffer.append` takes them.
+    """Play `games` games of the net's own game and yield their records as they end; `ReplayBuffer.append` takes them.
 
     Raises UsageError for fewer than 1 simulation.
     """

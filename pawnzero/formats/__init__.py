@@ -1,4 +1,4 @@
-"""Nets in the files of other programs: ONNX for runtimes, lc0's weights for lc0. docs/formats.md describes them for users."""
+"""Nets in other programs' file formats: ONNX for runtimes, lc0's weights for lc0. docs/formats.md describes them for users."""
 
 LC0_SUFFIX = ".pb.gz"
-"""How the name of a file with lc0's weights ends."""
+"""File name suffix of lc0's weights files."""

@@ -1,4 +1,4 @@
-"""How far a net in another format answers otherwise than the net it was made from, on positions of random games."""
+"""How far the outputs of an exported net differ from those of the original, on positions of random games."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Answers = Callable[[np.ndarray], Tuple[np.ndarray, np.ndarray]]
 
 
 class Disagreement(NamedTuple):
-    """The largest difference of a legal move's probability, and that of a WDL probability."""
+    """The largest difference in the probability of a legal move, and in a WDL probability."""
 
     policy: float
     wdl: float
 
 
 def disagreement(game: Game, one: Answers, other: Answers, positions: int = POSITIONS, seed: int = 0) -> Disagreement:
-    """How far two nets for `game` differ on so many positions of random games."""
+    """Compare the outputs of two nets for `game` on so many positions of random games."""
     question = random_question(game, positions, seed)
     planes = unpack(question.bits, question.scalars, game.board_shape).contiguous().numpy()
     (policy, wdl), (other_policy, other_wdl) = one(planes), other(planes)
@@ -37,11 +37,11 @@ def disagreement(game: Game, one: Answers, other: Answers, positions: int = POSI
 
 
 def net_answers(net: PolicyValueNet, device: torch.device = _PROCESSOR) -> Answers:
-    """What the net itself says, in float32 on `device`, to which it is moved."""
+    """Evaluates with the net itself, in float32 on `device`, to which it is moved."""
     net.to(device)
 
     def answer(planes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        # A card's convolutions drop 13 bits of each float32 where they may.
+        # With TF32, a GPU's convolutions drop 13 bits of each float32.
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             policy, wdl = net(torch.from_numpy(planes).to(device))
             return policy.cpu().numpy(), wdl.softmax(1).cpu().numpy()
@@ -50,7 +50,7 @@ def net_answers(net: PolicyValueNet, device: torch.device = _PROCESSOR) -> Answe
 
 
 def onnx_answers(model: bytes) -> Optional[Answers]:
-    """What ONNX Runtime says on the CPU; None where it is not installed."""
+    """Evaluates with ONNX Runtime on the CPU; None if it is not installed."""
     try:
         import onnxruntime
     except ImportError:
@@ -65,7 +65,7 @@ def onnx_answers(model: bytes) -> Optional[Answers]:
 
 
 def _probabilities(logits: np.ndarray, question: Question) -> np.ndarray:
-    """logits [B, A] → softmax over each position's legal actions, in their order: [B, M], 0 past their count."""
+    """logits [B, A] → softmax over each position's legal actions, in their order: [B, M] float64, 0 past their count."""
     is_legal = np.arange(question.legal.shape[1]) < question.count[:, np.newaxis]
     asked = np.take_along_axis(logits.astype(np.float64), question.legal.astype(np.int64), axis=1)
     masked = np.where(is_legal, asked, -np.inf)

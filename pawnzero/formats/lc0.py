@@ -1,8 +1,8 @@
-"""Nets to and from lc0's weights: ours are of lc0's own shape, so that each plays in the other's program.
+"""Converts nets to and from lc0's weights. Our architecture is one of lc0's, so that each program can play the other's nets.
 
-A ResNet, with squeeze-excitation or without, on the classical 112 planes with a convolutional policy head of 80 planes and a
-WDL head. Branch scales and the 50-move counter's 1/99 fold into the weights, which lc0's files hold that way as well. Batch
-norm in an lc0 net folds likewise (Ioffe and Szegedy, 2015; the file holds variances, and ε is 1e-5).
+It is a ResNet, with or without squeeze-excitation, on the classical 112 planes, with a convolutional policy head of 80 planes
+and a WDL head. Branch scales and the 50-move counter's factor 1/99 are folded into the weights, as in lc0's own files. Batch
+norm in an lc0 net is folded likewise (Ioffe and Szegedy, 2015; the file holds variances, and ε is 1e-5).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KINDS: Mapping[str, Tuple[Tuple[int, ...], Mapping[int, str]]] = {
     "output": ((2,), {1: "classical"}),
     "default_activation": ((0,), {1: "mish"}),
 }
-"""What a net must be, by the names of NetworkFormat: the enumerators that ours may have, and what others are called."""
+"""The accepted enumerators of each field of NetworkFormat, and the names of others for error messages."""
 _WANTED = "expected a ResNet or SE-ResNet on the classical 112 planes with convolutional policy, WDL value and ReLU"
 
 _LAYERS: Mapping[str, Tuple[str, str]] = {
@@ -52,11 +52,11 @@ _BLOCK: Mapping[str, Tuple[str, str]] = {
     "squeeze": ("se.w1", "se.b1"),
     "excite": ("se.w2", "se.b2"),
 }
-"""lc0's names of a layer's weight and bias, by ours; those of a block come after "residual.N."."""
+"""lc0's names of a layer's weight and bias, by our name of the layer; those of a block are prefixed with "residual.N."."""
 
 
 def encode_lc0(checkpoint: Checkpoint) -> bytes:
-    """The averaged net as lc0's weights file. Raises UsageError for another game than chess."""
+    """The net with averaged weights as an lc0 weights file. Raises UsageError for a game other than chess."""
     if checkpoint.game != _GAME:
         raise UsageError(f"a net for {checkpoint.game}, expected one for chess: lc0 plays nothing else")
     kind = {name: wanted[0] for name, (wanted, _) in _KINDS.items()}
@@ -71,9 +71,9 @@ def encode_lc0(checkpoint: Checkpoint) -> bytes:
 
 
 def decode_lc0(file: bytes) -> Checkpoint:
-    """The net in lc0's weights file, without anything to train on from.
+    """The net in an lc0 weights file, as a checkpoint without training state.
 
-    Raises PawnzeroError, without the file's name, for what is damaged or not of our family.
+    Raises PawnzeroError, without the file's name, if the file is damaged or its architecture is not ours.
     """
     found = lc0_file.unpack(file)
     if found.attention:
@@ -94,7 +94,7 @@ def decode_lc0(file: bytes) -> Checkpoint:
 
 
 def _named(net: Any) -> Iterator[Tuple[Tuple[str, str], Any]]:
-    """lc0's names of weight and bias, and what holds them, for each layer of a `PolicyValueNet` or of its folded `Layers`."""
+    """For each layer of a `PolicyValueNet` or of folded `Layers`: lc0's names of weight and bias, and the layer itself."""
     for name, names in _LAYERS.items():
         yield names, getattr(net, name)
     for index, block in enumerate(net.blocks):
@@ -106,9 +106,9 @@ def _named(net: Any) -> Iterator[Tuple[Tuple[str, str], Any]]:
 
 
 def _shape(layers: Mapping[str, np.ndarray]) -> ModelConfig:
-    """The shape that a net of these layers has. Raises PawnzeroError where ours cannot have it.
+    """The shape of a net with these layers. Raises PawnzeroError if our nets cannot have it.
 
-    Whether there is squeeze-excitation is what the layers say, not the kind of network; so does lc0.
+    Whether there is squeeze-excitation is decided by the layers, not by the network kind, as in lc0.
     """
     channels = len(_layer(layers, "input.biases"))
     blocks = len({name.split(".")[1] for name in layers if name.startswith("residual.")})
@@ -124,9 +124,9 @@ def _shape(layers: Mapping[str, np.ndarray]) -> ModelConfig:
 
 
 def _without_norms(layers: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
-    """The layers with batch norm, where there is one, folded into the convolutions' weights and biases.
+    """The layers with batch norm, if any, folded into the convolutions' weights and biases.
 
-    Raises PawnzeroError where a norm does not fit its convolution, or a variance is none.
+    Raises PawnzeroError if a norm does not fit its convolution, or a variance is negative or not finite.
     """
     folded = dict(layers)
     for name in layers:

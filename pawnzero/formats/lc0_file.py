@@ -1,8 +1,9 @@
-"""lc0's weights file as plain arrays: a gzipped protobuf message `Net` of layers in 16-bit steps from their least to greatest.
+"""lc0's weights file as plain arrays.
 
-Field numbers and names are those of lc0's published description of the format: proto/net.proto in the repository
-LeelaChessZero/lczero-common. A layer's name here is the path to it there: "input.weights", "residual.0.conv1.biases",
-"residual.0.se.w1", "ip1_val_w". Needs numpy alone, so that lc0's oracle in the tests can write nets with it.
+The file is a gzipped protobuf message `Net`; each layer is quantized to 16 bits between its minimum and maximum. Field numbers
+and names are those of lc0's published description of the format: proto/net.proto in the repository
+LeelaChessZero/lczero-common. A layer's name here is its path there: "input.weights", "residual.0.conv1.biases",
+"residual.0.se.w1", "ip1_val_w". The only third-party package needed is numpy, so that the tests' lc0 oracle can write nets.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pawnzero.formats import wire
 
 MAGIC = struct.pack("<I", 0x1C0)
 START = b"\x1f\x8b"
-"""What a gzipped file begins with."""
+"""The first bytes of a gzip file."""
 
 _STEPS = 65535
 _LINEAR16 = 1
@@ -40,22 +41,22 @@ _WEIGHTS = {
     "ip2_val_w": 9,
     "ip2_val_b": 10,
 }
-"""Field numbers by name; with those of the fields within, where it is no layer."""
+"""Field numbers by name; for a message that is not a layer, with those of its own fields."""
 _ATTENTION = (21, 25, 27)
-"""Fields of nets with attention; some are in files whose format does not tell."""
+"""Fields that only nets with attention have; some files have them although their format does not mention attention."""
 
 KIND_FIELDS = {"input": 1, "output": 2, "network": 3, "policy": 4, "value": 5, "default_activation": 7}
-"""NetworkFormat: what sort of net it is, each an enumerator."""
+"""Field numbers in NetworkFormat, which describes the architecture; all values are enumerators."""
 
 
 @dataclass(frozen=True)
 class Lc0Net:
-    """What a weights file says of a net.
+    """The contents of a weights file.
 
-    layers: arrays by name (see above); read ones are [n] float32, in the order of torch's own weights
-    kind:   enumerators by the names of KIND_FIELDS, 0 where the file does not say
+    layers: arrays by name (see above); `unpack` gives [n] float32, flattened in the order of torch's own weights
+    kind:   enumerators by the names of KIND_FIELDS, 0 where the file has none
     steps:  training steps
-    attention: whether there are layers for attention, which are not read
+    attention: whether there are attention layers, which are not read
     """
 
     layers: Mapping[str, np.ndarray]
@@ -65,7 +66,7 @@ class Lc0Net:
 
 
 def pack(net: Lc0Net) -> bytes:
-    """The weights file. The same net gives the same bytes."""
+    """The net as a weights file. The same net gives the same bytes."""
     kind = b"".join(wire.integer(KIND_FIELDS[name], value) for name, value in net.kind.items() if value)
     message = [
         wire.four_bytes(1, MAGIC),
@@ -78,7 +79,7 @@ def pack(net: Lc0Net) -> bytes:
 
 
 def unpack(file: bytes) -> Lc0Net:
-    """What a weights file holds. Raises PawnzeroError that says what is wrong with it."""
+    """Read a weights file. Raises PawnzeroError that says what is wrong with it."""
     try:
         message = wire.read(gzip.decompress(file))
     except (OSError, EOFError, zlib.error):
@@ -104,7 +105,7 @@ def _message(value: wire.Value, name: str) -> bytes:
 
 
 def _within(fields: wire.Fields, field: int) -> wire.Fields:
-    """The fields of a message within; none where it is missing."""
+    """The fields of an embedded message; none if it is missing."""
     return wire.read(_message(fields.get(field, [b""])[-1], f"field {field}"))
 
 
@@ -126,7 +127,7 @@ def _tree(layers: Mapping[str, np.ndarray]) -> Dict[str, Any]:
 
 
 def _pack_layers(tree: Mapping[str, Any], places: Mapping[str, Any]) -> bytes:
-    """A message from a tree of layers; its fields are named in `places`."""
+    """Encode a tree of layers as a message; `places` has the field numbers."""
     out: List[bytes] = []
     for name, part in tree.items():
         field, within = _place(places[name])
@@ -136,7 +137,7 @@ def _pack_layers(tree: Mapping[str, Any], places: Mapping[str, Any]) -> bytes:
 
 
 def _unpack_layers(fields: wire.Fields, places: Mapping[str, Any], path: str) -> Iterator[Tuple[str, np.ndarray]]:
-    """Names and values of the layers in a message that stands at `path`."""
+    """Names and values of the layers in the message at `path`."""
     for name, place in places.items():
         field, within = _place(place)
         for index, value in enumerate(fields.get(field, [])):

@@ -1,4 +1,4 @@
-"""A net from whatever file holds one: a checkpoint of ours, or lc0's weights."""
+"""Loads a net from either kind of file: a pawnzero checkpoint, or lc0's weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 
 
 def load_net(path: Path) -> Checkpoint:
-    """The net in `path`, told by the file's first bytes. Raises PawnzeroError that names the file and what is wrong."""
+    """Load the net in `path`; its first bytes tell the format. Raises PawnzeroError that names the file and the fault."""
     path = Path(path)
     with reading(path), open(path, "rb") as stream:
         start = stream.read(len(START))

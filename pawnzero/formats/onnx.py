@@ -1,9 +1,9 @@
-"""Nets as ONNX models, for whatever runs them: planes in, policy logits and WDL probabilities out, any number of positions.
+"""Nets as ONNX models: planes in, policy logits and WDL probabilities out, for any batch size.
 
-The model is written field by field rather than by torch's exporter or the `onnx` package: a net has few kinds of operators,
-and so an export needs no package, is the same with every torch, and its graph reads like the net. Field numbers, operators and
-versions: onnx.proto and the operators' documentation of ONNX 1.8 (operator set 13, IR version 7), which every ONNX Runtime
-since 1.6 reads.
+The model is written field by field rather than by torch's exporter or the `onnx` package. A net has few kinds of operators, and
+this way an export needs no package, is the same with every torch, and has a graph that reads like the net. Field numbers,
+operators and versions are from onnx.proto and the operators' documentation of ONNX 1.8 (operator set 13, IR version 7), which
+every ONNX Runtime since 1.6 reads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ INPUT, POLICY, WDL = "planes", "policy", "wdl"
 """The model's input [batch, P + Q, rows, columns] and its outputs [batch, A] and [batch, 3], all float32."""
 
 Size = Union[int, str]
-"""A dimension of a tensor; a name may be any size."""
+"""A dimension of a tensor; a name stands for any size."""
 
 _IR_VERSION, _OPERATOR_SET = 7, 13
 _FLOAT, _INT64 = 1, 7
@@ -32,10 +32,10 @@ _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 2, 7
 
 
 def encode_onnx(checkpoint: Checkpoint) -> bytes:
-    """The averaged net as an ONNX model; its `metadata_props` say what it is.
+    """The net with averaged weights as an ONNX model; its `metadata_props` describe it.
 
-    The planes are `Game.encode`'s, bitboards unpacked and counters as they are; the policy is logits of all A actions in the
-    game's order, illegal ones among them; WDL is probabilities for the player to move.
+    The input planes are those of `Game.encode`, with bitboards unpacked and counters unscaled. The policy is the logits of all
+    A actions in the game's order, illegal ones included; WDL is probabilities for the player to move.
     """
     game = get_game(checkpoint.game)
     layers = fold(checkpoint.make_net(averaged=True))
@@ -74,14 +74,14 @@ def _metadata(checkpoint: Checkpoint, game: Game) -> Dict[str, str]:
 
 
 class _Graph:
-    """Nodes and constants of a graph, as fields of its message; what a method adds is named by what it returns."""
+    """Nodes and constants of a graph, as encoded fields of its message; methods return the name of what they add."""
 
     def __init__(self) -> None:
         self.nodes: List[bytes] = []
         self.constants: List[bytes] = []
 
     def add_net(self, layers: Layers, game: Game) -> None:
-        """From INPUT to POLICY and WDL."""
+        """Add the whole net, from INPUT to POLICY and WDL."""
         x = self._relu(self._convolve(INPUT, layers.stem, "stem"))
         for index, block in enumerate(layers.blocks):
             x = self._residual(x, block, f"block{index + 1}")
@@ -95,7 +95,7 @@ class _Graph:
         self._node("Softmax", [self._multiply(value, layers.value_out, "value_out")], WDL, axis=1)
 
     def _residual(self, x: str, block: Block, name: str) -> str:
-        """Squeeze-excitation's matrices are convolutions of a board of one square, the one with two outputs two of them."""
+        """Squeeze-excitation's matrices become 1×1 convolutions; `excite` is split into one for scales and one for shifts."""
         branch = self._convolve(self._relu(self._convolve(x, block.first, f"{name}_first")), block.second, f"{name}_second")
         if block.squeeze is None or block.excite is None:
             return self._relu(self._node("Add", [x, branch], name))

@@ -1,7 +1,7 @@
-"""Protocol Buffers as bytes: the few kinds of fields that ONNX files and lc0's weights are made of, written and read.
+"""Protocol Buffers' wire format: reads and writes the few kinds of fields that ONNX files and lc0's weights consist of.
 
-A message is a row of fields, each a number and a wire type, then a value: a varint, 4 or 8 bytes, or a length and so many bytes
-(text, tensors, messages within). Source: the Protocol Buffers documentation, chapter "Encoding".
+A message is a sequence of fields. Each has a number and a wire type, then a value: a varint, 4 or 8 bytes, or a length and so
+many bytes (text, tensors, embedded messages). Source: the Protocol Buffers documentation, chapter "Encoding".
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
 Value = Union[int, bytes]
 Fields = Mapping[int, List[Value]]
-"""A message's values by field number, in their order: an integer for a varint, else the bytes."""
+"""A message's values by field number, in the message's order: an integer for a varint, else the bytes."""
 
 
 def integer(field: int, value: int) -> bytes:
-    """A field that holds an integer of at least 0, a boolean or an enumerator."""
+    """A field that holds a non-negative integer, a boolean or an enumerator."""
     return _varint(field << 3 | _VARINT) + _varint(value)
 
 
@@ -35,13 +35,13 @@ def number(field: int, value: float) -> bytes:
 
 
 def block(field: int, *content: Union[bytes, str]) -> bytes:
-    """A field that holds text, bytes or a message: its contents one after the other."""
+    """A field that holds text, bytes or a message: the concatenation of its contents."""
     joined = b"".join(part.encode() if isinstance(part, str) else part for part in content)
     return _varint(field << 3 | _LENGTH) + _varint(len(joined)) + joined
 
 
 def read(message: bytes) -> Fields:
-    """The fields of a message. Raises PawnzeroError where it ends in the middle of one, or is no message."""
+    """The fields of a message. Raises PawnzeroError if it is truncated or not a message."""
     found: Dict[int, List[Value]] = {}
     place = 0
     while place < len(message):
@@ -65,7 +65,7 @@ def read(message: bytes) -> Fields:
 
 
 def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; all but the last byte have the eighth bit set."""
+    """Seven bits per byte, lowest first; all but the last byte have the eighth bit set."""
     assert value >= 0, "negative integers are written another way"
     out = bytearray()
     while value > 127:

@@ -1,4 +1,4 @@
-"""How often a player errs: its moves against perfect play, in games whose truth is known."""
+"""How often a player makes mistakes: its moves compared with perfect play, in solved games."""
 
 from pawnzero.judge.positions import read_positions, sample_positions
 from pawnzero.judge.solvers import Solver, solver_for

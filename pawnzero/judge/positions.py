@@ -1,9 +1,9 @@
-"""Which positions a player is judged on: a file's, or a sample of games that were played more or less well.
+"""The positions that a player is judged on: those of a file, or a sample from games of varying quality.
 
-A sample is the same for the same game, count and seed. It has as many positions from each third of the longest possible game
-(opening, middle, end), all different. Their games go from random play over frequent to rare slips, from the start or from a
-later ply on, so that there are positions nobody would play to as well as positions of good games. A game gives one position to
-each phase it gets to.
+A sample is the same for the same game, count and seed. It has equally many positions from each third of the longest possible
+game (opening, middle, end), all different. Its games are played entirely at random, or with frequent or rare random moves, and
+half of them start with random moves, so that unlikely positions occur as well as those of good games. A game contributes at
+most one position to each phase that it reaches.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from pawnzero.progress import Progress
 PHASES = ("opening", "middle", "end")
 
 _SLIPS = (1.0, 0.3, 0.1)
-"""How likely a move is random rather than a best one; each game has one of these."""
+"""Probabilities of a random move instead of a best one; each game uses one of them."""
 _CARELESS_SHARE = 0.4
-"""So much of the longest game is played at random in every other game: to solve positions soon after the end of a solver's
-opening book takes a hundred times as long as to solve those a few plies later."""
+"""Share of the longest game that half of the games play at random: solving positions just after the end of a solver's opening
+book takes a hundred times as long as solving those a few plies later."""
 _STREAM = 0x10D6
-"""Keeps these random numbers apart from other uses of the same seed."""
+"""Separates these random numbers from other uses of the same seed."""
 
 
 def phase_of(solver: Solver, ply: int) -> int:
-    """Index into PHASES of a position so many plies from the start: in connect four 0–13, 14–27 and 28–41."""
+    """Index into PHASES of a position `ply` plies from the start; connect four's phases are plies 0–13, 14–27 and 28–41."""
     return min(len(PHASES) * ply // solver.longest, len(PHASES) - 1)
 
 
 def read_positions(game: Game, path: Path) -> List[Line]:
-    """The positions of a file: a line each, the moves from the start as a word with one character a move (``44455``).
+    """Read a file with one position per line: the moves from the start as a word, one character per move (``44455``).
 
-    What follows a space is ignored; empty lines and those that begin with ``#`` are skipped. ``startpos`` has no moves.
-    Raises UsageError that names file and line for a position that cannot be played to or is over, and for a file without any
-    or one that cannot be read.
+    ``startpos`` is the position without moves. What follows a space is ignored, as are empty lines and lines that begin with
+    ``#``. Raises UsageError that names file and line for an illegal move or a finished game, and UsageError for a file that has
+    no position or cannot be read.
     """
     with reading(path, UsageError):
         content = path.read_bytes()
@@ -69,7 +69,7 @@ def _read_line(game: Game, word: str, place: str) -> Line:
 
 
 def sample_positions(solver: Solver, count: int, seed: int, progress: Optional[Progress] = None) -> List[Line]:
-    """`count` different positions, as many of each phase (the first phases get what is left over), phase by phase."""
+    """Sample `count` different positions, equally many of each phase (the first phases get the remainder), phase by phase."""
     progress = progress or Progress()
     random = np.random.default_rng([_STREAM, seed])
     room = [count // len(PHASES) + (phase < count % len(PHASES)) for phase in range(len(PHASES))]
@@ -93,7 +93,7 @@ def sample_positions(solver: Solver, count: int, seed: int, progress: Optional[P
 
 
 def _play(solver: Solver, random: np.random.Generator) -> Line:
-    """A whole game, played more or less well."""
+    """Play a whole game with one of the probabilities _SLIPS, after a random start in half of the games."""
     slip = _SLIPS[random.integers(len(_SLIPS))]
     careless = random.integers(2) * _CARELESS_SHARE * solver.longest
     line = Line(solver.game)

@@ -1,7 +1,7 @@
-"""What each move is worth under perfect play.
+"""Solvers, which score each move under perfect play.
 
-Scores are for the player to move and say two things at once: the sign is the outcome (above 0 won, 0 drawn, below 0 lost), and
-among moves of one outcome the higher score wins sooner or loses later. Scores of different solvers are on different scales.
+A score is for the player to move. Its sign is the outcome (positive won, 0 drawn, negative lost), and among moves with the same
+outcome a higher score wins sooner or loses later. Different solvers have different scales.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from pawnzero.judge.store import Store
 from pawnzero.native import cache_home
 
 NO_MOVE = np.iinfo(np.int16).min
-"""Stands where a position has no such move; below every score."""
+"""Fills a row of scores past the position's legal moves; below every score."""
 
 _SOONEST = 30_000
-"""An enumerated game's score of a position that is won where it stands; each ply to wait takes 1 away. More than any game's
+"""An enumerated game's score of a position that is already won; each ply until the win subtracts 1. More than any game's
 plies, and within int16."""
 
 
 class Solver(abc.ABC):
-    """Knows the truth of one game.
+    """Perfect play of one game.
 
     game:    its rules
-    longest: plies of the longest possible game
+    longest: plies in the longest possible game
     """
 
     game: Game
@@ -40,19 +40,19 @@ class Solver(abc.ABC):
 
     @abc.abstractmethod
     def scores(self, states: np.ndarray) -> np.ndarray:
-        """What each legal action is worth: states [B, S] uint64, none of them over → [B, M] int16.
+        """The score of each legal action: states [B, S] uint64, none of them over → [B, M] int16.
 
-        In the order of the legal actions; NO_MOVE past their count. Raises ModuleNotFoundError where the package that solves
-        the game is not installed.
+        In the order of the legal actions; NO_MOVE past their count. Raises ModuleNotFoundError if the package that solves the
+        game is not installed.
         """
 
     def all_lines(self) -> Optional[List[Line]]:
-        """A line to every position that goes on, each position once; None where they are too many to list."""
+        """A line to every position that is not over, each position once; None if there are too many to list."""
         return None
 
 
 class EnumeratedSolver(Solver):
-    """A game so small that all its positions fit into memory; positions must not repeat."""
+    """Solves a game so small that all its positions fit into memory; positions must not repeat within a game."""
 
     def __init__(self, game: Game) -> None:
         assert game.max_reversible == 0, "a game whose positions can repeat has no order to solve it in"
@@ -60,7 +60,7 @@ class EnumeratedSolver(Solver):
         levels = list(_levels(game))
         self.longest = len(levels) - 1
         assert self.longest < _SOONEST, "a win would be too far away for its score"
-        lines_to: Dict[int, Tuple[int, ...]] = {}  # one to each: with passes a position may stand after more plies as well
+        lines_to: Dict[int, Tuple[int, ...]] = {}  # one per position: with passes, one may occur at several plies
         for here, lines, _ in levels:
             for key, line in zip(here.key.tolist(), lines):
                 lines_to.setdefault(key, line)
@@ -83,9 +83,9 @@ class EnumeratedSolver(Solver):
 
 
 class BitBullySolver(Solver):
-    """Connect four, solved by the package bitbully with its opening book; what it has solved is kept in `store`.
+    """Solves connect four with the package bitbully and its opening book; solved positions are kept in `store`.
 
-    A win with one's n-th piece counts 22 - n, a draw 0, and a loss minus what it counts for the winner.
+    A win with one's n-th piece scores 22 - n, a draw 0, and a loss the negative of the winner's score.
     """
 
     longest = 42
@@ -111,7 +111,7 @@ class BitBullySolver(Solver):
         return out
 
     def _solve(self, state: np.ndarray) -> List[int]:
-        """The score of each column; of a full one something far below."""
+        """The score of each column; that of a full column is far below the others."""
         if self._loaded is None:
             self._loaded = _load_bitbully()
         new_board, solver = self._loaded
@@ -125,7 +125,7 @@ class BitBullySolver(Solver):
 
 
 def solver_for(game: Game) -> Solver:
-    """The solver of `game`. Raises UsageError for a game that nobody here can play perfectly."""
+    """The solver of `game`. Raises UsageError for a game without one."""
     if game.name not in _SOLVERS:
         raise UsageError(f"{game.name}: no perfect play to judge by; expected one of {', '.join(_SOLVERS)}")
     return _SOLVERS[game.name](game)
@@ -152,7 +152,7 @@ def _playable(positions: Positions) -> np.ndarray:
 
 
 def _levels(game: Game) -> Iterator[Tuple[Positions, List[Tuple[int, ...]], np.ndarray]]:
-    """By plies from the start: the different positions, actions that lead to each, and the keys that their moves reach."""
+    """For each ply: the distinct positions, the actions that lead to each, and the keys of the positions after their moves."""
     here, lines = _look(game, game.initial()[np.newaxis]), [()]  # type: Positions, List[Tuple[int, ...]]
     while len(here):
         playable = _playable(here)
@@ -165,19 +165,19 @@ def _levels(game: Game) -> Iterator[Tuple[Positions, List[Tuple[int, ...]], np.n
 
 
 def _later(score: int) -> int:
-    """A score one ply before."""
+    """The score of the same outcome from a position one ply earlier."""
     return score - (score > 0) + (score < 0)
 
 
 def _owner(pieces: Tuple[int, int], cell: int) -> int:
-    """0 an empty cell, 1 the first player's, 2 the second's."""
+    """0 for an empty cell, 1 for the first player's, 2 for the second's."""
     return (pieces[0] >> cell & 1) + 2 * (pieces[1] >> cell & 1)
 
 
 def _load_bitbully() -> Tuple[Callable[[], Any], Any]:
-    """bitbully's class of boards, and a solver that has read the opening book.
+    """bitbully's board class, and a solver with the opening book loaded.
 
-    Version 0.0.45, the last for Python 3.8 and 3.9, has other names and carries the book with it.
+    Version 0.0.45, the last for Python 3.8 and 3.9, uses other names and includes the book.
     """
     core = import_module("bitbully.bitbully_core")
     if not hasattr(core, "BoardCore"):

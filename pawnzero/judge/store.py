@@ -1,8 +1,8 @@
-"""Where solved positions are kept from one run to the next: a file that only ever grows, a line a position.
+"""A cache of solved positions that persists between runs: an append-only file with one line per position.
 
-A line is the position's key in hexadecimal, its scores, and a checksum of both. Whatever is appended begins with a line break,
-so that a line torn by a crash (or by another process) spoils itself alone: its checksum does not fit, and the position is
-solved again.
+A line is the position's key in hexadecimal, its scores, and a checksum of both. Every append begins with a line break, so that
+a line torn by a crash (or by another process) invalidates only itself: its checksum does not match, and the position is solved
+again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Dict, List, Optional, Sequence
 
 
 class Store:
-    """Scores by position key. A file that cannot be read or written costs time, nothing else."""
+    """Scores by position key. A file that cannot be read or written is no error: its positions are solved again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -24,7 +24,7 @@ class Store:
         return key in self._scores
 
     def get(self, key: int) -> Sequence[int]:
-        """The scores of a position that is here."""
+        """The scores of a position in the store."""
         return self._scores[key]
 
     def put(self, key: int, scores: Sequence[int]) -> None:
@@ -33,7 +33,7 @@ class Store:
         self._unsaved.append(key)
 
     def save(self) -> None:
-        """Append what is new to the file, at once."""
+        """Append the new positions to the file, in a single write."""
         if not self._unsaved:
             return
         lines = b"".join(_line(key, self._scores[key]) for key in self._unsaved)

@@ -1,22 +1,22 @@
-"""What share of a player's moves change the outcome, and how well it knows who is winning.
+"""How many of a player's moves are mistakes, and how well its value predicts the outcome.
 
-A mistake is a move after which perfect play ends worse than before it: a won position drawn or lost, a drawn one lost. A move
-that wins later than need be, or loses sooner, is none. The figures:
+A mistake is a move after which perfect play leads to a worse outcome than before it: a won position becomes drawn or lost, or a
+drawn one lost. A move that wins later than necessary, or loses sooner, is not a mistake. The figures:
 
 positions            positions judged
-mistakes             moves that are mistakes; `won_to_drawn`, `won_to_lost` and `drawn_to_lost` say which
-mistake_rate         mistakes / positions: the uninformative positions count
+mistakes             moves that are mistakes; `won_to_drawn`, `won_to_lost` and `drawn_to_lost` count them by kind
+mistake_rate         mistakes / positions, uninformative positions included
 informative          positions in which a mistake is possible (in the others every legal move has the same outcome)
 informative_mistake_rate   mistakes / informative
 won                  positions won for the player to move
 fastest_win_rate     share of them in which the move wins as fast as possible
-value_sign_accuracy  share of positions whose outcome the net's value (win - loss, without search) tells: above 0 where the
-                     position is won, below 0 where it is lost, between -1/3 and 1/3 where it is drawn; null for who is no net
+value_sign_accuracy  share of positions whose outcome the net's value (win - loss, without search) predicts: above 0 if the
+                     position is won, below 0 if it is lost, between -1/3 and 1/3 if it is drawn; null for players without a net
 
-The value is the net's own whatever the simulations.
+The value is the net's own, whatever the number of simulations.
 
-A rate is null where there is nothing to divide by. Beside each stand the ends of its 95 % interval (Wilson's), under its name
-with `_low` and `_high`; null where the positions are all there are, so that the rate is what it is.
+A rate is null if its denominator is 0. Each rate has the ends of its 95 % interval (Wilson's) under its name with `_low` and
+`_high`; they are null if the positions are all that exist, so that the rate is exact.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from pawnzero.progress import Progress
 from pawnzero.shares import wilson
 
 DRAW_VALUE = 1 / 3
-"""A value nearer to 0 than this says that the position is drawn."""
+"""A value nearer to 0 than this predicts a draw."""
 
 _AT_ONCE = 512
-"""Positions that the player is asked about in one batch."""
+"""Positions that the player assesses in one batch."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A player's moves in B positions, against the truth.
+    """A player's moves in B positions, compared with perfect play.
 
     phase:       [B] int64, index into PHASES
     best:        [B] int64, the outcome under perfect play, for the player to move: 1 won, 0 drawn, -1 lost
     played:      [B] int64, the outcome after the player's move
     informative: [B] bool, whether the legal moves have different outcomes
     fastest:     [B] bool, whether no move scores higher than the one played
-    value:       [B] float32 in [-1, 1], what the player thinks of the position, for the player to move; None: it does not say
+    value:       [B] float32 in [-1, 1], the player's value of the position, for the player to move; None if it gives none
     """
 
     phase: np.ndarray
@@ -60,9 +60,9 @@ class Judgement:
     value: Optional[np.ndarray]
 
     def to_json(self, sampled: bool = True) -> Dict[str, Any]:
-        """The figures of all positions, and under `phases` those of each phase that there are positions of.
+        """The figures of all positions, and under `phases` those of each phase that has positions.
 
-        sampled: whether the positions stand for others, so that rates have intervals
+        sampled: whether the positions are a sample of others, so that rates have intervals
         """
         everything = self._figures(np.ones(len(self.best), bool), sampled)
         phases = {name: self._figures(self.phase == phase, sampled) for phase, name in enumerate(PHASES)}
@@ -88,9 +88,9 @@ class Judgement:
 
 
 def judge(player: Player, lines: Sequence[Line], solver: Solver, progress: Optional[Progress] = None) -> Judgement:
-    """Ask `player` for its move in the current position of each line (none is over), and compare with `solver`.
+    """Compare `player`'s moves in the current position of each line (none is over) with the scores of `solver`.
 
-    A player that gives a position up is judged as if it had played the worst move. Raises ModuleNotFoundError as
+    A player that forfeits a position is judged as if it had played the worst move. Raises ModuleNotFoundError as
     `Solver.scores` does.
     """
     assert lines, "nothing to judge"
@@ -122,7 +122,7 @@ def judge(player: Player, lines: Sequence[Line], solver: Solver, progress: Optio
 
 
 def _score(line: Line, move: object, scores: np.ndarray) -> int:
-    """What the chosen move is worth, by the scores [M] of the legal ones."""
+    """The score of the chosen move, given the scores [M] of the legal ones."""
     if isinstance(move, Forfeit):
         return int(scores[: len(line.legal)].min())
     return int(scores[: len(line.legal)][line.legal == move].item())

@@ -1,1 +1,1 @@
-"""How strong is each of an agent's checkpoints, beside players that do not change? One rating for all of them."""
+"""The ladder: one rating scale for an agent's checkpoints and for players that do not change."""

@@ -1,7 +1,7 @@
-"""What a ladder has found so far: its terms, its players and their games, in experiments/ladder.json.
+"""A ladder's file, experiments/ladder.json: its terms, its players and their games.
 
-Players and pairings stay in it for good, also those whose checkpoint is gone. All games of a ladder are played on the same
-terms (simulations, search, longest game, openings, seed), which its first run fixes: else one rating would not fit them.
+Players and pairings stay in it for good, even if their checkpoint is gone. All games of a ladder are played on the same terms
+(simulations, search, longest game, openings, seed), fixed by its first run: otherwise ratings would not be comparable.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pawnzero.settings import SETTINGS
 from pawnzero.stats import OUTCOMES
 
 _DIGITS = 12
-"""Of a pair's digest: among 1,000 pairs of two players two share one by chance once in 500 million ladders."""
+"""Digits of a pair's digest. Among 1,000 pairs of two players, two have the same by chance once in 500 million ladders."""
 BUILT_IN = "built-in"
 
 
@@ -41,8 +41,10 @@ class Terms:
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Terms:
-        """Those in a ladder's file. Raises ValueError where a setting has a value that none may have, KeyError or TypeError
-        where the settings are another version's."""
+        """The terms in a ladder's file.
+
+        Raises ValueError if a setting has an invalid value, KeyError or TypeError if the settings are another version's.
+        """
         terms = cls(**{name: content[name] for name in cls.__annotations__})
         SearchConfig(**terms.search)
         used = {"mcts_sims": terms.simulations, "selfplay.max_plies": terms.max_plies, "seed": terms.seed}
@@ -65,7 +67,7 @@ def terms_of(config: Config, simulations: Optional[int], openings: Optional[Path
 
 
 class Book:
-    """A ladder's file. `terms` are the file's where there was one."""
+    """The contents of a ladder's file. `terms` are those of the file, if it existed."""
 
     def __init__(self, path: Path, game: str, terms: Terms) -> None:
         self.path = path
@@ -79,8 +81,8 @@ class Book:
     def open(cls, path: Path, game: str, terms: Terms, simulations: Optional[int]) -> Book:
         """The ladder at `path`, or a new one on `terms`.
 
-        simulations: those that were asked for, where any were. Raises UsageError where the ladder has other ones or other
-        openings, PawnzeroError where the file cannot be used.
+        simulations: the number asked for, or None. Raises UsageError if the ladder was played with another number or with other
+        openings, PawnzeroError if the file cannot be used.
         """
         book = cls(path, game, terms)
         if not path.exists():
@@ -99,14 +101,14 @@ class Book:
 
     @property
     def search(self) -> SearchConfig:
-        """How nets search."""
+        """The search settings of nets."""
         return SearchConfig(**self.terms.search)
 
     def enter(self, one: Contestant) -> Contestant:
-        """Put a player on the ladder, or bring what is known of it up to date; returns it under the name it has there.
+        """Add a player to the ladder, or update its entry; returns it under its name on the ladder.
 
-        A net is known by its step and digest, an engine by its digest; where another net of that step, or another engine of
-        that name, is on the ladder, its name has the digest in it.
+        A net is identified by its step and digest, an engine by its digest. If another net of the same step, or another engine
+        of the same name, is on the ladder, the digest is added to the name.
         """
         same = {"kind": one.kind, "step": one.step, "digest": one.digest}
         for name, known in self._players.items():
@@ -124,16 +126,16 @@ class Book:
         return 0 if pairing is None else int(pairing["games"])
 
     def score(self, first: str, second: str) -> float:
-        """The share of points that `first` has won against `second`; they have met."""
+        """The share of points that `first` has won against `second`; they must have met."""
         pairing = self._find(first, second)
         assert pairing is not None, "they have met"
         score = (pairing["wins"] + pairing["draws"] / 2) / pairing["games"]
         return float(score if pairing["first"] == first else 1.0 - score)
 
     def add(self, first: str, second: str, match: MatchResult) -> None:
-        """Count the games of a match between two players of the ladder; an even number of them.
+        """Add the games of a match between two players of the ladder; their number must be even.
 
-        Of pairs that repeat one which the pairing has, from this match or an earlier one, the rating knows nothing.
+        A pair of games identical to an earlier one of this pairing counts as games, but not for the rating.
         """
         assert match.games % 2 == 0, "games of a ladder are pairs"
         pairing = self._find(first, second)
@@ -153,7 +155,7 @@ class Book:
                 pairing["pairs"][outcome if same else OUTCOMES - 1 - outcome] += 1
 
     def to_json(self) -> Dict[str, Any]:
-        """The whole ladder with its ratings, strongest first; players whom no games connect with the anchor have none."""
+        """The whole ladder with its ratings, strongest first; players not connected to the anchor by games have none."""
         name, elo = self.anchor
         results = [Result(one["first"], one["second"], tuple(one["pairs"])) for one in self._pairings]
         ratings = rate(results, name, elo)
@@ -176,7 +178,7 @@ class Book:
         }
 
     def write(self) -> Dict[str, Any]:
-        """Replace the file; returns what it holds."""
+        """Write the file; returns its contents."""
         found = self.to_json()
         write_json(self.path, found)
         return found
@@ -186,7 +188,7 @@ class Book:
         return list(self._players)
 
     def forget_best(self) -> None:
-        """Nobody is the agent's best net until it is entered as such."""
+        """Mark no player as the agent's best net, until `enter` marks one."""
         for player in self._players.values():
             player["best"] = False
 
@@ -197,7 +199,7 @@ class Book:
         return None
 
     def _read(self, content: Mapping[str, Any]) -> None:
-        """Take over what the file holds. Raises KeyError, TypeError, ValueError or AttributeError where it is no ladder's."""
+        """Load the file's contents. Raises KeyError, TypeError, ValueError or AttributeError if they are not a ladder's."""
         if content["game"] != self.game:
             raise ValueError(f"game {content['game']!r}, expected {self.game!r}")
         self.terms = Terms.read(content)
@@ -223,7 +225,7 @@ def _read_players(listed: Iterable[Mapping[str, Any]]) -> Dict[str, Dict[str, An
 
 
 def _read_pairing(entry: Mapping[str, Any], players: Collection[str]) -> Dict[str, Any]:
-    """The games of two of the `players`."""
+    """The checked entry of a pairing of two of the `players`. Raises ValueError, KeyError or TypeError for an invalid one."""
     pairing = dict(entry)
     where = f"the pairing of {pairing['first']} and {pairing['second']}"
     games, pairs, digests = pairing["games"], pairing["pairs"], pairing["digests"]
@@ -241,5 +243,5 @@ def _read_pairing(entry: Mapping[str, Any], players: Collection[str]) -> Dict[st
 
 
 def _pair_digest(moves: Sequence[Tuple[Any, ...]]) -> str:
-    """Says which two games these are, by `PlayedGame.moves`: first the one in which the pairing's first player is player 0."""
+    """Digest of a pair of games from their `PlayedGame.moves`; first the one with the pairing's first player as player 0."""
     return hashlib.sha256(repr(moves).encode()).hexdigest()[:_DIGITS]

@@ -1,14 +1,14 @@
-"""Which games make a ladder, and playing those that are missing.
+"""Decides which games a ladder needs, and plays those that are missing.
 
-Not everybody meets everybody. In this order:
+Not every pair of players meets. The pairings, in this order:
 
-* players that do not change, from the random mover up: each meets the next,
-* nets: each meets the next one by training steps,
-* each net meets the unchanging players from the weakest up, and stops after the first that leaves it less than HOPELESS of the
-  points: games against still stronger ones would say little.
+* each unchanging player, from the random mover up, meets the next,
+* each net meets the next one by training steps,
+* each net meets the unchanging players from the weakest up, and stops after the first against which it scores less than
+  HOPELESS of the points: games against still stronger ones would say little.
 
-What a pairing has played counts for good, so a ladder that is run again plays only what is missing: new checkpoints, new
-engines, more games a pairing.
+Games of earlier runs count, so a ladder that is run again plays only what is missing: new checkpoints, new engines, more games
+per pairing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pawnzero.progress import Progress
 HOPELESS = 0.1
 CHECKPOINTS = 12
 _OPENINGS = 500
-"""So many are drawn at once, so that more games a pairing begin with the next ones of the same list."""
+"""Least number of openings to draw, so that later games of a pairing continue with the next ones of the same list."""
 
 Pairing = Tuple[Contestant, Contestant]
 
@@ -53,16 +53,16 @@ def play_ladder(
     device: str = "auto",
     progress: Optional[Progress] = None,
 ) -> Dict[str, Any]:
-    """Play what the agent's ladder lacks and rate all its players. Returns what experiments/ladder.json holds then.
+    """Play the missing games of the agent's ladder and rate all players. Returns the contents of experiments/ladder.json.
 
-    games:       of each pairing, an odd number is rounded up; what was played before counts
-    checkpoints: at most so many of the agent's nets meet anybody in this run (see `keep_nets`)
+    games:       per pairing, earlier ones included; an odd number is rounded up
+    checkpoints: at most so many of the agent's nets play in this run (see `keep_nets`)
     wanted_engines: see `contestants.engines`
-    anchor, anchor_elo: the player whose rating is given, and the rating; None: the ladder's own, the random mover and 0 for a
-                 new one; another anchor is at 0 where no rating is given
+    anchor, anchor_elo: the player whose rating is fixed, and that rating; None: those of the ladder, which for a new one are
+                 the random mover and 0. A new anchor without a rating is fixed at 0
 
-    The file is written after each pairing. It may run beside the agent's training. Raises UsageError for an anchor or an engine
-    that is none and for other terms than the ladder's (see `Book.open`), PawnzeroError where there is no net.
+    The file is written after each pairing. The ladder may be played while the agent trains. Raises UsageError for an unknown
+    anchor or engine and for terms that differ from the ladder's (see `Book.open`), PawnzeroError if the agent has no net.
     """
     progress = progress or Progress()
     with locked(agent.experiments / ".ladder.lock", f"the ladder of {agent.directory}"):
@@ -92,7 +92,7 @@ def play_ladder(
 
 
 def pairings(steady: Sequence[Contestant], nets: Sequence[Contestant], book: Book) -> Iterator[Pairing]:
-    """Who meets whom. A pairing that was given out must have been played when the next is asked for."""
+    """Yield who meets whom. Play each pairing before requesting the next, which may depend on its score."""
     yield from zip(steady[1:], steady)
     yield from zip(nets[1:], nets)
     for net in nets:
@@ -103,13 +103,13 @@ def pairings(steady: Sequence[Contestant], nets: Sequence[Contestant], book: Boo
 
 
 def most_pairings(steady: int, nets: int) -> str:
-    """How many pairings there are among so many, so far as that is known before the games: "12", or "at most 12"."""
+    """The number of pairings among so many players, as far as it is known before the games: "12", or "at most 12"."""
     most = max(0, steady - 1) + max(0, nets - 1) + nets * steady
     return str(most) if steady <= 1 else f"at most {most}"
 
 
 def _play(agent: Agent, book: Book, pairing: Pairing, starts: List[Line], before: int, device: str, progress: Progress) -> None:
-    """Two games from each of the openings, which are then on the ladder; `before`: games that the pairing has already."""
+    """Play two games from each opening in `starts` and add them to the ladder; `before`: games the pairing already has."""
     first, second = (_player(agent, book, one, device, progress) for one in pairing)
     with first, second:
         match = play_match(
@@ -124,7 +124,7 @@ def _play(agent: Agent, book: Book, pairing: Pairing, starts: List[Line], before
             before=before,
         )
     games = (format_played(one, first, second) for one in match.played)
-    append_games(agent.experiments / "ladder" / "games.pgn", games)  # not those of a match that is broken off and played again
+    append_games(agent.experiments / "ladder" / "games.pgn", games)  # only now, since an interrupted match is played again
     book.add(pairing[0].name, pairing[1].name, match)
     book.write()
 

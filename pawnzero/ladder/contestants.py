@@ -1,4 +1,4 @@
-"""Who stands on a ladder: an agent's nets, of which slim copies are kept, the random mover, and engines."""
+"""The players of a ladder: an agent's nets, of which copies without training state are kept, the random mover, and engines."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from pawnzero.players import RANDOM, UCI_PREFIX, parse_player
 from pawnzero.progress import Progress
 
 CHECKPOINT, ENGINE = "checkpoint", "engine"
-"""Kinds of players; the random mover's is its name."""
+"""Kinds of players; that of the random mover is its name, RANDOM."""
 
 ENGINES: Mapping[str, Sequence[str]] = {
     "fairy-stockfish": tuple(f"Skill Level={level};nodes=1000" for level in (-20, -5, -2)),
     "stockfish": tuple(f"Skill Level={level};nodes=1000" for level in (0, 1, 4, 10, 20)),
 }
-"""Engines that a chess ladder has where they are installed, by program, and their settings; weakest first."""
+"""Engines of a chess ladder, if installed: the settings of each player by program, weakest first."""
 NO_ENGINES = "none"
 
 _DIGITS = 8
@@ -38,13 +38,13 @@ _KEPT = re.compile(rf"step_(\d{{6,}})_([0-9a-f]{{{_DIGITS}}})\.pt")
 class Contestant:
     """A player of a ladder.
 
-    name:      as shown; nets of the same step, and engines that call themselves alike, share it until they are on a ladder
-               (`Book.enter`)
-    spec:      as `pawnzero arena` takes it; a net's file is named from the agent's directory
+    name:      as shown; nets of the same step, or engines of the same name, share it until `Book.enter` makes it unique
+    spec:      as `pawnzero arena` takes it; a net's path is relative to the agent's directory
     kind:      CHECKPOINT, ENGINE or RANDOM
-    step:      training steps of a net; positions, hours: what the agent had spent by then (None where it is not known)
-    digest:    of a net's weights; with the step it says which net this is. Of an engine see `engine_digest`
-    best:      whether this is the agent's best net now
+    step:      training steps of a net
+    positions, hours: self-play positions and time that the agent had spent by that step; None if not known
+    digest:    of a net's weights, which together with the step identifies it; for an engine see `engine_digest`
+    best:      whether this is the agent's current best net
     """
 
     name: str
@@ -58,11 +58,11 @@ class Contestant:
 
 
 def keep_nets(agent: Agent, most: int) -> List[Contestant]:
-    """At most `most` of the agent's nets, its best one among them, oldest first, each with a copy in experiments/ladder.
+    """Choose at most `most` of the agent's nets, including its best one, and keep a copy of each in experiments/ladder.
 
-    The nets are its numbered checkpoints and those that earlier ladders have kept; where they are more, the chosen ones lie
-    evenly over the steps, and of several of one step the best or the last kept is one. Raises PawnzeroError where there is
-    none, or one cannot be read.
+    The nets are the agent's numbered checkpoints, its best net, and those that earlier runs kept; oldest first. If there are
+    more than `most`, the chosen ones are spread evenly over the steps, and of several nets of one step only the best net or
+    else the one kept last can be chosen. Raises PawnzeroError if there is none, or one cannot be read.
     """
     folder = agent.experiments / "ladder"
     kept = _kept(folder)
@@ -75,7 +75,7 @@ def keep_nets(agent: Agent, most: int) -> List[Contestant]:
             try:
                 _keep(folder, load_checkpoint(numbered[step], game=agent.game))
             except PawnzeroError:
-                if numbered[step].exists():  # else training has removed it since
+                if numbered[step].exists():  # otherwise training has deleted it since
                     raise
     if best is not None:
         _keep(folder, best)
@@ -98,7 +98,7 @@ def _with(steps: Iterable[int], wanted: Sequence[int], most: int) -> List[int]:
 
 
 def spread(steps: Sequence[int], most: int) -> List[int]:
-    """At most `most` of the sorted `steps`: the last, the first, and those nearest to even places between."""
+    """At most `most` of the sorted `steps`: the first, the last, and those nearest to evenly spaced points between."""
     if len(steps) <= most:
         return list(steps)
     places = np.linspace(steps[-1], steps[0], most).tolist()
@@ -111,10 +111,11 @@ def random_mover() -> Contestant:
 
 
 def engines(game: Game, wanted: Optional[str], progress: Progress) -> List[Contestant]:
-    """The engines of a ladder, weakest first: all of ENGINES that are installed, or those that `wanted` names.
+    """The engines of a ladder: those of ENGINES that are installed, weakest first, or those that `wanted` names, in its order.
 
-    wanted: names of programs and ``uci:…`` players with commas between, or "none". Says which of the usual ones are missing.
-    Raises UsageError for a name that is none of these, and what `parse_player` raises.
+    wanted: comma-separated names of programs in ENGINES and ``uci:…`` players, or "none"; None: all of ENGINES for chess, and
+    none for other games. A note to `progress` names each program of ENGINES that is missing. Raises UsageError for any other
+    name, and what `parse_player` raises for an engine that `wanted` names.
     """
     if wanted == NO_ENGINES or (wanted is None and game.name != "chess"):
         return []
@@ -135,18 +136,21 @@ def engines(game: Game, wanted: Optional[str], progress: Progress) -> List[Conte
 
 
 def _engine(game: Game, spec: str) -> Contestant:
-    """An engine under the name it gives itself."""
+    """An engine, named as it identifies itself."""
     with parse_player(spec, game=game) as player:
         return Contestant(player.name, spec, ENGINE, digest=engine_digest(player.name, spec))
 
 
 def engine_digest(name: str, spec: str) -> str:
-    """Says which engine this is: the name it gives itself, so that another version is another player, and its program's name
-    and arguments, which may say what plays under that name (``lc0 --weights=FILE``). Limits and options are in the name."""
+    """Digest that identifies an engine: of its own name, its program's file name and its arguments.
+
+    The name tells versions apart and includes limits and options; the arguments may decide what plays under that name
+    (``lc0 --weights=FILE``).
+    """
     command = spec[len(UCI_PREFIX) :].split(";")[0]
     try:
         program, *arguments = shlex.split(command, posix=os.name == "posix")
-    except ValueError:  # an unclosed quote, or nothing: a spec that somebody wrote into the file
+    except ValueError:  # an unclosed quote, or nothing, in a spec that was edited by hand
         program, arguments = command, []
     words = "\n".join((name, os.path.basename(program), *arguments))
     return hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
@@ -162,11 +166,12 @@ def _net(agent: Agent, step: int, digest: str, path: Path, best: Optional[Tuple[
 def spent_until(
     iterations: Sequence[Mapping[str, Any]], stage: Optional[Mapping[str, Any]], step: int
 ) -> Tuple[Optional[int], Optional[float]]:
-    """Self-play positions and hours of the iterations up to the one in which training made `step`.
+    """Self-play positions and hours that the agent had spent when its training made `step`.
 
-    Of that iteration the hours after its self-play count in proportion to its steps, all of them at its last. None where no
-    finished iteration made the step, or it does not tell how long its self-play took; the positions of one that is under way
-    are known once its self-play has ended.
+    Of the iteration that made the step, the hours after its self-play count in proportion to the steps made; at its last step
+    the whole iteration counts. Hours are None if no finished iteration made the step, or (before its last step) if the
+    iteration did not record how long its self-play took. Positions are None only if no finished iteration made the step and
+    the current one has not finished its self-play.
     """
     positions, seconds, begun = 0, 0.0, 0
     for found in iterations:
@@ -187,13 +192,13 @@ def spent_until(
 
 
 def _kept(folder: Path) -> Dict[Tuple[int, str], Path]:
-    """The copies by step and digest."""
+    """Paths of the kept copies, by step and digest."""
     matches = ((_KEPT.fullmatch(path.name), path) for path in (folder.iterdir() if folder.is_dir() else ()))
     return {(int(match.group(1)), match.group(2)): path for match, path in matches if match}
 
 
 def _keep(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write the weights that play, and nothing that training needs, where they do not lie already."""
+    """Write a copy of the net with the averaged weights and no training state, unless it exists already."""
     path = folder / f"step_{checkpoint.step:06d}_{_digest(checkpoint)}.pt"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -201,7 +206,7 @@ def _keep(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def _digest(checkpoint: Checkpoint) -> str:
-    """The first digits of the SHA-256 of the weights that play."""
+    """The first digits of the SHA-256 of the averaged weights, with which the net plays."""
     digest = hashlib.sha256()
     for name, tensor in sorted(checkpoint.averaged.items()):
         digest.update(name.encode())

@@ -1,4 +1,4 @@
-"""Where an agent's ladder is kept, and what everybody who reads that file may rely on."""
+"""The name of a ladder's file, and the checks that all its readers share."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pawnzero.files import read_json
 
 FORMAT = 1
 LADDER_FILE = "ladder.json"
-"""In the agent's experiments."""
+"""Name of the file in the agent's experiments directory."""
 
 
 def read_ladder(path: Path) -> Dict[str, Any]:
-    """What a ladder's file holds: of this version and with a list of players; nothing else of it has been looked at.
+    """The contents of a ladder's file. Only its format version, and that it has a list of players, are checked.
 
-    Raises PawnzeroError where it cannot be read or is no such file.
+    Raises PawnzeroError if the file cannot be read or fails these checks.
     """
     ladder = read_json(path)
     if not isinstance(ladder, dict):
