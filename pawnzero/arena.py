@@ -1,14 +1,14 @@
-"""A match between two players: pairs of games from one opening with colours swapped, and what came of them.
+"""Matches between two players, in pairs of games from the same opening with colours swapped, and their results.
 
-All games of a match advance together: in turn, each player chooses for every game in which it is to move, as one batch. A
-game ends by its rules, at the third time of a position, at `max_plies` (adjudicated a draw, and counted), or when a player
-forfeits it. Points, wins and losses are the first player's; what an odd last game counts for, `pawnzero.stats` says.
+All games of a match advance together: the players take turns to choose, in one batch, for every game in which they are to move.
+A game ends by its rules, at the third occurrence of a position, at `max_plies` (adjudicated a draw, and counted), or when a
+player forfeits it. Points, wins and losses are the first player's; for an odd last game see `pawnzero.stats`.
 
-Players that do not vary play the same games from the same opening, and mirrored nets play its mirror image as a mirror image. A
-pair whose games repeat those of an earlier pair move by move, as they are or turned by a symmetry of the game, counts in wins,
-draws, losses and score, but is no evidence: interval, likelihood of superiority and test do without it.
+Deterministic players repeat their games from the same opening, and mirrored nets play a mirrored opening as a mirror image. A
+pair whose games repeat those of an earlier pair move by move, possibly transformed by a symmetry of the game, counts in wins,
+draws, losses and score, but is no evidence: interval, likelihood of superiority and test ignore it.
 
-With hypotheses the match ends as soon as its pairs decide between them (`pawnzero.sequential` says by which rule).
+With hypotheses, the match ends as soon as its pairs decide between them (by the rule of `pawnzero.sequential`).
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from pawnzero.sequential import Hypotheses, SequentialTest
 
 FORFEIT = "forfeit"
 SIDES = ("white", "black")
-"""Player 0's side and player 1's, in every game."""
+"""Names of the sides of player 0 and player 1, in every game."""
 _TERMINATIONS = {COMMON_ENDINGS[MAX_PLIES]: "adjudication"}
-"""What PGN calls endings that are not its "normal"."""
+"""PGN's names of endings whose termination is not "normal"."""
 _SEQUENTIAL_GAMES = 64
-"""Games at once where a test may end the match: enough to fill a batch, and few to be thrown away at the decision."""
+"""Games played at once when a test may end the match: enough to fill a batch, and few to discard at the decision."""
 
 
 @dataclass(frozen=True)
 class PlayedGame:
     """One finished game of a match.
 
-    number:       its place in the match, from 0
-    opening:      which opening it began with, from 0; the two games of a pair have the same one
-    opening_plies: moves of it that were given
-    first_side:   0 where the match's first player was player 0 (White), else 1
+    number:       index in the match, from 0
+    opening:      index of its opening, from 0; the two games of a pair have the same one
+    opening_plies: number of moves that the opening gave
+    first_side:   0 if the match's first player was player 0 (White), else 1
     line:         the game itself
     ending:       a name of `Game.endings`, or FORFEIT
-    forfeit:      how a player forfeited the game; None where nobody did
+    forfeit:      how a player forfeited the game; None if neither did
     points:       1, ½ or 0 for the match's first player
     """
 
@@ -66,26 +66,26 @@ class PlayedGame:
 
     @cached_property
     def moves(self) -> Tuple[Any, ...]:
-        """Where it began and how it was played; the same for games that repeat each other, as they are or turned."""
+        """Key of the starting position and the moves; equal for games that repeat each other, up to symmetry."""
         return game_key(self.line.game, self.line.states[0], self.line.actions)
 
 
 @dataclass(frozen=True)
 class MatchResult:
-    """What a match says of its first player against its second. Scores in [0, 1]; intervals are of 95 %.
+    """The result of a match of a first player against a second. Scores are in [0, 1]; intervals are 95 %.
 
     wins, draws, losses:  of the first player; `by_colour` has them by its side (see SIDES)
     score, elo, los, …:   see `pawnzero.stats.Estimate`
     pairs:                pentanomial counts: pairs with 0, ½, 1, 1½ and 2 points, without those that repeat an earlier pair;
-                          the interval and `los` rest on them
-    distinct_games:       different sequences of moves, by the game's symmetries; duplicates: games that repeat an earlier one
-    distinct_openings:    different beginnings
-    endings:              games by the way they ended
-    adjudicated, forfeits: games stopped at max_plies; games that a player forfeited, `forfeits_by` whom
-    mean_plies:           moves of both sides a game, opening included
-    sprt:                 `SequentialTest.to_json`; None where the match had no hypotheses. Where it had, score, elo and los are
-                          of the games as they are; those under `sprt` reckon with the test's having ended them
-    left_out:             games that had ended when the test was decided without them; nothing else counts them
+                          the interval and `los` are based on them
+    distinct_games:       different games, up to symmetry; duplicates: games that repeat an earlier one
+    distinct_openings:    different positions after the opening
+    endings:              number of games by ending
+    adjudicated, forfeits: games stopped at max_plies; games forfeited, `forfeits_by` player
+    mean_plies:           mean number of plies per game, opening included
+    sprt:                 `SequentialTest.to_json`; None without hypotheses. Outside `sprt`, score, elo and los treat the games
+                          like a match of fixed length; those under `sprt` account for the test having ended the match
+    left_out:             finished games of pairs after the deciding one; no other figure includes them
     played:               the games (not part of the JSON form)
     """
 
@@ -123,18 +123,18 @@ class MatchResult:
 
     @property
     def winrate(self) -> float:
-        """The score under the name that arena records have."""
+        """The score, under the name used in arena records."""
         return self.score
 
     def to_json(self) -> Dict[str, Any]:
-        """The match as plain values for JSON, its games left out."""
+        """The match as plain values for JSON, without its games."""
         fields = [field.name for field in dataclasses.fields(self) if field.name != "played"]
         return {**{name: getattr(self, name) for name in fields}, "pairs": list(self.pairs), "winrate": self.winrate}
 
 
 @dataclass
 class _Ongoing:
-    """A game of the match while it is played. `forfeit` is how the player of `forfeited_by` (0: the first) gave it up."""
+    """A game in progress. `forfeited_by` is the player who forfeited it (0: the match's first, -1: nobody)."""
 
     number: int
     opening_plies: int
@@ -148,7 +148,7 @@ class _Ongoing:
 
     @property
     def mover(self) -> int:
-        """0 where the match's first player is to move."""
+        """0 if the match's first player is to move, else 1."""
         return int(self.line.player != self.first_side)
 
     @property
@@ -187,15 +187,17 @@ def play_match(
     hypotheses: Optional[Hypotheses] = None,
     before: int = 0,
 ) -> MatchResult:
-    """Play `games` games. Games 2i and 2i + 1 begin with `openings[i]`; the first player has player 0's side in the former.
+    """Play `games` games. Games 2i and 2i + 1 begin with `openings[i]`; the first player is player 0 in the former.
 
-    With `hypotheses` it may end earlier, after the pair that decides between them.
+    With `hypotheses`, the match may end earlier, after the pair that decides between them.
 
-    before: games that the two have played already, an even number: players that draw lots draw others than in those
-    openings: at least half as many as games; they are not played on. `seed` is only recorded: openings and players have drawn
-    on it already. With `pgn` the games are added to that file, also where the match is broken off; those that a test has left
-    out are marked in it. Raises UsageError where an opening is as long as a whole game may be, PawnzeroError where `pgn` cannot
-    be written (before the first move).
+    before:   number of games that the two have played already (even), so that random choices differ from those games
+    openings: at least half as many as games; these lines are not modified
+    seed:     only recorded: openings and players have used it already
+    pgn:      file to which the games are appended, even if the match is interrupted; games that a test left out are marked
+
+    Raises UsageError if an opening has `max_plies` plies or more, PawnzeroError if `pgn` cannot be written (checked before the
+    first move).
     """
     assert games >= 1, "a match has a game"
     assert len(openings) >= (games + 1) // 2, "fewer openings than pairs"
@@ -235,7 +237,7 @@ def _begin(game: Game, number: int, opening: Line, max_plies: int) -> _Ongoing:
 
 
 def _play_on(waiting: List[_Ongoing], players: Tuple[Player, Player], at_once: int, before: int) -> Iterator[PlayedGame]:
-    """Play all games to their ends, `at_once` at a time and begun in their order; each is given out as it finishes."""
+    """Play all games, started in order and at most `at_once` at a time; yields each as it finishes."""
     ongoing: List[_Ongoing] = []
     while ongoing or waiting:
         free = at_once - len(ongoing)
@@ -249,7 +251,7 @@ def _play_on(waiting: List[_Ongoing], players: Tuple[Player, Player], at_once: i
 
 
 def _move(player: Player, side: int, turn: List[_Ongoing], before: int) -> None:
-    """Let `player` move in the games of `turn`, whose numbers follow the `before` games of earlier matches."""
+    """Let `player` move in the games of `turn`; their numbers are offset by the `before` games of earlier matches."""
     if not turn:
         return
     moves = player.choose([one.line for one in turn], [before + one.number for one in turn])
@@ -271,7 +273,7 @@ def _summarize(
     max_plies: int,
     seed: int,
 ) -> MatchResult:
-    """The figures of the games with numbers below `counted`."""
+    """The result of the games with numbers below `counted`."""
     played = [one for one in finished if one.number < counted]
     telling = [one.points for one in _without_repeats(played)]
     pairs, odd = stats.pair_counts(telling), len(telling) % 2
@@ -307,7 +309,7 @@ def _summarize(
 
 
 def _without_repeats(played: List[PlayedGame]) -> List[PlayedGame]:
-    """The games but those of pairs that repeat an earlier pair, and an odd last one that repeats the first of a pair."""
+    """The games without pairs that repeat an earlier pair, and without an odd last game that repeats the first of a pair."""
     seen: Set[Tuple[Any, ...]] = set()
     kept = []
     for place in range(0, len(played), 2):
@@ -325,9 +327,9 @@ def _tally(played: List[PlayedGame]) -> Dict[str, int]:
 
 
 def format_played(one: PlayedGame, first: Player, second: Player, counted: bool = True) -> str:
-    """A game as PGN whose headers say who played, with which net and how long, from which opening, and how it ended.
+    """A game as PGN with headers for the players, their nets and limits, the length of the opening, and the ending.
 
-    One that is not `counted` says that as well.
+    A game that is not `counted` has a header that says so.
     """
     names = ("White", "Black")
     sides = (first, second) if one.first_side == 0 else (second, first)

@@ -1,4 +1,4 @@
-"""What leaves the house: an agent's net, or the games it played against itself, in files that other programs read."""
+"""Exports an agent's net, or its self-play games, to files that other programs read."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.stored import StoredGame
 
 SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "lc0": LC0_SUFFIX, "checkpoint": ".pt", "pgn": ".pgn"}
-"""The formats by name, with the end of a file's name that means it."""
+"""File name suffixes by format."""
 
 _LIMITS: Mapping[str, float] = {"onnx": 1e-3, "lc0": 0.05}
-"""A file whose probabilities differ by more from the net's is not written: other kernels' rounding, and 16 bits a weight."""
+"""Largest accepted difference in probabilities, from other kernels' rounding (onnx) or from 16-bit weights (lc0)."""
 
 
 def format_of(path: Path, named: Optional[str] = None) -> str:
-    """The format that was named, or else the one that the file's name means. Raises UsageError where it means none."""
+    """The format `named`, or else that of the file name's suffix. Raises UsageError if the suffix is unknown."""
     if named is not None:
         return named
     for name, suffix in SUFFIXES.items():
@@ -47,12 +47,12 @@ def format_of(path: Path, named: Optional[str] = None) -> str:
 def export_net(source: str, path: Path, format: str, device: str = "auto") -> Dict[str, Any]:
     """Write the net of `source` (an agent's directory: its best net; a checkpoint; lc0's weights) to `path`.
 
-    format: "onnx", "lc0" or "checkpoint" (the averaged net for playing, without what training goes on from).
-    device: where the nets answer that are compared; an ONNX file always answers on the processor.
+    format: "onnx", "lc0" or "checkpoint" (the averaged net for playing, without training state).
+    device: evaluates the nets that are compared; an ONNX file is always evaluated on the CPU.
 
-    Returns the figures of `pawnzero export --json`; the differences are None where nothing was there to read the file back.
-    Raises UsageError or PawnzeroError where there is no such net or device, or the format cannot hold it; nothing is written
-    then.
+    Returns the figures of `pawnzero export --json`; the differences are None if ONNX Runtime, which would evaluate the file, is
+    not installed. Raises UsageError or PawnzeroError if there is no such net or device, or the format cannot hold the net;
+    nothing is written then.
     """
     _check_target(path)
     where = resolve_device(device)
@@ -83,7 +83,7 @@ def export_net(source: str, path: Path, format: str, device: str = "auto") -> Di
 def export_games(agent: Agent, path: Path, limit: int) -> Dict[str, Any]:
     """Write the newest self-play games of the agent's replay buffer, at most `limit`, to `path` as PGN, the oldest first.
 
-    Returns the figures of `pawnzero export --json`. Raises PawnzeroError where the buffer holds no whole game.
+    Returns the figures of `pawnzero export --json`. Raises PawnzeroError if the buffer holds no complete game.
     """
     _check_target(path)
     with ReplayBuffer(agent.replay, game=agent.game) as buffer:
@@ -100,7 +100,7 @@ def export_games(agent: Agent, path: Path, limit: int) -> Dict[str, Any]:
 
 
 def _check_target(path: Path) -> None:
-    """Raises PawnzeroError where `path` cannot be written, or is among what an agent goes on from."""
+    """Raise PawnzeroError if the folder of `path` does not exist, or holds an agent's own checkpoints."""
     check_folder(path)
     folder = path.resolve().parent
     if folder.name == "checkpoints" and Agent.is_at(folder.parent):
@@ -115,7 +115,7 @@ def _lc0(checkpoint: Checkpoint, source: str) -> bytes:
 
 
 def _compared(checkpoint: Checkpoint, written: Optional[Answers], device: torch.device) -> Dict[str, Any]:
-    """How the answers of what is written differ from those of the net it was made from, on `device`."""
+    """The differences between the outputs of the exported net and those of the original, which is evaluated on `device`."""
     if written is None:
         return {"positions_compared": 0, "max_policy_difference": None, "max_wdl_difference": None}
     found = disagreement(get_game(checkpoint.game), net_answers(checkpoint.make_net(), device), written)
@@ -123,7 +123,7 @@ def _compared(checkpoint: Checkpoint, written: Optional[Answers], device: torch.
 
 
 def _pgn(stored: StoredGame, agent: Agent) -> str:
-    """A game as PGN. When it was played, and with which net, rows do not tell; its id has its iteration, if it is of one."""
+    """A game as PGN. Rows do not store its date and its net; its id tells its iteration, if it belongs to one."""
     line, game = stored.line, stored.line.game
     headers = {
         "Event": "pawnzero self-play",
@@ -141,7 +141,7 @@ def _pgn(stored: StoredGame, agent: Agent) -> str:
 
 
 def _round(game_id: int) -> str:
-    """Iteration and number of the game in it; of a game outside iterations its number among those."""
+    """Iteration and number of the game in it; for a game outside iterations, its number among those."""
     if game_id >= OUTSIDE_ITERATIONS:
         return str(game_id - OUTSIDE_ITERATIONS)
     return f"{game_id >> 32}.{game_id & 0xFFFFFFFF}"

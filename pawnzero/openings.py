@@ -1,13 +1,13 @@
-"""Where arena games begin: distinct balanced openings, the same for everyone who gives the same seed.
+"""Openings of arena games: distinct and balanced, and determined by the seed.
 
-Chess has a list of its own (`data/openings_chess.txt`; its header says how it was made). For a game without a list the
-openings are the positions a few plies from the start, as many plies as it takes to have enough that no symmetry of the game
-makes of each other: players to whom a mirror image is the same would play one game twice. A user's file may hold
+Chess has a list of its own (`data/openings_chess.txt`; its header says how it was made). For a game without a list, the
+openings are the positions a few plies from the start, as many plies as it takes to have enough positions that differ by the
+game's symmetries: players that treat mirror images alike would play the same game twice. A user's file may hold
 
-* PGN games: the moves of each main line are an opening; of other games than chess what the arena and self-play wrote, of which
-  the plies that were given are,
-* or a line each: a position (EPD or FEN; the game's own text form elsewhere), or the moves from the starting position in the
-  game's notation, with spaces between. Empty lines and what follows ``#`` outside quotes are skipped.
+* PGN games: in chess, the moves of each main line are an opening; in other games, only games written by the arena and self-play
+  can be read, and their given plies are the opening,
+* or one opening per line: a position (EPD or FEN in chess, the game's own text form otherwise), or the moves from the starting
+  position in the game's notation, separated by spaces. Empty lines and what follows ``#`` outside quotes are skipped.
 
 An opening is a `Line`, so that nets see its moves as history.
 """
@@ -32,21 +32,21 @@ from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.line import Line
 from pawnzero.pgn import games_in, in_san, moves_of
 
-logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # else its complaints about a file come beside ours
+logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # otherwise it would also report a file's errors
 
 _DATA = Path(__file__).parent / "data"
 _STREAM = 0x0BE9
-"""Keeps these random numbers apart from other uses of the same seed."""
+"""Separates these random numbers from other uses of the same seed."""
 _COMMENT = re.compile(r'("[^"]*")|#.*')
-"""A quoted text, which is kept, or a comment."""
+"""A quoted string, which is kept, or a comment."""
 _OPERATION = re.compile(r'(?:"[^"]*"|[^;])+')
 """One of EPD's operations, which end with ";" outside quotes."""
 _COUNTERS = re.compile(r"([0-9]+) ([0-9]+)(?=[ ;]|$)")
-"""A FEN's, after a position's four fields."""
+"""The two counters of a FEN, after the position's four fields."""
 
 
 class Opening(NamedTuple):
-    """An opening as text: where it was read (`file: line 7`), the starting position ("" for the usual one), the moves."""
+    """An opening as text: its source (`file: line 7`), the starting position ("" for the usual one), the moves."""
 
     place: str
     start: str
@@ -56,11 +56,11 @@ class Opening(NamedTuple):
 def openings(
     game: Game, count: int, seed: int, file: Optional[Path] = None, *, max_plies: int = SelfplayConfig.max_plies
 ) -> List[Line]:
-    """`count` openings in an order that `seed` fixes; different ones as long as there are enough, then the same again.
+    """`count` openings in an order determined by `seed`; all different if there are enough, otherwise repeated.
 
-    Of a game without a list, those that are alike by its symmetries come after one of each kind, where there are too few kinds.
+    For a game without a list, openings that are equal by symmetry are used only if there are too few otherwise, and come last.
 
-    max_plies: of the games that are to begin with them. Our own openings are cut where they leave no move to play
+    max_plies: of the games that begin with them. Our own openings are shortened to leave a move to play
 
     Raises UsageError that names the file, and the line of an opening that cannot be read, is not legal, ends the game or
     leaves no move to play.
@@ -81,7 +81,7 @@ def openings(
 
 
 def read_openings(path: Path, game: Game) -> Iterator[Opening]:
-    """The openings of a file, in its order, as text that is not checked yet (chess's PGN is). Raises as `openings` does."""
+    """The openings of a file, in its order, as text that is not checked yet (except chess PGN). Raises as `openings` does."""
     text = _read_text(path)
     if path.suffix.lower() != ".pgn" and not text.lstrip().startswith("["):
         yield from _read_lines(path, text, game)
@@ -92,7 +92,7 @@ def read_openings(path: Path, game: Game) -> Iterator[Opening]:
 
 
 def _read_text(path: Path) -> str:
-    """A file's text, in UTF-8 or else in ISO 8859-1, as the PGN standard has it; without DOS's end of a file."""
+    """A file's text, in UTF-8 or else in ISO 8859-1, the PGN standard's encoding; without a trailing DOS end-of-file mark."""
     with reading(path, UsageError):
         data = path.read_bytes()
     if b"\0" in data:
@@ -137,8 +137,7 @@ def _read_written(path: Path, text: str) -> Iterator[Opening]:
 
 
 def _position_text(fields: List[str]) -> str:
-    """A position without the operations of EPD: four fields and a FEN's two counters, as a FEN or the operations have them (0
-    and 1 where neither does)."""
+    """A FEN without EPD's operations: four fields, and the two counters as a FEN or as operations (else 0 and 1)."""
     if len(fields) < 4:
         return " ".join(fields)
     rest = " ".join(fields[4:])
@@ -151,7 +150,7 @@ def _position_text(fields: List[str]) -> str:
 
 
 class _Counted:
-    """A text stream that knows how many lines were read from it."""
+    """A text stream that counts the lines read from it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -164,13 +163,13 @@ class _Counted:
 
 
 def _read_pgn(path: Path, text: str) -> Iterator[Opening]:
-    import chess.pgn  # here, since it takes a while to load and most matches do without
+    import chess.pgn  # here, since it takes a while to load and most matches do not need it
 
     counted = _Counted(io.StringIO(text))
     while True:
         place = f"{path}: the game after line {counted.lines}" if counted.lines else f"{path}: the first game"
         try:
-            game = chess.pgn.read_game(cast(TextIO, counted))  # it reads by readline alone
+            game = chess.pgn.read_game(cast(TextIO, counted))  # it only calls readline
         except ValueError as error:
             raise UsageError(f"{place}: {error}") from None
         if game is None:
@@ -186,17 +185,17 @@ def _read_pgn(path: Path, text: str) -> Iterator[Opening]:
 
 
 def _is_chess(headers: Any) -> bool:
-    """Whether the "Variant" of a game's headers (`chess.pgn.Headers`), if it has one, is chess itself, which has many names."""
+    """Whether the "Variant" in a game's headers (`chess.pgn.Headers`), if any, is one of the many names of standard chess."""
     import chess
 
     try:
         return headers.variant() is chess.Board and not headers.is_chess960()
-    except ValueError:  # a variant that nobody knows
+    except ValueError:  # an unknown variant
         return False
 
 
 def _play(game: Game, opening: Opening, max_plies: int) -> Line:
-    """The line of an opening for games of at most `max_plies`. Raises UsageError that names its place."""
+    """The line of an opening for games of at most `max_plies`. Raises UsageError that names the opening's source."""
     try:
         line = Line(game, game.parse(opening.start) if opening.start else None)
         for move in opening.moves:
@@ -213,7 +212,7 @@ def _play(game: Game, opening: Opening, max_plies: int) -> Line:
 
 
 def _distinct(lines: Iterable[Line]) -> Iterator[Line]:
-    """The lines that end where no earlier one does."""
+    """The lines whose final position no earlier line has."""
     seen = set()
     for line in lines:
         if line.keys[-1] not in seen:
@@ -222,27 +221,26 @@ def _distinct(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def _indices(order: np.random.Generator, available: int, count: int) -> Iterable[int]:
-    """`count` of `available` indices: all of them shuffled, and again in the same order when that is not enough."""
+    """`count` of `available` indices: all of them shuffled, repeated in the same order if that is not enough."""
     return islice(cycle(order.permutation(available).tolist()), count)
 
 
 def _enumerated(game: Game, order: np.random.Generator, count: int) -> List[Tuple[int, ...]]:
-    """`count` lines of one length that are not alike by the game's symmetries; where there are fewer, then such as are alike,
-    and where there are fewer still the same again."""
+    """`count` lines of equal length: shuffled, those that differ by symmetry before the others, repeated if too few."""
     kinds, images = _enumerate(game, count)
     shuffled = [some[index] for some in (kinds, images) for index in order.permutation(len(some)).tolist()]
     return list(islice(cycle(shuffled), count))
 
 
 _Level = Dict[int, Tuple[Tuple[int, ...], np.ndarray]]
-"""By key, positions that have not ended, each with a line to it."""
+"""The positions of one ply that are not over: by key, the actions that lead to each, and its state."""
 
 
 def _enumerate(game: Game, count: int) -> Tuple[List[Tuple[int, ...]], List[Tuple[int, ...]]]:
-    """Lines of the same length to positions that differ and go on: one of each kind, and those to turned images of these.
+    """Lines of equal length to distinct positions that are not over: one of each kind up to symmetry, and further ones.
 
-    They are as short as it takes to have `count` kinds; where no length has as many, to have `count` positions, with the
-    images; and else as long as there are most.
+    They are the shortest with `count` kinds, and then there are no further ones. If no length has so many kinds, they are the
+    shortest with `count` positions, symmetric images included; failing that, those of the length with the most positions.
     """
     level: _Level = {0: ((), game.initial())}
     best = level
@@ -259,7 +257,7 @@ def _enumerate(game: Game, count: int) -> Tuple[List[Tuple[int, ...]], List[Tupl
 
 
 def _kinds(game: Game, level: _Level) -> Tuple[List[Tuple[int, ...]], List[Tuple[int, ...]]]:
-    """The lines to positions that no symmetry makes of an earlier one, and the others."""
+    """The lines to positions that are not symmetric images of earlier ones, and the others."""
     seen: Set[Hashable] = set()
     kinds: List[Tuple[int, ...]] = []
     images: List[Tuple[int, ...]] = []
@@ -271,7 +269,7 @@ def _kinds(game: Game, level: _Level) -> Tuple[List[Tuple[int, ...]], List[Tuple
 
 
 def _next_level(game: Game, level: _Level) -> _Level:
-    """The positions one ply on."""
+    """The positions one ply later."""
     found: _Level = {}
     for actions, state in level.values():
         here = game.look(state)

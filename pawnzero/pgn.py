@@ -1,4 +1,4 @@
-"""Games as text that other programs read: PGN in chess, the same shape with the game's own notation elsewhere."""
+"""Games as text: PGN in chess, and the same format with the game's own notation in other games."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 
 RESULTS = {1: "1-0", 0: "1/2-1/2", -1: "0-1"}
-"""How a result for player 0 is written."""
+"""PGN's result by the result for player 0."""
 UNFINISHED = "*"
 
 _ROSTER = ("Event", "Site", "Date", "Round", "White", "Black")
-"""The headers that every PGN begins with, the result behind them."""
+"""The headers that every PGN game begins with, followed by the result."""
 
 _WIDTH = 79
-"""Most characters of a line of moves (PGN standard, 8.2.1: fewer than 80)."""
+"""Maximum length of a line of moves (PGN standard, 8.2.1: fewer than 80)."""
 
 _TAG = re.compile(r'\[(\w+) "(.*)"\]')
 _MOVE_NUMBER = re.compile(r"^\d+\.+")
@@ -36,12 +36,12 @@ class WrittenGame(NamedTuple):
 
     @property
     def given_plies(self) -> Optional[int]:
-        """Moves at its beginning that were given rather than chosen; None where its headers do not say."""
+        """Number of moves at the beginning that were given rather than chosen; None if the headers do not say."""
         given = self.headers.get("GivenPlies", "")
         return int(given) if given.isdecimal() else None
 
     def replay(self, game: Game) -> Line:
-        """The game itself. Raises UsageError that quotes what is no position or no legal move."""
+        """The game as a line. Raises UsageError that quotes an invalid position or move."""
         line = Line(game, game.parse(self.headers["FEN"]) if "FEN" in self.headers else None)
         for move in self.moves:
             line.push(game.parse_action(line.state, move))
@@ -49,9 +49,9 @@ class WrittenGame(NamedTuple):
 
 
 def format_game(game: Game, headers: Mapping[str, str], line: Line, result: Optional[int]) -> str:
-    """One game with its headers, ending in an empty line; `result` is 1, 0 or -1 for player 0, None where the game goes on.
+    """One game with its headers, ending in an empty line; `result` is 1, 0 or -1 for player 0, None if the game is unfinished.
 
-    Adds the result, how many plies there are, and the starting position where it is not the usual one.
+    Adds headers for the result, the number of plies, and the starting position if it is not the usual one.
     """
     end = UNFINISHED if result is None else RESULTS[result]
     roster = {name: headers.get(name, "?") for name in _ROSTER}
@@ -65,12 +65,12 @@ def format_game(game: Game, headers: Mapping[str, str], line: Line, result: Opti
 
 
 def movetext(line: Line) -> str:
-    """The moves of a game as its PGN has them, without the result."""
+    """The moves of a game in PGN notation, without the result."""
     return _MOVETEXT.get(line.game.name, _plain_moves)(line)
 
 
 def in_san(game: Game) -> bool:
-    """Whether its PGN is chess's own, which others write as well, with comments and variations."""
+    """Whether the game's PGN is standard PGN, which other programs write too, with comments and variations."""
     return game.name in _MOVETEXT
 
 
@@ -80,14 +80,14 @@ def moves_of(text: str) -> List[str]:
 
 
 def read_games(path: Path) -> Iterator[WrittenGame]:
-    """The games that `format_game` wrote into a file, not checked. Raises PawnzeroError where the file cannot be read."""
+    """The games that `format_game` wrote into a file, not validated. Raises PawnzeroError if the file cannot be read."""
     with reading(path):
         text = path.read_text(encoding="utf-8", errors="replace")
     yield from games_in(text)
 
 
 def games_in(text: str) -> Iterator[WrittenGame]:
-    """The games that `format_game` wrote, one after the other, not checked."""
+    """The games that `format_game` wrote into `text`, not validated."""
     blocks = text.lstrip("\n").split("\n\n")
     for headers, moves in zip(blocks[0::2], blocks[1::2]):
         tags = dict(_TAG.findall(headers))
@@ -95,9 +95,9 @@ def games_in(text: str) -> Iterator[WrittenGame]:
 
 
 def append_games(path: Path, games: Iterable[str]) -> None:
-    """Add games to the end of `path`, which is made where it is missing; all of them or, where there is no room, none.
+    """Append games to `path`, which is created if missing; all of them or, if the disk is full, none.
 
-    Others may add theirs meanwhile. Raises PawnzeroError where it cannot be written.
+    Other processes may append to it at the same time. Raises PawnzeroError if it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def append_games(path: Path, games: Iterable[str]) -> None:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(stream.fileno())
             except OSError:
-                if stream.seek(0, os.SEEK_END) == size + written:  # else others have added theirs
+                if stream.seek(0, os.SEEK_END) == size + written:  # otherwise others have appended since
                     stream.truncate(size)
                 raise
     except OSError as error:
@@ -123,7 +123,7 @@ def append_games(path: Path, games: Iterable[str]) -> None:
 
 
 def _tag_value(value: str) -> str:
-    """On one line and without double quotes and backslashes, whose escaped forms not every reader undoes."""
+    """The value on one line, without double quotes and backslashes, whose escapes not every reader understands."""
     return " ".join(value.split()).replace('"', "'").replace("\\", "/")
 
 
@@ -132,11 +132,11 @@ def _plain_moves(line: Line) -> str:
 
 
 def _san_moves(line: Line) -> str:
-    import chess  # here, since other games do without
+    import chess  # here, since other games do not need it
 
     board = chess.Board(line.game.format(line.states[0]))
     return board.variation_san(chess.Move.from_uci(text) for text in _plain_moves(line).split())
 
 
 _MOVETEXT: Dict[str, Callable[[Line], str]] = {"chess": _san_moves}
-"""Games whose moves are written another way than `Game.format_action` does."""
+"""Games whose moves are not written with `Game.format_action`."""

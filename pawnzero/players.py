@@ -1,7 +1,7 @@
-"""Who plays in the arena: an agent, a checkpoint, an lc0 net, the random mover, or a UCI engine, each by the name a user gives.
+"""Players of arena games, by the names that users give: agents, checkpoints, lc0 nets, the random mover, and UCI engines.
 
-A player is asked about many games at once and answers with a move for each, or gives a game up. What it answers for a game
-depends on that game alone, not on the games asked about beside it.
+A player chooses moves for many games in one batch, or forfeits a game. Its choice in a game depends on that game alone, not on
+the others in the batch.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ UCI_PREFIX = "uci:"
 RANDOM = "random"
 
 _STREAM = 0x9A4D
-"""Keeps the random mover's numbers apart from other uses of the same seed."""
+"""Separates the random mover's random numbers from other uses of the same seed."""
 
 
 @dataclass(frozen=True)
 class Forfeit:
-    """A game given up instead of a move, and why (an engine crashed, was too slow, played an illegal move).
+    """A player's forfeit of a game, and why (an engine crashed, was too slow, played an illegal move).
 
-    termination: the kind as PGN names it (9.8.1): "abandoned", "time forfeit" or "rules infraction"
+    termination: the kind in PGN's terms (PGN standard, 9.8.1): "abandoned", "time forfeit" or "rules infraction"
     """
 
     reason: str
@@ -45,14 +45,14 @@ class Forfeit:
 
 
 Move = Union[int, Forfeit]
-"""A legal action, or the game given up."""
+"""A legal action, or the forfeit of the game."""
 
 
 class Player(abc.ABC):
-    """Someone who can be asked for moves. Close it when done; as a context manager it closes itself.
+    """Chooses moves. Close it when done, or use it as a context manager.
 
-    name:    as shown to people
-    details: what else a game's headers say of it: the net, simulations, limits
+    name:    display name
+    details: further PGN headers of its games: the net, simulations, limits
     """
 
     name: str
@@ -60,15 +60,17 @@ class Player(abc.ABC):
 
     @abc.abstractmethod
     def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
-        """A move for each line, none of which is over; `numbers` are the games' numbers in their match (0 where not given)."""
+        """A move for each line, none of which is over; `numbers` are the games' numbers in their match (0 if not given)."""
 
     def assess(self, lines: Sequence[Line]) -> Tuple[List[Move], Optional[np.ndarray]]:
-        """A move for each line, as `choose` gives it, and what the player thinks of each current position before any search:
-        WDL [B, 3] float32 for the player to move, or None for a player that does not say."""
+        """Moves as of `choose`, and the evaluation of each current position without search.
+
+        The evaluation is WDL [B, 3] float32 for the player to move, or None for a player that gives none.
+        """
         return self.choose(lines), None
 
     def close(self) -> None:  # noqa: B027 - most players hold nothing
-        """Let go of processes and memory. May be called twice."""
+        """Release processes and memory. May be called more than once."""
 
     def __enter__(self) -> Player:
         return self
@@ -78,7 +80,7 @@ class Player(abc.ABC):
 
 
 class RandomPlayer(Player):
-    """Plays any legal move, each as likely as the others."""
+    """Plays uniformly random legal moves."""
 
     def __init__(self, seed: int = 0) -> None:
         self.name = RANDOM
@@ -94,7 +96,7 @@ class RandomPlayer(Player):
 
 
 class NetPlayer(Player):
-    """Plays the most visited move of a search without noise; with no simulations, the net's likeliest move."""
+    """Plays the most visited move of a search without noise; with 0 simulations, the move with the highest prior."""
 
     def __init__(
         self,
@@ -127,14 +129,16 @@ class NetPlayer(Player):
 
 
 def _threads(evaluator: Evaluator) -> int:
-    """That search side by side: one a core where the cores answer as well; else as few as keep the evaluator's device at work
-    while one searches, since fewer ask more at once."""
+    """Number of search threads: one per core if the CPU also evaluates, otherwise just enough to keep the device busy.
+
+    Fewer threads evaluate larger batches.
+    """
     appetite = evaluator.appetite if isinstance(evaluator, OverlappingEvaluator) else Appetite()
     return usable_cores() if appetite.questions == 1 else appetite.questions
 
 
 def raw_answers(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -> Tuple[List[Move], np.ndarray]:
-    """What the net says of each line's current position: the legal action with the highest logit, and WDL [B, 3] float32."""
+    """Evaluate each line's current position without search: the legal action with the highest logit, and WDL [B, 3] float32."""
     question = question_about(game, lines)
     evaluator.enter_thread(1)
     evaluator.evaluate(question)
@@ -143,7 +147,7 @@ def raw_answers(game: Game, evaluator: Evaluator, lines: Sequence[Line]) -> Tupl
 
 
 def game_of(spec: str) -> Optional[str]:
-    """The name of the game that an agent or a net's file plays; None for players of any game and for what is no player."""
+    """The game that an agent or a net's file plays; None for `random` and UCI engines, and if there is no such file."""
     if spec == RANDOM or spec.startswith(UCI_PREFIX):
         return None
     path = net_file(spec)
@@ -157,7 +161,7 @@ def game_of(spec: str) -> Optional[str]:
 
 
 def best_or_latest(spec: str) -> Tuple[str, str]:
-    """`spec` and "", or for an agent without a best net its latest one and a line that says so. Raises as the agent does."""
+    """`spec` and "", or for an agent without a best net the path of its latest one and a note. Raises as `Agent` does."""
     if not net_file(spec).is_dir():
         return spec, ""
     agent = Agent.open(Path(spec))
@@ -166,7 +170,7 @@ def best_or_latest(spec: str) -> Tuple[str, str]:
 
 
 def check_player(spec: str) -> None:
-    """Raises as `parse_player` does where `spec` is no player at all. Nothing is loaded or compiled for it."""
+    """Raise as `parse_player` does if `spec` does not name a player, without loading or compiling anything."""
     if spec.startswith(UCI_PREFIX):
         from pawnzero.uci_player import parse_uci  # here, since python-chess's engine part takes a while to load
 
@@ -188,8 +192,8 @@ def parse_player(
     """The player that `spec` names: an agent directory (its best net), a checkpoint file, lc0's weights, ``shipped:GAME``,
     ``random`` or ``uci:COMMAND;OPTION=VALUE;…``.
 
-    device, simulations, search and progress are for nets, seed for whoever draws at random. Raises UsageError for what is no
-    player or plays another game, PawnzeroError for a file or an engine that does not work.
+    device, simulations, search and progress are for nets, seed is for the random mover. Raises UsageError if `spec` does not
+    name a player or names one of another game, PawnzeroError for a file or an engine that does not work.
     """
     if spec == RANDOM:
         return RandomPlayer(seed)
@@ -230,16 +234,16 @@ def net_player(
         evaluator = NetEvaluator(checkpoint.make_net(averaged=True), device=device, progress=progress)
     except UsageError:
         raise
-    except PawnzeroError as error:  # of two players nobody would know whose net it is
+    except PawnzeroError as error:  # names the file, since there may be two players
         raise PawnzeroError(f"{path}: {error}") from None
     net = f"{path} (step {checkpoint.step})"
     return NetPlayer(game, evaluator, name=name, simulations=simulations, search=search, net=net)
 
 
 def locate_net(spec: str, *, any_player: bool = True) -> Tuple[str, Path]:
-    """A net's name and file: those of an agent directory's best net, or of the file itself. Raises as `parse_player` does.
+    """Name and file of the net that `spec` names: an agent directory's best net, or a file. Raises as `parse_player` does.
 
-    any_player: whether a player without a net would do as well, which an error then names
+    any_player: whether a player without a net would be valid too; decides what the error lists as expected
     """
     path = net_file(spec)
     if spec.startswith(PREFIX):

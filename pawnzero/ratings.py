@@ -1,23 +1,23 @@
-"""How strong is each of many players of whom only some have met? One rating for all, with 95 % intervals.
+"""Ratings of many players on one scale, with 95 % intervals, from games that not all of them played against each other.
 
 Model: a player who is d Elo stronger scores 1 / (1 + 10^(−d / 400)) (Bradley and Terry, "Rank Analysis of Incomplete Block
 Designs", Biometrika 39, 1952), a draw being half a win, so that a difference of ratings means what `pawnzero.stats` calls Elo.
-The ratings are those of the largest likelihood, found by Newton's method; it is concave.
+The ratings maximize the log-likelihood, which is concave; Newton's method finds them.
 
-Draws and pairs. Scores spread less than wins and losses alone would where games are drawn, and the two games of a pair lean on
-each other. So each pairing's games are weighed by the variance that independent games without draws would have ÷ the one its
-pairs show (`stats.moments`): the quasi-likelihood of Wedderburn (Biometrika 61, 1974), with a dispersion of each pairing.
+Draws and pairs: drawn games make scores vary less than wins and losses alone would, and the two games of a pair are correlated.
+So each pairing's games are weighted by the variance of independent games without draws divided by the variance that its pairs
+show (`stats.moments`): the quasi-likelihood of Wedderburn (Biometrika 61, 1974), with one dispersion per pairing.
 
-Prior. That of Jeffreys, which takes the bias of small numbers out of the ratings (Firth, "Bias Reduction of Maximum Likelihood
-Estimates", Biometrika 80, 1993) and keeps them finite where somebody won all games (Heinze and Schemper, "A Solution to the
-Problem of Separation in Logistic Regression", Statistics in Medicine 21, 2002). It acts as some more drawn games of each
-pairing, as many as the pairing's leverage, which is its share in what is known of the ratings: one for two players who met
-nobody else, next to none for a pairing of very unequal ones who are rated by others. Who won all 20 games against the only
-opponent is put 582 Elo above it (95 %: 233 to 1425).
+Prior: that of Jeffreys, which removes the small-sample bias of the ratings (Firth, "Bias Reduction of Maximum Likelihood
+Estimates", Biometrika 80, 1993) and keeps them finite if somebody won all games (Heinze and Schemper, "A Solution to the
+Problem of Separation in Logistic Regression", Statistics in Medicine 21, 2002). It acts like additional drawn games of each
+pairing, as many as the pairing's leverage, its share of the information about the ratings: one for two players who met nobody
+else, next to none for a pairing of very unequal players who are rated by their games against others. A player who won all 20
+games against its only opponent is rated 582 Elo above it (95 %: 233 to 1425).
 
-Intervals. An interval holds the ratings at which the log-likelihood, maximised over all other players, is at most 1.92 (half
-the 95 % quantile of χ² with one degree of freedom) below the largest one, the drawn games of the prior staying as they are. It
-is long towards the side where nobody was met.
+Intervals: an interval contains the ratings at which the log-likelihood, maximized over all other players, is at most 1.92 (half
+the 95 % quantile of χ² with one degree of freedom) below its maximum, with the prior's drawn games held fixed. It extends far
+on a side where the player met nobody.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ import numpy as np
 from pawnzero import stats
 
 ELO = 400.0 / math.log(10.0)
-"""Elo of one natural unit (logit)."""
+"""Elo per logit."""
 _DROP = 1.920729
 _PRECISION = 1e-4
 _STEPS = 200
 _LEVERAGE_PRECISION = 1e-4
 _FARTHEST = 10.0
-"""Longest step towards a bound, in logits."""
+"""Maximum step towards a bound, in logits."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What two players' games said: pentanomial counts of their pairs, the first player's points (see `stats.pair_counts`)."""
+    """Results of two players' games: pentanomial counts of their pairs, by the first player's points (`stats.pair_counts`)."""
 
     first: str
     second: str
@@ -51,7 +51,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Rating:
-    """Elo above the anchor's rating, and its 95 % interval."""
+    """An Elo rating on the scale fixed by the anchor, and its 95 % interval."""
 
     elo: float
     low: float
@@ -61,9 +61,10 @@ class Rating:
 def rate(
     results: Sequence[Result], anchor: str, anchor_elo: float = 0.0, of: Optional[Collection[str]] = None
 ) -> Dict[str, Rating]:
-    """The rating of each player whom a chain of games connects with `anchor`, which has `anchor_elo` for certain.
+    """The rating of each player connected to `anchor` by a chain of games; the anchor's is fixed at `anchor_elo`.
 
-    of: the players whose ratings are wanted, by all games; None: all. An interval costs the cube of the number of players.
+    of: the players to return besides the anchor (all games are used in any case); None: all. The cost of each interval grows
+    with the cube of the number of players.
     """
     results = [one for one in results if sum(one.pairs)]
     names = _connected(results, anchor)
@@ -80,7 +81,7 @@ def rate(
 
 
 def _connected(results: Sequence[Result], anchor: str) -> List[str]:
-    """The anchor, and then whoever is connected with it."""
+    """The anchor, then all players connected to it."""
     met: Dict[str, Set[str]] = {anchor: set()}
     for one in results:
         met.setdefault(one.first, set()).add(one.second)
@@ -94,7 +95,7 @@ def _connected(results: Sequence[Result], anchor: str) -> List[str]:
 
 
 class _Likelihood:
-    """The quasi-log-likelihood of ratings r [players], in logits; the prior's drawn games are those of its last `settle`."""
+    """The quasi-log-likelihood of ratings r [players], in logits, with the prior's drawn games as of the last `settle`."""
 
     def __init__(self, results: Sequence[Result], index: Dict[str, int]) -> None:
         self.players = len(index)
@@ -111,11 +112,11 @@ class _Likelihood:
         self.expect(np.ones(len(results)))
 
     def expect(self, drawn: np.ndarray) -> None:
-        """Add to each pairing's games so many drawn ones [pairings]."""
+        """Set the number of the prior's drawn games of each pairing [pairings]."""
         self.games, self.points = self.played + drawn, self.won + drawn / 2
 
     def settle(self, free: np.ndarray) -> np.ndarray:
-        """The ratings of the largest likelihood, with the drawn games that go with them; not `free` ones [players] are 0."""
+        """Maximize the likelihood together with the prior's drawn games; ratings that are not `free` [players] bool stay 0."""
         r, drawn = np.zeros(len(free)), np.ones(len(self.first))
         for _ in range(_STEPS):
             self.expect(drawn)
@@ -126,7 +127,7 @@ class _Likelihood:
         return r
 
     def leverages(self, r: np.ndarray, free: np.ndarray) -> np.ndarray:
-        """Each pairing's share in what its games tell of the `free` ratings: [pairings], together as many as these."""
+        """Leverage of each pairing for the `free` ratings: [pairings], which sum to the number of free ratings."""
         information = self._information(self._weights(self.played, r))
         known = np.zeros_like(information)
         known[np.ix_(free, free)] = np.linalg.inv(information[np.ix_(free, free)]) if free.any() else 0.0
@@ -146,16 +147,16 @@ class _Likelihood:
         return gradient, self._information(self._weights(self.games, r))
 
     def _expected(self, r: np.ndarray) -> np.ndarray:
-        """What the first player of each pairing scores in a game [pairings]."""
+        """Expected score of the first player of each pairing [pairings]."""
         return np.asarray(1.0 / (1.0 + np.exp(r[self.second] - r[self.first])))
 
     def _weights(self, games: np.ndarray, r: np.ndarray) -> np.ndarray:
-        """What so many games of each pairing tell of the gap between its two [pairings]."""
+        """Information that so many games of each pairing carry about the difference of its two ratings [pairings]."""
         expected = self._expected(r)
         return np.asarray(games * expected * (1.0 - expected))
 
     def _information(self, weights: np.ndarray) -> np.ndarray:
-        """What pairings that tell so much each tell of the ratings [players, players]."""
+        """Information matrix of the ratings [players, players], from the information of each pairing."""
         information = np.zeros((self.players, self.players))
         for one, other in ((self.first, self.second), (self.second, self.first)):
             np.add.at(information, (one, one), weights)
@@ -163,7 +164,7 @@ class _Likelihood:
         return information
 
     def maximize(self, start: np.ndarray, free: np.ndarray) -> np.ndarray:
-        """The ratings of the largest likelihood, where those that are not `free` [players] bool stay as in `start`."""
+        """The ratings that maximize the likelihood, with those that are not `free` [players] bool held at `start`."""
         r = start.copy()
         if not free.any():
             return r
@@ -183,11 +184,11 @@ class _Likelihood:
         return r
 
     def bound(self, best: np.ndarray, free: np.ndarray, player: int, side: float) -> float:
-        """The rating of `player` below (side −1) or above (+1) its best one where the likelihood has dropped by `_DROP`.
+        """The rating of `player` below (side −1) or above (+1) its best one at which the log-likelihood is lower by `_DROP`.
 
-        Newton's method for that drop, the others at their best ratings at each step: the likelihood is concave, so from the
-        first step on that goes too far all others come back towards the bound. The slope is the player's own, since the
-        others' are 0 where they are best.
+        By Newton's method, with the other ratings maximized at each step. The log-likelihood is concave, so once a step
+        overshoots, all later ones approach the bound from outside. The slope is the partial derivative for the player alone,
+        since those of the others are 0 at their maximum.
         """
         others = free.copy()
         others[player] = False
@@ -203,7 +204,7 @@ class _Likelihood:
         return float(r[player])
 
     def _variance(self, r: np.ndarray, free: np.ndarray, player: int) -> float:
-        """How uncertain the rating of `player` is where the likelihood is as curved as at `r`, in logits²."""
+        """Variance of the rating of `player` by the curvature of the likelihood at `r`, in logits²."""
         _, information = self.slope(r)
         unit = (np.flatnonzero(free) == player).astype(float)
         return float(unit @ np.linalg.solve(information[np.ix_(free, free)], unit))

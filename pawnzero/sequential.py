@@ -1,12 +1,12 @@
-"""When may a match stop early? When its pairs, taken in the order of their openings, decide a sequential test (SPRT).
+"""Early stopping of a match: when its pairs, taken in the order of their openings, decide a sequential test (SPRT).
 
-All games of a match advance together, and short ones end first. Which pairs have ended at a given moment therefore depends on
-their results (a quick win is in, the long drawn game beside it is not), and a test of "the pairs so far" would err more often
-than it says. So the order of the sample is fixed before the first move: pair n counts once pairs 0 to n − 1 have counted,
-however early it ended, and the test is asked after each. What the first n pairs say is then the same whoever ended first. A
-match that is decided after n pairs consists of those; games of later pairs, finished or not, are left out of its figures.
+All games of a match advance together, and short ones end first. Which pairs have finished at a given moment therefore depends
+on their results (a quick win is in, a long draw is not yet), and a test of "the pairs so far" would err more often than stated.
+So the order of the sample is fixed before the first move: pair n counts after pairs 0 to n − 1, however early it finished, and
+the test is evaluated after each pair. The result then does not depend on which games finish first. A match that is decided
+after n pairs consists of those; games of later pairs, finished or not, are left out of its figures.
 
-A pair that repeats an earlier one of the match, move by move or turned, is passed over: it says nothing that was not known.
+A pair that repeats an earlier one of the match, move by move or up to symmetry, is skipped: it is no new evidence.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pawnzero.stopped import estimate_stopped
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """What a sequential test decides between: H0, the first player is `elo0` stronger, and H1, it is `elo1` > `elo0` stronger.
+    """The hypotheses of a sequential test: H0, the first player is `elo0` stronger, and H1, it is `elo1` > `elo0` stronger.
 
-    alpha: chance to accept H1 where H0 holds; beta: chance to accept H0 where H1 holds; both above 0 and below ½. Raises
-    UsageError for values that make no test.
+    alpha: probability of accepting H1 when H0 holds; beta: that of accepting H0 when H1 holds; both above 0 and below ½.
+    Raises UsageError for invalid values.
     """
 
     elo0: float
@@ -44,10 +44,10 @@ class Hypotheses:
 
 
 class SequentialTest:
-    """A test that takes a match's games as they finish, and its pairs in their order.
+    """A test that accepts a match's games as they finish, and counts its pairs in their order.
 
-    Attributes: `hypotheses`, `pairs` (how many pairs have counted; none after the decision), `passed` (with those that repeat
-    earlier ones), `state` (where the test stands).
+    Attributes: `hypotheses`, `pairs` (the number of pairs counted; none are counted after the decision), `passed` (the same,
+    including pairs that repeat earlier ones), `state` (of the test).
     """
 
     def __init__(self, hypotheses: Hypotheses) -> None:
@@ -64,9 +64,9 @@ class SequentialTest:
         return self.state.decision != stats.CONTINUE
 
     def take(self, number: int, points: float, moves: Optional[Hashable] = None) -> None:
-        """Enter game `number` of the match (games 2n and 2n + 1 are pair n): 1, ½ or 0 points for the first player.
+        """Add game `number` of the match (games 2n and 2n + 1 are pair n), with 1, ½ or 0 points for the first player.
 
-        moves: the same for games that repeat each other; None: the game repeats no other
+        moves: a key that is equal for games that repeat each other; None: the game repeats no other
         """
         self._games[number] = points, moves
         while not self.decided and {2 * self.passed, 2 * self.passed + 1} <= self._games.keys():
@@ -81,8 +81,7 @@ class SequentialTest:
             self.state = self._ask()
 
     def to_json(self) -> Dict[str, Any]:
-        """The hypotheses, how many pairs counted, the log-likelihood ratio, its bounds and the decision, as plain values; and
-        what `estimate_stopped` says of the difference."""
+        """The hypotheses, the number of pairs counted, the test's state and `estimate_stopped`'s figures, as plain values."""
         ask = self.hypotheses
         found = estimate_stopped(self._counts, ask.elo0, ask.elo1, ask.alpha, ask.beta)
         return {**asdict(ask), "pairs": self.pairs, **asdict(self.state), **asdict(found)}

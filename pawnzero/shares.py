@@ -1,4 +1,4 @@
-"""How sure is a share? Wilson's interval, which holds the truth also where few of many were seen, or none."""
+"""Wilson's confidence interval of a proportion, which also holds for small counts and for 0."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     Counts = Union[int, np.ndarray]
 
 Z_95 = 1.959963984540054
-"""For an interval of 95 %, to both sides."""
+"""Normal quantile of a two-sided 95 % interval."""
 Z_95_ONE_SIDED = 1.6448536269514722
-"""For one bound that holds in 95 %."""
+"""Normal quantile of a one-sided 95 % bound."""
 
 
 def wilson(count: Counts, of: Counts, z: float = Z_95) -> Tuple[np.ndarray, np.ndarray]:
-    """Lower and upper end of the interval of a share of which `count` of so many were seen: numbers, or arrays of one shape.
+    """Lower and upper end of the interval of the proportion `count` / `of`: numbers, or arrays of one shape.
 
-    From 0 to 1 where there are none (Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of
-    the American Statistical Association 22, 1927).
+    From 0 to 1 where `of` is 0 (Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the
+    American Statistical Association 22, 1927).
     """
-    import numpy as np  # here, since --help does without
+    import numpy as np  # here, since --help does not need it
 
     n, z2 = np.maximum(of, 1), z * z
     share = np.asarray(count) / n

@@ -1,15 +1,17 @@
-"""How sure a match result is: score, Elo, 95 % interval, likelihood of superiority, and the sequential test (SPRT).
+"""Match statistics: score, Elo, 95 % interval, likelihood of superiority, and the sequential test (SPRT).
 
-The unit is the pair: two games from one opening with colours swapped. Its five outcomes (0, ½, 1, 1½ or 2 points for the first
-player) are counted; such counts are called pentanomial. Games of a pair lean on each other through their opening, pairs do not,
-so that the variance is taken over pairs.
+The unit is the pair: two games from the same opening with colours swapped. Its five outcomes (0, ½, 1, 1½ or 2 points for the
+first player) are counted; such counts are called pentanomial. The games of a pair are correlated through their opening, pairs
+are not, so the variance is computed over pairs.
 
-Small samples. Two pairs of 1–1 have no spread, and say little for all that. So intervals are computed after PRIOR_PAIRS pairs,
-spread evenly over the five outcomes, have been added to the counts, as Agresti and Coull ("Approximate is better than exact",
-The American Statistician 52, 1998) add two successes and two failures to a binomial sample. The score itself stays as played.
+Small samples: two pairs of 1–1 have zero variance, and are little evidence all the same. So intervals are computed after adding
+PRIOR_PAIRS pairs, spread evenly over the five outcomes, to the counts, as Agresti and Coull ("Approximate is better than
+exact", The American Statistician 52, 1998) add two successes and two failures to a binomial sample. The score itself stays as
+played.
 
-A match's last game may be without a pair. It counts in wins, draws, losses and score. Alone it shows no variance; it is taken
-for half a pair of the spread that the pairs show, so that the score's variance is that of a pair divided by games / 2.
+Odd games: a match's last game may have no partner. It counts in wins, draws, losses and score. It has no variance of its own
+and is treated as half a pair with the variance of the others, so that the score's variance is that of a pair divided by
+games / 2.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Optional, Sequence, Tuple
 from pawnzero.shares import Z_95
 
 OUTCOMES = 5
-"""Outcomes of a pair, by the first player's points: 0, ½, 1, 1½, 2. As a score: index / 4."""
+"""Number of outcomes of a pair; outcome i is i / 2 points for the first player, a score of i / 4."""
 PRIOR_PAIRS = 2.0
 _FAR = 2.0
 """See `tested_variance`."""
@@ -33,13 +35,13 @@ ACCEPT_H1 = "H1"
 
 @dataclass(frozen=True)
 class Estimate:
-    """What games say of the first player's strength: scores in [0, 1], and Elo differences.
+    """Estimates of the first player's strength: scores in [0, 1], and Elo differences.
 
     score:                  points / games, as played
-    score_low, score_high:  95 % interval; it always holds the score
+    score_low, score_high:  95 % interval; it always contains the score
     pair_variance:          variance of a pair's score (at most ¼), prior included
-    elo, elo_low, elo_high: the three scores as Elo differences; None at 0 and 1, which leave them undefined
-    los:                    likelihood of superiority: how probable it is that the first player is the stronger one
+    elo, elo_low, elo_high: the three scores as Elo differences; None at scores of 0 and 1, where they are undefined
+    los:                    likelihood of superiority: the probability that the first player is the stronger one
     """
 
     score: float
@@ -54,7 +56,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Sprt:
-    """Where a sequential test stands: the log-likelihood ratio, the bounds that end it, and the decision so far."""
+    """State of a sequential test: the log-likelihood ratio, the bounds that end the test, and the decision so far."""
 
     llr: float
     lower: float
@@ -63,14 +65,14 @@ class Sprt:
 
 
 def elo_from_score(score: float) -> Optional[float]:
-    """The Elo difference at which `score` is expected, −400 · log10(1 / score − 1); None at 0 and 1, where it is undefined."""
+    """The Elo difference with expected score `score`, −400 · log10(1 / score − 1); None at 0 and 1, where it is undefined."""
     if not 0.0 < score < 1.0:
         return None
     return -400.0 * math.log10(1.0 / score - 1.0) + 0.0  # + 0.0: a score of ½ is 0, not −0
 
 
 def score_from_elo(elo: float) -> float:
-    """The score expected of a player who is `elo` stronger (Elo, "The Rating of Chessplayers", 1978, in its logistic form)."""
+    """The expected score of a player who is `elo` stronger (Elo, "The Rating of Chessplayers", 1978, in its logistic form)."""
     return 1.0 / (1.0 + 10.0 ** (-elo / 400.0))
 
 
@@ -88,12 +90,13 @@ def pair_points(pairs: Sequence[int]) -> float:
 
 
 def estimate(pairs: Sequence[int], singles: int = 0, points: float = 0.0, *, score: Optional[float] = None) -> Estimate:
-    """What `pairs` (pentanomial counts) and so many games without a pair, with so many points, say; see the module's text.
+    """Estimate strength from pentanomial counts; see the module's docstring.
 
-    score: of all games, where more were played than are to be taken as evidence
+    singles, points: games without a partner, and the first player's points in them
+    score:           of all games played, if only some of them are evidence
 
-    The interval is mean ± 1.96 · √(variance / pairs), all with the prior, and then widened to hold the score where all or
-    nothing was won. The likelihood of superiority is the normal distribution's at (mean − ½) / √(variance / pairs).
+    The interval is mean ± 1.96 · √(variance / pairs), all with the prior, widened if necessary to contain the score. The
+    likelihood of superiority is the normal distribution function at (mean − ½) / √(variance / pairs).
     """
     games = 2 * sum(pairs) + singles
     assert games > 0, "no games"
@@ -119,18 +122,18 @@ def estimate(pairs: Sequence[int], singles: int = 0, points: float = 0.0, *, sco
 def sprt_bounds(alpha: float = 0.05, beta: float = 0.05) -> Tuple[float, float]:
     """Log-likelihood ratios at which H0 (lower) and H1 (upper) are accepted: log(β / (1 − α)) and log((1 − β) / α).
 
-    alpha: chance to accept H1 where H0 holds; beta: chance to accept H0 where H1 holds (Wald, "Sequential Tests of Statistical
-    Hypotheses", Annals of Mathematical Statistics 16, 1945).
+    alpha is the probability of accepting H1 when H0 holds, beta that of accepting H0 when H1 holds (Wald, "Sequential Tests of
+    Statistical Hypotheses", Annals of Mathematical Statistics 16, 1945).
     """
     assert 0.0 < min(alpha, beta) <= max(alpha, beta) < 0.5, "error rates of a test lie between 0 and one half"
     return math.log(beta / (1.0 - alpha)), math.log((1.0 - beta) / alpha)
 
 
 def log_likelihood_ratio(pairs: Sequence[int], elo0: float, elo1: float) -> float:
-    """How much likelier the pairs are where the first player is `elo1` stronger (H1) than where it is `elo0` stronger (H0).
+    """Log-likelihood ratio of H1, the first player is `elo1` stronger, to H0, it is `elo0` stronger.
 
-    The generalised SPRT in its normal approximation: pairs · (s1 − s0) · (score − middle) / V, with s0 and s1 the scores
-    expected at the two Elo differences, their middle, and V as `tested_variance` has it (Van den Bergh, "A Practical
+    The generalised SPRT in its normal approximation: pairs · (s1 − s0) · (score − middle) / V, where s0 and s1 are the expected
+    scores at the two Elo differences, middle is their mean, and V is `tested_variance` (Van den Bergh, "A Practical
     Introduction to the GSPRT", 2020, after Li, Liu and Ying, "Generalized sequential probability ratio test for separate
     families of hypotheses", Sequential Analysis 33, 2014).
     """
@@ -143,11 +146,11 @@ def log_likelihood_ratio(pairs: Sequence[int], elo0: float, elo1: float) -> floa
 
 
 def tested_variance(pairs: Sequence[int], score0: float, score1: float) -> float:
-    """The pairs' mean square distance from the middle of two scores between which they decide, the prior included.
+    """The pairs' mean squared deviation from the midpoint of the two tested scores, prior included.
 
-    As in a score test the variance is that about what is asked for. About the pairs' own mean it would be small where a few of
-    them happen to be alike, which is also where that mean is far off, and tests of few pairs would err more often than stated.
-    A mean that is far from both scores agrees with neither: it counts as at most _FAR of their distances from the middle.
+    As in a score test, the variance is taken about the tested value. About the pairs' own mean it would be small when a few
+    pairs happen to be alike, which is also when that mean is far off, and tests of few pairs would err more often than stated.
+    A mean far from both scores supports neither: its distance from the midpoint is capped at _FAR · (score1 − score0).
     """
     score = pair_points(pairs) / (2 * sum(pairs))
     _, variance = moments(pairs)
@@ -155,7 +158,7 @@ def tested_variance(pairs: Sequence[int], score0: float, score1: float) -> float
 
 
 def sprt(pairs: Sequence[int], elo0: float, elo1: float, alpha: float = 0.05, beta: float = 0.05) -> Sprt:
-    """Whether the pairs so far decide between H0 (`elo0`) and H1 (`elo1` > `elo0`), or more are needed."""
+    """State of the test of H0 (`elo0`) against H1 (`elo1` > `elo0`) after these pairs (pentanomial counts)."""
     lower, upper = sprt_bounds(alpha, beta)
     llr = log_likelihood_ratio(pairs, elo0, elo1)
     decision = ACCEPT_H1 if llr >= upper else ACCEPT_H0 if llr <= lower else CONTINUE
@@ -163,7 +166,7 @@ def sprt(pairs: Sequence[int], elo0: float, elo1: float, alpha: float = 0.05, be
 
 
 def moments(pairs: Sequence[int], singles: int = 0, points: float = 0.0) -> Tuple[float, float]:
-    """Mean and variance of a pair's score, the prior included; each of `singles` moves the mean as half a pair."""
+    """Mean and variance of a pair's score, prior included; each of `singles` enters the mean as half a pair."""
     weights = [count + PRIOR_PAIRS / OUTCOMES for count in pairs]
     scores = [index / (OUTCOMES - 1) for index in range(OUTCOMES)]
     total = sum(weights)

@@ -1,8 +1,8 @@
-"""A UCI engine as a player: real child processes, whose faults cost them the game and never end the match.
+"""UCI engines as players, in child processes. An engine that fails forfeits its game, and never ends the match.
 
-An engine is named ``uci:COMMAND;OPTION=VALUE;…``. ``nodes=``, ``depth=`` and ``movetime=`` (ms) are limits of a move
-(DEFAULT_NODES nodes where none is given); any other OPTION is the engine's own. Several processes answer side by side. Games
-share processes, so each move is searched from a cleared memory (``ucinewgame``): it then depends on its own game alone.
+An engine is named ``uci:COMMAND;OPTION=VALUE;…``. ``nodes=``, ``depth=`` and ``movetime=`` (ms) limit the search of a move
+(DEFAULT_NODES nodes if there is no limit); any other OPTION is the engine's own. Several processes search in parallel. Games
+share processes, so the engine's memory is cleared before each move (``ucinewgame``): a move then depends on its own game alone.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ from pawnzero.games.line import Line
 from pawnzero.players import UCI_PREFIX, Forfeit, Move, Player
 
 GAMES = ("chess",)
-"""Games that engines know."""
+"""Games that UCI engines play."""
 DEFAULT_NODES = 1000
 LIMITS = ("nodes", "depth", "movetime")
 EXTRA_PATH = "/usr/games"
-"""Where Debian puts chess engines; not on everybody's PATH."""
+"""Where Debian installs chess engines; not always on the PATH."""
 
 START_SECONDS = 20.0
-"""How long a process may take to begin and to say who it is (``uciok``)."""
+"""Time limit for a process to start, and again for it to identify itself (``uciok``)."""
 READY_SECONDS = 120.0
-"""How long it may then take until it is ready (``readyok``): it may have to load a large net, or to compile."""
+"""Time limit for it to become ready after that (``readyok``): it may have to load a large net, or to compile."""
 MOVE_SECONDS = 60.0
-"""How long an engine may take over a move; `movetime` comes on top."""
+"""Time limit of a move, in addition to `movetime`."""
 QUIT_SECONDS = 2.0
 
 _FAULTS = (chess.engine.EngineError, asyncio.TimeoutError, OSError, PawnzeroError)
-"""What an engine's failings are raised as."""
+"""Exceptions raised when an engine fails."""
 
 T = TypeVar("T")
 
 logging.getLogger("chess.engine").addHandler(
     logging.NullHandler()
-)  # else its warnings about engines' output reach the terminal
+)  # otherwise its warnings about engines' output would reach the terminal
 
 
 @dataclass(frozen=True)
 class UciSpec:
-    """What ``uci:…`` says: the command's words, limits of a move (see LIMITS), the engine's own options."""
+    """A parsed ``uci:…``: the command's words, the limits of a move (see LIMITS), the engine's own options."""
 
     command: Tuple[str, ...]
     limits: Dict[str, int]
@@ -72,7 +72,7 @@ class _Engine(NamedTuple):
 
 
 def parse_uci(text: str) -> UciSpec:
-    """Take ``uci:COMMAND;OPTION=VALUE;…`` apart and find the command. Raises UsageError that names what is wrong."""
+    """Parse ``uci:COMMAND;OPTION=VALUE;…`` and find the command. Raises UsageError that names what is wrong."""
     assert text.startswith(UCI_PREFIX)
     command, *settings = text[len(UCI_PREFIX) :].split(";")
     limits: Dict[str, int] = {}
@@ -108,9 +108,9 @@ def _find_command(text: str, command: str) -> Tuple[str, ...]:
 
 
 class UciPlayer(Player):
-    """An engine of UCI, `processes` of it at most (as many as there are processors where not given).
+    """A UCI engine in at most `processes` processes (by default one per usable core).
 
-    Raises UsageError where it cannot play the game or does not know an option, PawnzeroError where it does not start.
+    Raises UsageError if engines cannot play the game or this one does not know an option, PawnzeroError if it does not start.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class UciPlayer(Player):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _first(self) -> str:
-        """Start the first process; returns the name the engine gives itself."""
+        """Start the first process; returns the name by which the engine identifies itself."""
         self._slots = asyncio.Semaphore(self._processes)
         try:
             engine = await self._start()
@@ -168,7 +168,7 @@ class UciPlayer(Player):
         return engine.protocol.id.get("name", os.path.basename(self._spec.command[0]))
 
     async def _start(self) -> _Engine:
-        """A new process that knows its options. Raises one of _FAULTS, or UsageError for an option."""
+        """Start a process and set its options. Raises one of _FAULTS, or UsageError for an option."""
         popen = chess.engine.UciProtocol.popen(list(self._spec.command), stderr=subprocess.DEVNULL)
         transport, protocol = await _within(START_SECONDS, "process", popen)
         try:
@@ -185,8 +185,7 @@ class UciPlayer(Player):
         return list(await asyncio.gather(*(self._choose(line) for line in lines)))
 
     async def _choose(self, line: Line) -> Move:
-        """A move for one game; whatever the engine does wrong gives the game up and ends the process. One that does not start
-        is tried once more."""
+        """A move for one game. If the engine fails, it forfeits the game and its process is ended."""
         async with self._slots:
             engine = self._take_idle()
             try:
@@ -201,7 +200,7 @@ class UciPlayer(Player):
                 if engine is not None:
                     await _end(*engine)
                 return Forfeit(_reason(error), "abandoned" if engine is None else _termination(error))
-            except asyncio.CancelledError:  # the match is broken off
+            except asyncio.CancelledError:  # the match is interrupted
                 if engine is not None:
                     await _end(*engine)
                 raise
@@ -209,14 +208,14 @@ class UciPlayer(Player):
             return action
 
     async def _start_or_again(self) -> _Engine:
-        """`_start`, once more where it fails; not where it took too long, which it would again."""
+        """`_start`, with one retry if it fails; none if it took too long, which would happen again."""
         try:
             return await self._start()
         except (chess.engine.EngineError, OSError):
             return await self._start()
 
     def _take_idle(self) -> Optional[_Engine]:
-        """A process that waits for work; those that died while waiting are let go."""
+        """An idle process, or None; those that died while idle are dropped."""
         while self._idle:
             engine = self._idle.pop()
             if engine.alive:
@@ -224,20 +223,20 @@ class UciPlayer(Player):
         return None
 
     async def _quit_all(self) -> None:
-        """End all processes: those that think at once, with the work that waits for them."""
+        """End all processes: first cancel all pending moves, which ends the processes at work, then quit the idle ones."""
         working = asyncio.all_tasks() - {asyncio.current_task()}
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
         for engine in self._idle:
-            with suppress(*_FAULTS):  # it is gone already, or is made to go now
+            with suppress(*_FAULTS):  # it has ended already, or is ended below
                 await asyncio.wait_for(engine.protocol.quit(), QUIT_SECONDS)
             await _end(*engine)
         self._idle.clear()
 
 
 async def _within(seconds: float, what: str, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` gives. Raises PawnzeroError that names the limit where it takes longer."""
+    """Await `work` for at most `seconds`. Raises PawnzeroError that names the limit if it takes longer."""
     try:
         return await asyncio.wait_for(work, seconds)
     except asyncio.TimeoutError:
@@ -245,7 +244,7 @@ async def _within(seconds: float, what: str, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _end(transport: asyncio.SubprocessTransport, protocol: chess.engine.UciProtocol) -> None:
-    """End a process and see it gone, so that its end is not told to a loop that is closed by then."""
+    """End a process and wait for its end, so that it is not reported to an event loop that is closed by then."""
     transport.close()
     with suppress(asyncio.TimeoutError):
         await asyncio.wait_for(asyncio.shield(protocol.returncode), QUIT_SECONDS)
@@ -260,7 +259,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _termination(error: BaseException) -> str:
-    """The kind of a fault in the middle of a game, as PGN names it."""
+    """The kind of a failure in the middle of a game, in PGN's terms."""
     if isinstance(error, asyncio.TimeoutError):
         return "time forfeit"
     died = isinstance(error, (chess.engine.EngineTerminatedError, OSError))
@@ -268,7 +267,7 @@ def _termination(error: BaseException) -> str:
 
 
 def _check_options(spec: UciSpec, protocol: chess.engine.UciProtocol) -> None:
-    """Raises UsageError for an option that the engine does not know or that takes other values."""
+    """Raise UsageError for an option that the engine does not know, or with a value that it does not accept."""
     for name, value in spec.options.items():
         place = f"engine {spec.command[0]}"
         if name not in protocol.options:
@@ -287,7 +286,7 @@ def _check_options(spec: UciSpec, protocol: chess.engine.UciProtocol) -> None:
 
 
 def _board(line: Line) -> chess.Board:
-    """The line as python-chess keeps it: its start and all moves, so that the engine sees repetitions."""
+    """The line as a python-chess board with its start and all moves, so that the engine sees repetitions."""
     game = line.game
     board = chess.Board(game.format(line.states[0]))
     for state, action in zip(line.states, line.actions):
