@@ -1,12 +1,12 @@
-"""One agent's directory: where its files lie, what is recorded of it, and who may write to it.
+"""An agent's directory: the paths of its files, its metadata, and its lock.
 
     models/AgentA/
-      metadata.json               what the agent is (game, net shape, seed), the settings last used, the iteration under way
+      metadata.json               the agent (game, net shape, seed), the settings last used, the iteration in progress
       checkpoints/latest.pt       current net          checkpoints/best.pt     promoted net
       checkpoints/replay.pt       replay buffer        checkpoints/ckpt_000100.pt …  numbered, the last few kept
-      experiments/                measurements and logs; iterations.jsonl: what each finished iteration found
+      experiments/                measurements and logs; iterations.jsonl: the record of each finished iteration
 
-What the nets' and the buffer's files hold is the business of the parts that write them; what metadata.json holds is known here.
+The contents of nets and replay buffer are left to the modules that write them; metadata.json belongs to this one.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from pawnzero.settings import SETTINGS, by_dotted_key, merged, read_shape
 from pawnzero.under_way import UnderWay
 
 _BESIDE = ".*.new"
-"""Files that `pawnzero.files.replacing` has not finished."""
+"""Temporary files of `pawnzero.files.replacing`, left behind by a killed process."""
 _ABANDONED = 60.0
-"""Seconds after which nobody goes on with one of them."""
+"""Age in seconds from which such a file counts as abandoned."""
 
 
 class Agent:
@@ -50,12 +50,12 @@ class Agent:
 
     @staticmethod
     def is_at(directory: Path) -> bool:
-        """Whether `directory` is an agent's."""
+        """Whether there is an agent in `directory`."""
         return (Path(directory) / "metadata.json").exists()
 
     @classmethod
     def open(cls, directory: Path) -> Agent:
-        """The agent in `directory`. Raises UsageError where there is none, PawnzeroError where its metadata cannot be read."""
+        """The agent in `directory`. Raises UsageError if there is none, PawnzeroError if its metadata cannot be read."""
         directory = Path(directory)
         if not cls.is_at(directory):
             if cls.is_at(directory.parent):
@@ -65,11 +65,13 @@ class Agent:
 
     @classmethod
     def create(cls, directory: Path, config: Config) -> Agent:
-        """A new agent, with `config`'s game, net shape and seed. Raises PawnzeroError where it cannot be written.
+        """Create an agent with `config`'s game, net shape and seed.
 
-        Raises UsageError for a game that is none, or whose positions cannot be mirrored as `config` wants. Of an agent that
-        lost its metadata the other files are kept, it goes on after its last finished iteration, and `config` must be of their
-        game and shape. A directory that holds anything else is left alone.
+        If the directory belongs to an agent that lost its metadata.json, its other files are kept, `config` must have their
+        game and net shape, and the agent continues after its last finished iteration.
+
+        Raises UsageError for an unknown game, or one whose positions cannot be mirrored as `config` demands, PawnzeroError if
+        the directory cannot be written, is an agent already, or holds other files or a net or games that do not fit `config`.
         """
         agent = cls(Path(directory), new_metadata(Path(directory).resolve().name, config))
         game = get_game(config.game)
@@ -90,7 +92,10 @@ class Agent:
 
     @classmethod
     def open_or_create(cls, directory: Path, config: Config, progress: Optional[Progress] = None) -> Agent:
-        """The agent in `directory`, which is created where there is none; a line says where it is but another one again."""
+        """The agent in `directory`, created if there is none.
+
+        Notes to `progress` say if a missing metadata.json was recreated, or if another agent began with the same net.
+        """
         if cls.is_at(directory):
             return cls.open(directory)
         agent = cls.create(directory, config)
@@ -129,7 +134,7 @@ class Agent:
         return self.checkpoints / "best.pt"
 
     def best_or_latest(self) -> Path:
-        """The promoted net, or while there is none the current one. Raises PawnzeroError where there is neither."""
+        """The promoted net, or the current one if there is none yet. Raises PawnzeroError if there is neither."""
         for path in (self.best, self.latest):
             if path.exists():
                 return path
@@ -141,24 +146,24 @@ class Agent:
 
     @property
     def game(self) -> str:
-        """The name of the game it plays."""
+        """The name of the agent's game."""
         return str(self.metadata["game"])
 
     @property
     def model(self) -> ModelConfig:
-        """The shape of its net."""
+        """The shape of the agent's net."""
         return read_shape(self.metadata["model"], str(self.directory / "metadata.json"))
 
     @property
     def iterations(self) -> List[Dict[str, Any]]:
-        """What each finished iteration found, oldest first. Raises PawnzeroError where that cannot be relied on."""
+        """The records of the finished iterations, oldest first. Raises PawnzeroError if they are invalid."""
         if self._iterations is None:
             self._iterations = read_iterations(self._log, self.metadata["next_iteration"])
         return self._iterations
 
     @property
     def iterations_lost(self) -> int:
-        """How many of the finished iterations have no record any more."""
+        """The number of finished iterations whose record is missing."""
         return int(self.metadata["next_iteration"]) - len(self.iterations)
 
     @property
@@ -166,9 +171,9 @@ class Agent:
         return self.experiments / "iterations.jsonl"
 
     def adopt(self, config: Config, progress: Progress) -> Config:
-        """`config` with the agent's own game and net shape; where they differ one line says so.
+        """`config` with the agent's own game and net shape, and a note if they differ.
 
-        Raises PawnzeroError where the net to go on from is gone (see `check_latest`), UsageError for a game that is none.
+        Raises PawnzeroError if the net to resume from is missing (see `check_latest`), UsageError for an unknown game.
         """
         check_latest(self.checkpoints, trained=bool(self.iterations))
         kept = []
@@ -182,7 +187,7 @@ class Agent:
         return dataclasses.replace(config, game=self.game, model=self.model)
 
     def check_net(self, game: str, model: ModelConfig) -> None:
-        """Raises PawnzeroError for a net of another game or shape than the agent's, or where its own is gone."""
+        """Raise PawnzeroError for a net of another game or shape than the agent's, or if the agent's own net is missing."""
         check_latest(self.checkpoints, trained=bool(self.iterations))
         if game != self.game:
             raise PawnzeroError(f"{self.directory}: the agent plays {self.game}, but the net plays {game}")
@@ -190,7 +195,7 @@ class Agent:
             raise PawnzeroError(f"{self.directory}: the agent's net has another shape ({_differences(self.model, model)})")
 
     def _twin(self) -> Optional[str]:
-        """The name of an agent beside this one that has the same game, shape and seed, so began with the same net."""
+        """The name of a neighbouring agent with the same game, net shape and seed, which therefore began with the same net."""
         same = ("game", "model", "seed")
         for path in sorted(self.directory.resolve().parent.glob("*/metadata.json")):
             try:
@@ -206,9 +211,9 @@ class Agent:
         return None
 
     def keep_settings(self, config: Config, progress: Progress, used: Sequence[str] = ("",)) -> None:
-        """Save what is used from now on; where it is not what was used before, one line says what changed.
+        """Save the settings used from now on, with a note if they have changed.
 
-        used: how the dotted keys of the settings begin that are used; of the others what was used before stays.
+        used: prefixes of the dotted keys of the settings in use; the others keep their saved values
         """
         kept = merged(to_json(config), self.metadata.get("config", {}), tuple(used))
         before, after = by_dotted_key(self.metadata.get("config", {})), by_dotted_key(kept)
@@ -221,19 +226,19 @@ class Agent:
         self.update(config=kept)
 
     def last_used(self, name: str) -> int:
-        """A setting of top level that is a whole number, as it was last used; 0 where that is not known."""
+        """The last used value of an integer setting of the top level; 0 if not known."""
         value = self.metadata.get("config", {}).get(name)
         return value if type(value) is int else 0
 
     def update(self, **changes: Any) -> None:
-        """Replace entries of metadata.json. Only the holder of `lock` may call it."""
+        """Replace entries of metadata.json. The caller must hold `lock`."""
         assert self._locks_held, "an agent is written by whoever holds its lock"
         path = self.directory / "metadata.json"
         self.metadata = {**read_metadata(path), **changes}
         write_json(path, self.metadata)
 
     def finish(self, found: Dict[str, Any], **changes: Any) -> None:
-        """The iteration under way is finished and has `found` this; replace entries of metadata.json too, as `update` does."""
+        """Record the iteration in progress as finished, with the result `found`; `changes` are entries for `update`."""
         finished = self.iterations
         with Journal(self._log) as log:
             log.add(found)
@@ -241,16 +246,16 @@ class Agent:
         finished.append(found)
 
     def keep_what_training_lacks(self, step: int) -> None:
-        """Before other training than its own moves the net from `step` on: an iteration under way keeps the steps it lacks."""
+        """Save how many steps an iteration in progress still lacks, before other training advances the net from `step`."""
         under_way = UnderWay.of(self.metadata["stage"])
         if under_way is not None and under_way.keep_lacking(step):
             self.update(stage=under_way.stage(self.metadata["stage"]["name"]))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the one writer, until the block ends or the process dies. The same Agent may take it again inside.
+        """Be the only writer until the block ends or the process dies. The lock is re-entrant for the same Agent.
 
-        Raises PawnzeroError that names the process which holds it, or says why the directory cannot be written.
+        Raises PawnzeroError that names the process that holds it, or says why the directory cannot be written.
         """
         if self._locks_held:
             self._locks_held += 1
@@ -279,20 +284,23 @@ class Agent:
         return numbered_checkpoints(self.checkpoints) if self.checkpoints.is_dir() else []
 
     def _clear(self) -> None:
-        """Remove what killed writes have left. Ladders and reports write into `experiments` without the lock, and a linked
-        replay file lies in a folder of others, so what was written to there a moment ago is left to its writer."""
+        """Remove temporary files that killed processes have left.
+
+        Ladders and reports write into `experiments` without the lock, and a linked replay file lies in a folder of others, so
+        recently written files there may belong to a running process and are kept.
+        """
         left = [*self.directory.glob(_BESIDE), *self.checkpoints.glob(_BESIDE)]
         replay = linked_to(self.replay)
         elsewhere = replay.parent.glob(f".{escape(replay.name)}.*.new")
         for path in [*left, *elsewhere, *self.experiments.rglob(_BESIDE)]:
-            with suppress(OSError):  # it has just got its name, or its writer has it open on Windows
+            with suppress(OSError):  # it has just been renamed, or is open in its writer on Windows
                 if path in left or time.time() - path.stat().st_mtime > _ABANDONED:
                     path.unlink()
 
     def _check_what_lies_there(self) -> int:
-        """Raises PawnzeroError where there are a net or games of another agent than this one, whose metadata was lost.
+        """Raise PawnzeroError if the directory has a net or games that do not fit this agent, whose metadata.json was lost.
 
-        Returns the first number that no game outside iterations has yet.
+        Returns the first number not used by a game outside iterations.
         """
         from pawnzero.nets.checkpoint import load_checkpoint
         from pawnzero.replay import ReplayBuffer
@@ -309,7 +317,7 @@ class Agent:
         return max([-1, *numbers]) + 1
 
     def _make_directories(self) -> None:
-        """The agent's folders. Raises PawnzeroError where they cannot be made or something else lies there."""
+        """Create the agent's folders. Raises PawnzeroError if they cannot be created, or the directory holds other files."""
         try:
             if self.directory.is_dir():
                 own = {"checkpoints", "experiments", ".lock"}

@@ -1,7 +1,7 @@
-"""What in a run's figures should worry its owner: each illness in plain words, with what helps against it.
+"""Alarms: signs in a run's figures that something is going wrong, each with a remedy.
 
-Thresholds are set so that the first iterations of a healthy run, which play nearly at random, raise none: chess between
-untrained nets is drawn in about three games of four, and their policies are nearer to uniform than their targets.
+The thresholds are set so that the first iterations of a healthy run, which play almost randomly, raise no alarm: chess between
+untrained nets is drawn in about three games of four, and their policies are closer to uniform than their targets.
 """
 
 from __future__ import annotations
@@ -13,55 +13,55 @@ from typing import Any, List, Mapping, Optional, Sequence
 from pawnzero.shares import wilson
 
 FEWEST_GAMES = 20
-"""Fewer games than in the default match say nothing about shares of games."""
+"""Fewer games than this, those of the default match, are too few to judge shares of games."""
 
 MOST_DRAWN = 0.9
-"""With nine of ten games drawn, a value that always foretells a draw is right nine times of ten and has little to learn."""
+"""With nine of ten games drawn, a value head that always predicts a draw is right nine times of ten and has little to learn."""
 ENOUGH_GAMES = 40
-"""When all of so many are drawn, the true share is above `MOST_DRAWN` with 95 % certainty (35 would do)."""
+"""If all of so many games are drawn, the true share is above `MOST_DRAWN` with 95 % confidence (35 would suffice)."""
 
 FEWEST_OPENINGS = 0.2
-"""With fewer different openings than a fifth of the games, each is in the buffer five times and more."""
+"""With fewer different openings than a fifth of the games, each is in the buffer more than five times on average."""
 
 ONE_MOVE = 0.056
 """Entropy, in nats, of a policy that gives 99 % to one move and 1 % to another: -(0.99 ln 0.99 + 0.01 ln 0.01)."""
 
 OVERCONFIDENT = 0.5
-"""Share of the targets' entropy. What cross-entropy asks of a net that cannot tell some positions apart is the mean of their
-targets, and the entropy of a mean is at least the mean entropy. Half of it is far on the wrong side."""
+"""Share of the targets' entropy. The optimum of cross-entropy for positions that the net cannot tell apart is the mean of their
+targets, whose entropy is at least the mean of theirs. Half of that is far on the wrong side."""
 
 BY_HEART = 0.1
-"""Nats that the value's loss is higher on held-out games: 0.00 to 0.08 in runs of connect four, whose games are many and short,
-0.2 to 0.3 in one of chess that a larger `value_mix` made far stronger (docs/experiments/chess_small.md)."""
+"""Nats by which the value loss is higher on held-out games: 0.00 to 0.08 in runs of connect four, whose games are many and
+short; 0.2 to 0.3 in a chess run that a larger `value_mix` made far stronger (docs/experiments/chess_small.md)."""
 
 _TRAIN_LESS = "train less: lower trainer.replay_ratio or, where that is 0, trainer_iters"
 
 _TREND = 3
-"""Held-out measurements on either side of a comparison: one alone is of a single batch, and too noisy."""
+"""Held-out measurements on each side of a comparison: a single one, of one batch, is too noisy."""
 _SURE = 3.0
-"""A trend counts where it is so many times its own standard error."""
+"""A trend counts if it is more than so many times its standard error."""
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """name: for scripts; text: one line for people that says what was found, and which settings may help."""
+    """name: for scripts; text: one line for people with the finding, and settings that may help."""
 
     name: str
     text: str
 
 
 def selfplay_alarms(figures: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) -> List[Alarm]:
-    """What is ill about a set of games.
+    """The alarms of a set of self-play games.
 
-    figures: `GamesSummary.to_json`'s; earlier: those of the iterations before, newest last, which are counted among the draws
-    where the set is too small.
+    figures: of the set, from `GamesSummary.to_json`
+    earlier: of earlier iterations, newest last; they are added to the count of draws if the set is too small
     """
     found = (_drawn(figures, earlier), _alike(figures), _one_move(figures))
     return [alarm for alarm in found if alarm is not None]
 
 
 def training_alarms(records: Sequence[Mapping[str, Any]]) -> List[Alarm]:
-    """What is ill about training. records: those of `train.json`, oldest first."""
+    """The alarms of training. records: those of `train.json`, oldest first."""
     found = (_overconfident(records[-1]), _overfitting(records), _results_by_heart(records)) if records else ()
     return [alarm for alarm in found if alarm is not None]
 
@@ -70,7 +70,7 @@ def _drawn(figures: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> 
     games = drawn = adjudicated = 0
     for counted in (figures, *reversed(earlier)):
         games += counted["games"]
-        # Where play is good a full board is how a small game ends, and no illness.
+        # With good play, small games normally end in a full board; those draws are no sign of trouble.
         drawn += counted["draws"] - counted["endings"].get("board full", 0)
         adjudicated += counted["adjudicated"]
         if games >= ENOUGH_GAMES:
@@ -90,7 +90,7 @@ def _alike(figures: Mapping[str, Any]) -> Optional[Alarm]:
     games, openings = figures["games"], figures["distinct_openings"]
     if games < FEWEST_GAMES or openings >= FEWEST_OPENINGS * games:
         return None
-    knob = "temperature" if figures["full_search_share"] == 1.0 else "full_search_share"  # cheap searches are without noise
+    knob = "temperature" if figures["full_search_share"] == 1.0 else "full_search_share"  # cheap searches use no noise
     return Alarm(
         "openings",
         f"{games} games had only {openings} different openings, so the net sees the same positions again and again; "
@@ -110,7 +110,7 @@ def _one_move(figures: Mapping[str, Any]) -> Optional[Alarm]:
 
 
 def _overconfident(record: Mapping[str, Any]) -> Optional[Alarm]:
-    if "policy_entropy" not in record:  # cheap searches alone were trained on
+    if "policy_entropy" not in record:  # all samples were of cheap searches
         return None
     target, net = record["target_entropy"], record["policy_entropy"]
     if net >= OVERCONFIDENT * target:
@@ -154,7 +154,7 @@ def _results_by_heart(records: Sequence[Mapping[str, Any]]) -> Optional[Alarm]:
 
 
 def _rise(values: Sequence[float]) -> float:
-    """How far the mean of the later half is above that of the earlier one; 0 where that may be chance."""
+    """Mean of the later half minus mean of the earlier half; 0 if the difference may be chance (see _SURE)."""
     half = len(values) // 2
     early, late = values[:half], values[half:]
     before, after = sum(early) / half, sum(late) / half

@@ -1,7 +1,8 @@
-"""Are the rules and the encoding right on this machine? Of chess known counts, round trips, and a comparison with python-chess;
-of any game whether it keeps the contract of all games.
+"""Integrity checks of rules and encoding on this machine.
 
-What a compiler or a library got wrong would otherwise show as a net that never learns. Nothing is printed here.
+For chess: perft counts, round trips of moves and planes, and a comparison with python-chess. For any game: whether it fulfils
+the contract of all games. An error of a compiler or a library would otherwise only show as a net that never learns. Nothing is
+printed here.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ PERFT = {
         (5, 164_075_551),
     ),
 }
-"""The usual test positions: FEN, then (depth, leaves) for each level. Counts: Chess Programming Wiki, "Perft Results"."""
+"""The usual test positions: FEN, then (depth, leaf count) for each level. Source: Chess Programming Wiki, "Perft Results"."""
 
 _STARTS = tuple(fen for fen, _, _ in PERFT.values()) + (
     "8/8/4k3/8/8/3RK3/8/8 w - - 88 90",
@@ -43,24 +44,24 @@ _STARTS = tuple(fen for fen, _, _ in PERFT.values()) + (
     "4k3/pppppppp/8/8/8/8/PPPPPPPP/4K3 w - - 0 1",
     "8/PPPk4/8/8/8/8/4Kppp/8 b - - 0 1",
 )
-"""Where random games begin: also near the fifty-move rule, bare kings, en passant and promotion."""
+"""Starting positions of random games: perft's, and some near the fifty-move rule, bare kings, en passant and promotion."""
 _LONGEST_GAME = 300
 _CODEC_PLIES = 300
 _CODEC_GAME = 20
-"""Plies of a game in the codec's check: short, so that it sees all the starts."""
+"""Maximum plies of a game in the codec's check: few, so that all starting positions are used."""
 
 GAME_PLIES = 2000
-"""Plies of random play in which a game is seen to keep the contract."""
+"""Default plies of random play in the check of a game's contract."""
 
 _ANCHORS = {"a1b1": 0, "e1g1": 103, "e1c1": 97, "a7a8q": 1792, "h7h8b": 1857}
-"""Indices that lc0 gives to moves (castling is the king's move onto its rook)."""
+"""lc0's indices of some moves (it encodes castling as the king's move onto its rook)."""
 
 Value = Union[int, str]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One thing checked. section: perft, codec, rules or game; ok where `found` is what was `expected`."""
+    """The result of one check, in a section (perft, codec, rules or game); `ok` if `found` equals `expected`."""
 
     section: str
     name: str
@@ -75,7 +76,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was checked."""
+    """The results of all checks."""
 
     rows: Sequence[Row]
 
@@ -101,8 +102,10 @@ def run_checks(
     game: Optional[str] = None,
     game_plies: int = GAME_PLIES,
 ) -> Report:
-    """Perft at a level ("quick": well under a second; "full": some seconds), codec, `plies` plies of play beside python-chess,
-    and `game_plies` plies of a game, where one is named.
+    """Run the checks: perft at a level ("quick": well under a second; "full": some seconds), codec, rules and contract.
+
+    plies:            of random play compared with python-chess
+    game, game_plies: a game whose contract is checked, if any, and plies of random play for that
 
     Raises UsageError for an unknown level or game, or a negative number of plies.
     """
@@ -138,7 +141,7 @@ def check_perft(level: str = "quick", progress: Optional[Progress] = None) -> Li
 
 
 def check_codec(plies: int = _CODEC_PLIES, seed: int = 0, progress: Optional[Progress] = None) -> List[Row]:
-    """Move indices and planes: all actions round-trip, and so do the moves and planes of positions from random play."""
+    """Check move indices and planes by round trips: of all actions, and of moves and planes of positions from random play."""
     progress = progress or Progress()
     progress.start("codec", 4, "checks")
     rows = []
@@ -156,7 +159,7 @@ def check_codec(plies: int = _CODEC_PLIES, seed: int = 0, progress: Optional[Pro
 
 
 def check_rules(plies: int, seed: int = 0, progress: Optional[Progress] = None) -> List[Row]:
-    """Random play beside python-chess: at every ply the legal moves, the FEN, and whether and how the game has ended."""
+    """Compare random play with python-chess: at every ply the legal moves, the FEN, and whether and how the game has ended."""
     progress = progress or Progress()
     progress.start("random play beside python-chess", plies, "plies")
     row = _timed(
@@ -167,14 +170,14 @@ def check_rules(plies: int, seed: int = 0, progress: Optional[Progress] = None) 
 
 
 def check_contract(game: Game, plies: int = GAME_PLIES, seed: int = 0, progress: Optional[Progress] = None) -> List[Row]:
-    """Random play of any game: whether it keeps what `pawnzero.games.base` asks, by `check_game`."""
+    """Check by random play, with `check_game`, that a game fulfils the contract of `pawnzero.games.base`."""
 
     def find() -> Value:
         try:
             check_game(game, plies, seed)
         except AssertionError as error:
             return str(error)
-        except Exception as error:  # a game is anybody's code
+        except Exception as error:  # a game may be third-party code
             return repr(error)
         return plies
 
@@ -190,13 +193,13 @@ def _timed(section: str, name: str, expected: Value, find: Callable[[], Value]) 
     began = time.perf_counter()
     try:
         found = find()
-    except PawnzeroError as error:  # a broken codec calls legal moves illegal
+    except PawnzeroError as error:  # a broken codec rejects legal moves
         found = str(error)
     return Row(section, name, expected, found, time.perf_counter() - began)
 
 
 def _action_round_trips() -> int:
-    """How many actions their own squares and promotion lead back to."""
+    """The number of actions whose squares and promotion map back to them."""
     from pawnzero.games.chess.actions import FROM, INDEX, PROMOTION, TO
 
     return int((INDEX[FROM, TO, PROMOTION] == np.arange(len(FROM))).sum())
@@ -216,7 +219,7 @@ Difference = Callable[[Line, Any], Optional[str]]
 
 
 def _agreeing(plies: int, seed: int, longest: int, difference: Difference, progress: Optional[Progress] = None) -> Value:
-    """`plies` where `difference` finds none in so many plies of random play, else what it found first."""
+    """`plies` if `difference` finds nothing in so many plies of random play, else its first finding."""
     for line, board in random_games(plies, seed, longest):
         found = difference(line, board)
         if found:
@@ -227,10 +230,10 @@ def _agreeing(plies: int, seed: int, longest: int, difference: Difference, progr
 
 
 def random_games(plies: int, seed: int, longest: int = _LONGEST_GAME) -> Iterator[Tuple[Line, Any]]:
-    """Random games of `plies` plies together, as a line and as a python-chess board, shown at their start and after every ply.
+    """Random games of `plies` plies in total, as a line and as a python-chess board, yielded at the start and after every ply.
 
-    A game that has not ended after `longest` plies is left. The starts are taken in turn; every second time round, the players
-    go back and forth where they can, so that positions repeat.
+    A game that is not over after `longest` plies is abandoned. The starting positions are used in turn; in every second round
+    the players often take back their last move, where that is legal, so that positions repeat.
     """
     import chess
 
@@ -251,7 +254,7 @@ def random_games(plies: int, seed: int, longest: int = _LONGEST_GAME) -> Iterato
 
 
 def _back(line: Line) -> Optional[int]:
-    """The move that takes the player's last one back, where it is legal."""
+    """The move that undoes the player's last one, if it is legal."""
     from pawnzero.games.chess.actions import FROM, INDEX, TO
 
     if len(line.actions) < 2:
@@ -262,7 +265,7 @@ def _back(line: Line) -> Optional[int]:
 
 
 def _move_difference(line: Line, board: Any) -> Optional[str]:
-    """Where a legal move does not survive action → UCI → action, or is not the move python-chess calls so."""
+    """Describe a legal move that does not survive action → UCI → action, or that python-chess reads as another move."""
     from pawnzero.games.chess.actions import FROM, INDEX, TO
 
     game, state = line.game, line.state
@@ -281,7 +284,7 @@ def _move_difference(line: Line, board: Any) -> Optional[str]:
 
 
 def _rules_difference(line: Line, board: Any) -> Optional[str]:
-    """Where rules and python-chess disagree on a position, in words."""
+    """Describe how rules and python-chess disagree on a position; None if they agree."""
     game, fen = line.game, board.fen()
     if game.format(line.state) != fen:
         return f"{game.format(line.state)} where python-chess has {fen}"
@@ -298,7 +301,7 @@ def _rules_difference(line: Line, board: Any) -> Optional[str]:
 
 
 def _ending(game: Game, line: Line, board: Any, can_move: bool) -> int:
-    """How the game has ended by python-chess's account, as one of our codes."""
+    """How the game has ended according to python-chess, as an index into `Game.endings`."""
     if not can_move:
         return game.endings.index("checkmate" if board.is_check() else "stalemate")
     if board.is_insufficient_material():
@@ -309,13 +312,13 @@ def _ending(game: Game, line: Line, board: Any, can_move: bool) -> int:
 
 
 class _PlaneReader:
-    """Reads planes back into the position and compares; remembers the placements of the game under way."""
+    """Decodes planes into the position and compares; remembers the piece placements of the current game."""
 
     def __init__(self) -> None:
         self.placements: List[str] = []
 
     def difference(self, line: Line, board: Any) -> Optional[str]:
-        """Where the planes of a line's current position say something else than python-chess, in words."""
+        """Describe how the planes of a line's current position differ from python-chess; None if they agree."""
         if not line.actions:
             self.placements.clear()
         self.placements.append(board.board_fen())
@@ -338,7 +341,7 @@ def _encoded(line: Line) -> Tuple[np.ndarray, np.ndarray]:
 
 
 def _read_scalars(scalars: np.ndarray) -> str:
-    """Side to move, castling rights and clock, as in a FEN."""
+    """Side to move, castling rights and halfmove clock, as in a FEN."""
     own_queenside, own_kingside, other_queenside, other_kingside, black, clock = (int(number) for number in scalars[:6])
     rights = [own_kingside, own_queenside, other_kingside, other_queenside]
     if black:
@@ -348,7 +351,7 @@ def _read_scalars(scalars: np.ndarray) -> str:
 
 
 def _read_placement(planes: np.ndarray, black: bool) -> str:
-    """The first field of a FEN from twelve planes, [12] uint64, of the player to move (Black where `black`)."""
+    """The first field of a FEN from twelve planes, [12] uint64, as seen by the player to move (Black if `black`)."""
     import chess
 
     board = chess.BaseBoard.empty()

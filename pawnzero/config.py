@@ -1,4 +1,4 @@
-"""Every setting, declared once. Command-line flags and the keys of a configuration file derive from these classes."""
+"""All settings, declared once. Command-line flags and the keys of a configuration file are derived from these classes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Dict
 from pawnzero.errors import UsageError
 
 MOST_ELO = 4000.0
-"""Largest Elo difference of a sequential test: a score of 1 − 10⁻¹⁰."""
+"""Largest Elo difference in a sequential test's hypotheses: a score of 1 − 10⁻¹⁰."""
 
 _MOST_ROWS = 10**10
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The net's shape. It belongs to the agent: once an agent exists, its own shape is kept."""
+    """The net's shape. It is fixed when an agent is created."""
 
     channels: int = field(default=64, metadata={"help": "width of the residual trunk", "min": 1, "max": 4096})
     blocks: int = field(default=6, metadata={"help": "residual blocks", "min": 1, "max": 1024})
@@ -39,13 +39,13 @@ class ModelConfig:
 
     @property
     def squeezed(self) -> int:
-        """Channels inside squeeze-excitation; 0 where there is none."""
+        """Channels inside squeeze-excitation; 0 without it."""
         return max(1, self.channels // self.se_ratio) if self.se_ratio else 0
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How a position is searched. Names as in the papers, mctx and lc0."""
+    """Settings of the search. Names are those of the papers, mctx and lc0."""
 
     algorithm: str = field(
         default="gumbel",
@@ -84,7 +84,7 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class SelfplayConfig:
-    """How games are played for training."""
+    """Settings of self-play games."""
 
     max_plies: int = field(
         default=200, metadata={"help": "plies after which a game is adjudicated a draw", "min": 1, "max": 1_000_000}
@@ -129,7 +129,7 @@ class SelfplayConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the net is trained. `iters` is the same setting as the top level's `trainer_iters`."""
+    """Settings of training. In files, "trainer.iters" is another name of the top level's `trainer_iters`."""
 
     lr: float = field(default=1e-3, metadata={"help": "peak learning rate of AdamW", "min": 0.0})
     wd: float = field(default=1e-4, metadata={"help": "decoupled weight decay, on weights only", "min": 0.0})
@@ -203,7 +203,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """All settings of a run. The defaults are those of an RX580 with 8 GB."""
+    """All settings of a run. The defaults are meant for an RX580 with 8 GB."""
 
     game: str = field(default="chess", metadata={"help": "chess, connect_four or tic_tac_toe"})
     mcts_sims: int = field(default=64, metadata={"help": "simulations per move", "min": 1})
@@ -248,10 +248,13 @@ class Config:
         return self.batch_size * self.grad_accum_steps
 
     def check_selfplay(self) -> None:
-        """Raises UsageError where settings of self-play do not fit together: cheap searches would cost what full ones do and
-        teach no policy for it, games would begin in more ways than there are games, or nothing would show what is hopeless.
+        """Raise UsageError if settings of self-play contradict each other.
 
-        Not whenever settings are read: a match or a game in the terminal may well search less than `selfplay.cheap_sims`.
+        Cheap searches must be cheaper than full ones, since they train no policy; the shares of special starts must not exceed
+        1 together; and resignation needs games that are played to the end.
+
+        Not checked whenever settings are read: a match or a game in the terminal may well use fewer simulations than
+        `selfplay.cheap_sims`.
         """
         if self.selfplay.full_search_share < 1.0 and self.selfplay.cheap_sims >= self.mcts_sims:
             raise UsageError(
@@ -272,5 +275,5 @@ class Config:
 
 
 def to_json(config: Config) -> Dict[str, Any]:
-    """The settings as nested plain values, which `load_config` reads back."""
+    """The settings as nested plain values, which `load_config` can read back from a JSON file."""
     return dataclasses.asdict(config)

@@ -1,4 +1,7 @@
-"""Files are replaced, never edited: written beside, flushed, renamed, so that a reader or a crash sees old or new, whole."""
+"""Atomic replacement of files, by writing and renaming a temporary one, and reading of JSON.
+
+A reader or a crash sees either the old file or the new one, complete.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,15 @@ from pawnzero.errors import PawnzeroError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write; `path` becomes it when the block ends well, and is left as it was when it does not.
+    """A binary file to write, which replaces `path` if the block succeeds; otherwise `path` stays as it was.
 
-    A link is replaced itself; what it leads to stays as it was (but see `linked_to`).
+    A symbolic link itself is replaced, not the file it points to (but see `linked_to`).
 
-    Raises PawnzeroError that names `path` when it cannot be written: no such directory, no room left and the like.
+    Raises PawnzeroError that names `path` if it cannot be written: no such directory, no space left and the like.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        stream = open(beside, "wb")  # noqa: SIM115 - an error in the block is another matter
+        stream = open(beside, "wb")  # noqa: SIM115 - errors in the block must not be caught here
     except OSError as error:
         raise PawnzeroError(f"{path}: cannot be written ({error.strerror})") from None
     try:
@@ -32,7 +35,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(stream.fileno())
         os.replace(str(beside), str(path))
     except OSError as error:
-        if error.filename not in (None, str(beside)):  # of another file, which the block reads
+        if error.filename not in (None, str(beside)):  # of another file that the block uses
             raise
         raise PawnzeroError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
@@ -42,7 +45,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def reading(path: Path, kind: Type[PawnzeroError] = PawnzeroError) -> Iterator[None]:
-    """A block that reads `path`. Raises an error of this kind that names it where the system does not let it be read."""
+    """In the block, turn an OSError into an error of this kind that says that `path` cannot be read."""
     try:
         yield
     except OSError as error:
@@ -50,28 +53,28 @@ def reading(path: Path, kind: Type[PawnzeroError] = PawnzeroError) -> Iterator[N
 
 
 def linked_to(path: Path) -> Path:
-    """The file that a link leads to, also where it is not there yet; `path` itself where it is no link."""
+    """The file that a symbolic link points to, even if it does not exist; `path` itself if it is not a link."""
     return Path(os.path.realpath(str(path))) if path.is_symlink() else path
 
 
 def in_shell(path: Union[str, Path]) -> str:
-    """`path` as a shell takes it: in quotes where a space or the like stands in it."""
+    """`path` quoted for a shell, where necessary."""
     return shlex.quote(str(path))
 
 
 def check_folder(path: Path) -> None:
-    """Raises PawnzeroError where `path` cannot be written because its directory is not there: before work that takes long."""
+    """Raise PawnzeroError if the directory of `path` does not exist: to be called before work that takes long."""
     if not path.absolute().parent.is_dir():
         raise PawnzeroError(f"{path}: cannot be written ({path.parent}: no such directory)")
 
 
 def text_bytes(text: str) -> bytes:
-    """UTF-8; a name of a file that is no text anywhere has "?" for what cannot be said."""
+    """`text` in UTF-8, with "?" for what cannot be encoded (as in file names that are not valid text)."""
     return text.encode("utf-8", "replace")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace `path` by `value` as indented JSON. A number that is not finite becomes null, since JSON cannot say it."""
+    """Replace `path` by `value` as indented JSON. A number that is not finite becomes null, since JSON cannot represent it."""
     try:
         text = json.dumps(value, indent=2, allow_nan=False)
     except ValueError:
@@ -81,7 +84,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in `path`. Raises PawnzeroError that names the place where it is not JSON, or a name that stands twice."""
+    """The JSON value in `path`. Raises PawnzeroError that names the place of a syntax error, or a duplicate key."""
     with reading(path):
         content = path.read_bytes()
     try:
@@ -93,11 +96,11 @@ def read_json(path: Path) -> Any:
 
 
 class _NamedTwiceError(ValueError):
-    """A name stands twice in one JSON object."""
+    """A key appears twice in one JSON object."""
 
 
 def _named_once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
-    """A JSON object. Of two values of one name the reader may have meant either."""
+    """A JSON object from its pairs. Raises _NamedTwiceError for a duplicate key, since either value may have been meant."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

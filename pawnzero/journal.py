@@ -1,4 +1,4 @@
-"""Files with a JSON object a line that only ever grow: what is in them survives whoever wrote it."""
+"""Append-only files with one JSON object per line, whose contents survive a crash of the writer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pawnzero.files import reading
 
 
 class Journal:
-    """A file with a JSON object a line, only ever added to.
+    """An append-only file with one JSON object per line.
 
-    A line is with the system when `add` returns, and on the disk once the block ends. One cut short by a kill is passed over.
+    A line has been passed to the operating system when `add` returns, and is on disk when the block ends. Readers skip a line
+    that was cut short by a kill.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,13 +24,13 @@ class Journal:
         self._stream: Optional[IO[bytes]] = None
 
     def __enter__(self) -> Journal:
-        """Open for adding. Raises PawnzeroError where it cannot be written."""
+        """Open for appending. Raises PawnzeroError if the file cannot be written."""
         try:
             self._stream = open(self.path, "a+b")
             if self._stream.tell():
                 self._stream.seek(-1, os.SEEK_END)
                 if self._stream.read(1) != b"\n":
-                    self._stream.write(b"\n")  # what was cut short ends here
+                    self._stream.write(b"\n")  # ends a line that was cut short
         except OSError as error:
             raise PawnzeroError(f"{self.path}: cannot be written ({error.strerror})") from None
         return self
@@ -43,11 +44,11 @@ class Journal:
                 self._stream.flush()
                 os.fsync(self._stream.fileno())
         except OSError as closing:
-            if error is None:  # else it says why the last line could not be written
+            if error is None:  # otherwise that error already says why a line could not be written
                 raise PawnzeroError(f"{self.path}: cannot be written ({closing.strerror})") from None
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Add a line. Raises PawnzeroError where it cannot be written."""
+        """Append a line. Raises PawnzeroError if it cannot be written."""
         assert self._stream is not None, "opened for adding"
         try:
             self._stream.write(json.dumps(line).encode() + b"\n")
@@ -56,7 +57,7 @@ class Journal:
             raise PawnzeroError(f"{self.path}: cannot be written ({error.strerror})") from None
 
     def lines(self) -> Iterator[Dict[str, Any]]:
-        """The whole lines, oldest first; none where there is no file. Raises PawnzeroError where it cannot be read."""
+        """The complete lines, oldest first; none if there is no file. Raises PawnzeroError if it cannot be read."""
         if not self.path.exists():
             return
         with reading(self.path):
@@ -70,6 +71,6 @@ class Journal:
                 yield line
 
     def remove(self) -> None:
-        """Forget everything, if there is anything."""
+        """Delete the file, if it exists."""
         if self.path.exists():
             self.path.unlink()

@@ -1,4 +1,4 @@
-"""Who may write: a lock file that names its holder, and that the system releases when the holder dies."""
+"""Lock files, which name their holder; the system releases the lock when the holder dies."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path` while the block runs. The file stays; what counts is the system's lock on it.
+    """Hold the lock file `path` while the block runs. The file remains afterwards; only the system's lock on it counts.
 
-    Raises PawnzeroError about `what`, naming the holder's process, when another one holds it.
+    Raises PawnzeroError about `what` if the lock is held already, naming the holder's process ID, or if it cannot be taken.
     """
     try:
-        stream = open(path, "a+", encoding="ascii", errors="replace")  # noqa: SIM115 - an error in the block is another matter
+        stream = open(path, "a+", encoding="ascii", errors="replace")  # noqa: SIM115 - errors in the block must not be caught here
     except OSError as error:
         raise PawnzeroError(f"{what}: cannot be written ({error.strerror})") from None
     with stream:
@@ -49,7 +49,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
             stream.seek(0)
             holder = stream.read(20).strip() or "unknown"
             raise PawnzeroError(f"{what}: in use by process {holder}; wait for it or stop it") from None
-        with suppress(OSError):  # on a full disk nobody is told who holds it, but it is held
+        with suppress(OSError):  # on a full disk the lock is held without naming its holder
             os.ftruncate(stream.fileno(), 0)
             os.write(stream.fileno(), f"{os.getpid()}\n".encode())
         yield

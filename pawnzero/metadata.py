@@ -1,8 +1,8 @@
-"""What an agent's metadata.json and the record of its finished iterations hold, and what of them is relied on.
+"""Reads and validates an agent's metadata.json and the records of its finished iterations.
 
-metadata.json is small and replaced whole. What an iteration has found is a line of experiments/iterations.jsonl, since there
-may be thousands. Of two lines of one iteration the later one counts: whoever wrote the earlier one was killed before
-metadata.json said so.
+metadata.json is small and replaced as a whole. The record of an iteration is a line of experiments/iterations.jsonl, since
+there may be thousands. If an iteration has two lines, the later one counts: the process that wrote the earlier one was killed
+before it updated metadata.json.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KINDS = {
     "next_iteration": (int,),
     "stage": (dict, type(None)),
 }
-"""What each entry of metadata.json is that has to be there."""
+"""Types of the required entries of metadata.json."""
 _OPTIONAL = {
     "config": (dict,),
     "samples_owed": _NUMBER,
@@ -40,11 +40,11 @@ _STAGE = {"iteration": (int,), "name": (str,), "found": (dict,)}
 _FOUND = {"iteration": (int,)}
 _ALONE = {"first": (int,), "games": (int,), "frozen": (dict,)}
 _ITERATION = {"iteration": (int,), "selfplay": (dict,), "train": (dict,), "arena": (dict,), "seconds": _NUMBER}
-"""What of a finished iteration is read again."""
+"""Types of the entries that are read from a finished iteration's record."""
 
 
 def new_metadata(name: str, config: Config) -> Dict[str, Any]:
-    """metadata.json of an agent that has done nothing yet."""
+    """The contents of metadata.json for a new agent."""
     return {
         "format": FORMAT,
         "name": name,
@@ -59,7 +59,7 @@ def new_metadata(name: str, config: Config) -> Dict[str, Any]:
 
 
 def read_metadata(path: Path) -> Dict[str, Any]:
-    """What metadata.json holds. Raises PawnzeroError that names the entry that cannot be relied on."""
+    """The contents of metadata.json. Raises PawnzeroError that names an invalid entry."""
     metadata = read_json(path)
     if not isinstance(metadata, dict):
         raise PawnzeroError(f"{path}: expected a JSON object with an agent's metadata")
@@ -85,9 +85,9 @@ def read_metadata(path: Path) -> Dict[str, Any]:
 
 
 def read_iterations(path: Path, before: int) -> List[Dict[str, Any]]:
-    """What each finished iteration found, oldest first: those of experiments/iterations.jsonl with a number below `before`.
+    """The records in experiments/iterations.jsonl of iterations with a number below `before`, oldest first.
 
-    Raises PawnzeroError that names the entry that cannot be relied on.
+    Raises PawnzeroError that names an invalid entry.
     """
     found: Dict[int, Dict[str, Any]] = {}
     for line in Journal(path).lines():
@@ -97,7 +97,7 @@ def read_iterations(path: Path, before: int) -> List[Dict[str, Any]]:
 
 
 def _check_kinds(values: Mapping[str, Any], wanted: Mapping[str, Tuple[type, ...]], prefix: str, path: Path) -> None:
-    """Raises PawnzeroError that names the first of the `wanted` entries that is missing or of another kind."""
+    """Raise PawnzeroError that names the first of the `wanted` entries that is missing or of another type."""
     for key, kinds in wanted.items():
         if type(values.get(key, ...)) not in kinds:
             is_so = f"is {values[key]!r}" if key in values else "is missing"

@@ -1,4 +1,4 @@
-"""Which files of a folder are numbered checkpoints, of which step, and is the newest net among them all that is left?"""
+"""Numbered checkpoints of a folder, and the check that latest.pt is not missing beside them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,29 @@ _NAME = re.compile(r"ckpt_(\d{6,})\.pt")
 
 
 def numbered_path(folder: Path, step: int) -> Path:
-    """Where the checkpoint of a step lies: ckpt_000100.pt."""
+    """The path of the checkpoint of a step: ckpt_000100.pt."""
     return folder / f"ckpt_{step:06d}.pt"
 
 
 def numbered_checkpoints(folder: Path) -> List[Tuple[int, Path]]:
-    """(step, path) of all there are, oldest first."""
+    """(step, path) of all numbered checkpoints in `folder`, by step."""
     matches = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
     return sorted((int(match.group(1)), path) for match, path in matches if match)
 
 
 def numbered_by_writing(folder: Path) -> List[Tuple[int, Path]]:
-    """The same, the one that was written last at the end: after going back, later steps are of the run that was given up."""
+    """(step, path) of all numbered checkpoints, the last written at the end.
+
+    Later steps may be older files, of a run that was abandoned when latest.pt was replaced by an older checkpoint.
+    """
     return sorted(numbered_checkpoints(folder), key=lambda one: (one[1].stat().st_mtime_ns, one[0]))
 
 
 def check_latest(folder: Path, trained: bool = False) -> None:
-    """Raises PawnzeroError where latest.pt is gone: training would begin anew, and push out what is left.
+    """Raise PawnzeroError if latest.pt has been lost: training would start over, and delete the remaining checkpoints.
 
-    trained: it is known that there was one; else a numbered checkpoint alone may be what a killed process wrote first.
+    trained: whether latest.pt is known to have existed. If not, a single numbered checkpoint without a best.pt is accepted,
+    since a process may have been killed between writing it and its first latest.pt.
     """
     latest, best = folder / "latest.pt", folder / "best.pt"
     if latest.exists():

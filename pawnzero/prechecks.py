@@ -1,4 +1,4 @@
-"""Rules and encoder are checked before anything is trained, and what was found is left with the agent."""
+"""Integrity checks of rules and encoder before training, whose report is kept with the agent."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pawnzero.files import write_json
 from pawnzero.progress import Progress
 
 _GAME_PLIES = 300
-"""Plies of random play of the game that is to be learned: for chess less than a second."""
+"""Plies of random play in the check of the agent's game: less than a second for chess."""
 _passed: Set[str] = set()
 
 
 def precheck(game: str, experiments: Optional[Path], progress: Progress) -> None:
-    """Run the quick checks, once a process and game, and leave `prechecks.json` in `experiments`, where there is such a folder.
+    """Run the quick checks and write `prechecks.json` into `experiments`, if given.
 
-    Raises PawnzeroError when a check fails.
+    The checks run once per process and game, and again for an `experiments` without the file. Raises PawnzeroError if a check
+    fails.
     """
     path = experiments / "prechecks.json" if experiments is not None else None
     if game in _passed and (path is None or path.exists()):

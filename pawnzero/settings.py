@@ -1,4 +1,4 @@
-"""How settings are read and checked: configuration files, values given beside them, and the shape that an agent's files say."""
+"""Reads and validates settings: configuration files, overrides, and the net shapes stored in an agent's files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json
 
 _ALIASES = {"trainer.iters": "trainer_iters"}
-"""Keys that are other names of a setting."""
+"""Alternative keys of settings."""
 _ELSEWHERE = {
     "learning_rate": "trainer.lr",
     "weight_decay": "trainer.wd",
@@ -27,12 +27,12 @@ _ELSEWHERE = {
     "filters": "model.channels",
     "layers": "model.blocks",
 }
-"""What other programs call a setting; not accepted, but named as nearest."""
+"""Other programs' names of settings; not accepted, but used to suggest the right key."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One knob: its dotted key ("trainer.lr"), its type, and what its declaration says of it."""
+    """One setting: its dotted key ("trainer.lr"), its type, and its declared default, help, range and choices."""
 
     key: str
     kind: type
@@ -44,7 +44,7 @@ class Setting:
 
     @property
     def expectation(self) -> str:
-        """What a value must be, in words: "an integer of at least 1"."""
+        """A description of valid values: "an integer of at least 1"."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         words = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}[self.kind]
@@ -53,7 +53,7 @@ class Setting:
         return words if self.low is None else f"{words} of at least {self.low:g}"
 
     def check(self, value: Any) -> Any:
-        """`value` as this setting holds it. Raises UsageError that says value and expectation, without a place."""
+        """Return `value` as this setting stores it. Raises UsageError with the value and the expectation, without a place."""
         if self.kind is float and type(value) is int:
             value = float(value) if abs(value) < 1 << 63 else math.inf
         if self.kind is int and type(value) is int and abs(value) >= 1 << 63:
@@ -77,7 +77,7 @@ class Setting:
 
 
 def _written(value: Any) -> str:
-    """A value as a file of settings has it: true, not True."""
+    """A value as written in a settings file: true, not True."""
     return json.dumps(value) if value is None or isinstance(value, (bool, list, dict)) else repr(value)
 
 
@@ -101,7 +101,7 @@ _SECTIONS = tuple(item.name for item in dataclasses.fields(Config) if item.name 
 
 
 def _nearest(key: str) -> str:
-    """The valid key most like `key`: the same name in another section, else the likest of its own section, else of all."""
+    """The valid key closest to `key`: the same name in another section, else the closest in its own section, else of all."""
     section, _, last = key.rpartition(".")
     known = [*SETTINGS, *_ALIASES, *_SECTIONS]
     names = {**_ELSEWHERE, **{other.rpartition(".")[2]: other for other in reversed(known)}}
@@ -111,12 +111,12 @@ def _nearest(key: str) -> str:
 
 
 def _unknown(key: str) -> str:
-    """What is said of a key that is none."""
+    """The error message for an unknown key."""
     return f"unknown key {key!r}; the nearest valid one is {_nearest(key)!r} (README.md, Settings, lists the usual ones)"
 
 
 def _flatten(values: Mapping[str, Any], prefix: str, place: str) -> Iterator[Tuple[str, Any]]:
-    """(dotted key, value) of a nested file, sections checked to be sections."""
+    """(dotted key, value) of each setting in a nested file. Raises UsageError for an invalid section or a key with a dot."""
     for name, value in values.items():
         if not prefix and name in _SECTIONS:
             if not isinstance(value, dict):
@@ -133,7 +133,7 @@ def _nested(key: str) -> str:
 
 
 def _collect(pairs: Iterator[Tuple[str, Any]], place: str) -> Dict[str, Any]:
-    """Checked values by dotted key, aliases resolved."""
+    """Validated values by dotted key, with aliases resolved. Raises UsageError that names `place`."""
     found: Dict[str, Any] = {}
     named: Dict[str, str] = {}
     for key, value in pairs:
@@ -166,12 +166,12 @@ def _build(section: Any, prefix: str, found: Mapping[str, Any]) -> Any:
 
 
 def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, Any]] = None) -> Config:
-    """The settings of a run: `overrides` beat the file at `path`, the file beats the defaults.
+    """The settings of a run: `overrides` take precedence over the file at `path`, and the file over the defaults.
 
-    `overrides` go by dotted key ("trainer.lr"); a value of None counts as not given.
+    `overrides` are by dotted key ("trainer.lr"); a value of None counts as not given.
 
     Raises UsageError for a file that cannot be read or is not JSON, an unknown key (with the nearest valid one), a value of the
-    wrong type or out of range, and settings that do not fit together, each with its place.
+    wrong type or out of range, and settings that contradict each other, each with its place.
     """
     in_file: Dict[str, Any] = {}
     if path is not None:
@@ -192,7 +192,7 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
 
 
 def _whole(found: Mapping[str, Any]) -> Config:
-    """The settings with defaults where they are not `found`. Raises UsageError for some that do not fit together."""
+    """The settings `found`, with defaults for the others. Raises UsageError if some contradict each other."""
     config: Config = _build(Config, "", found)
     if config.eval_promotion == "sprt" and not config.eval_elo0 < config.eval_elo1:
         raise UsageError(
@@ -203,18 +203,18 @@ def _whole(found: Mapping[str, Any]) -> Config:
 
 
 def keys_in(path: Path) -> Set[str]:
-    """The dotted keys of the settings that a file names, which `load_config` has read."""
+    """The dotted keys of the settings in a file that `load_config` has accepted, with aliases resolved."""
     return {_ALIASES.get(key, key) for key, _ in _flatten(read_json(path), "", str(path))}
 
 
 def read_shape(values: Any, place: str) -> ModelConfig:
-    """The shape that an agent or a checkpoint says it has. What came later than files' format has its default where it lacks.
+    """The net shape stored in an agent or a checkpoint. Fields that older files lack have their defaults.
 
-    Raises UsageError, with `place`, for what is no shape.
+    Raises UsageError, with `place`, for an invalid shape.
     """
     if not isinstance(values, dict):
         raise UsageError(f"{place}: model is {_written(values)}, expected a JSON object")
-    # Files from when there was a choice of activations say "relu", which every net has now.
+    # Older files name an activation; "relu" is the only one that is left.
     values = {name: value for name, value in values.items() if (name, value) != ("activation", "relu")}
     known = [item.name for item in dataclasses.fields(ModelConfig)]
     for name in values:
@@ -240,7 +240,7 @@ def by_dotted_key(values: Mapping[str, Any], prefix: str = "") -> Dict[str, Any]
 
 
 def merged(values: Mapping[str, Any], others: Mapping[str, Any], used: Tuple[str, ...], prefix: str = "") -> Dict[str, Any]:
-    """Nested `values` where their dotted key begins as one of `used`, elsewhere those of `others`, where it has them."""
+    """Nested `values`, but with those of `others`, if present, where no prefix in `used` matches the dotted key."""
     found: Dict[str, Any] = {}
     for name, value in values.items():
         key, other = prefix + name, others.get(name, value)

@@ -1,4 +1,4 @@
-"""Does it work here at all? One quick game, after the integrity checks."""
+"""Smoke test of an installation: the integrity checks, then one quick game."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pawnzero.selfplay import Workload, play_games
 
 
 def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[str, Any]:
-    """Prechecks, then one quick game of a small net against itself, looked at closely. Touches no agent: what it writes lies in
-    the cache folder.
+    """Run the integrity checks, then validate one quick game of a small net against itself.
 
-    Returns figures with `ok`; what is wrong with the game is in `faults`.
+    Touches no agent; files are written only in the cache folder. Returns figures with `ok`; `faults` lists failed checks and
+    what is wrong with the game.
     """
     progress = progress or Progress()
     report = run_checks("quick", progress=progress)

@@ -1,4 +1,4 @@
-"""Training from Python with a net, a buffer and a plain dictionary: a few more steps, saved where the dictionary says."""
+"""Training from Python, with a net, a replay buffer and a plain dictionary of settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SETTINGS = {
     **{key.split(".")[1]: key for key in SETTINGS if key.startswith("trainer.") and key != "trainer.replay_ratio"},
     "iters": "trainer_iters",
 }
-"""Keys of the dictionary that are settings, by their full names; the replay ratio is for iterations, which know what is new."""
+"""Full names of the settings by key of the dictionary. The replay ratio is left out: only iterations know what is new."""
 
 _OTHERS: Dict[str, Any] = {"ckpt_dir": None, "epochs": 1, "device": None, "use_amp": False}
 
@@ -37,17 +37,17 @@ def train_loop(
 ) -> TrainReport:
     """Train `model` for ``cfg["iters"]`` × ``cfg["epochs"]`` more steps and save it into ``cfg["ckpt_dir"]``.
 
-    Where that directory holds a `latest.pt`, its weights are loaded into `model` first and training goes on from there, so a
-    fresh net never replaces a trained one. Afterwards `model` holds the trained weights themselves, on that device; their
-    average, which plays, is in the checkpoint. Where the directory is an agent's, the agent is locked meanwhile, the integrity
-    checks run first, and figures go to its `experiments/train.json`.
+    If that directory has a `latest.pt`, its weights are first loaded into `model` and training resumes from there, so that a
+    new net never replaces a trained one. Afterwards `model` holds the trained weights, on the device; their average, with which
+    the net plays, is in the checkpoint. The integrity checks run first. If the directory is an agent's, the agent is locked
+    during the call. Figures go to `train.json` in the directory `experiments` beside ``ckpt_dir``, if there is one.
 
-    cfg: ckpt_dir (needed); batch_size, grad_accum_steps, iters, lr, wd, keep_checkpoints, seed and the other settings of
-    `trainer` with the configuration's defaults, though an agent that keeps more checkpoints than that goes on keeping as many;
-    epochs (1), device (the one `model` is on), use_amp (False).
+    cfg: ckpt_dir (required); batch_size, grad_accum_steps, iters, lr, wd, keep_checkpoints, seed and the other settings of
+    `trainer`, with the configuration's defaults (by default, an agent that last kept more checkpoints continues to keep as
+    many); epochs (1), device (the one `model` is on), use_amp (False).
 
-    Raises UsageError for an unknown key (it names the nearest) or a wrong value, and under torchrun; else as
-    `pawnzero.train.train`.
+    Raises UsageError for an unknown key (naming the nearest valid one) or an invalid value, and under torchrun with several
+    processes; otherwise as `pawnzero.train.train`.
     """
     refuse_several("train_loop")
     _check_keys(cfg)
@@ -85,7 +85,7 @@ def train_loop(
 
 
 def _agent_at(folder: Path) -> Optional[Agent]:
-    """The agent whose directory this is; None for a directory of something else, whatever its metadata.json says."""
+    """The agent in this directory; None if there is none, even if the directory has some other metadata.json."""
     path = folder / "metadata.json"
     values = read_json(path) if path.exists() else None
     return Agent.open(folder) if isinstance(values, dict) and "format" in values else None

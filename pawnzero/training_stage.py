@@ -1,4 +1,4 @@
-"""How an agent trains its net on its replay buffer: the part of an iteration, and alone; on after an interruption."""
+"""Training of an agent's net on its replay buffer, within an iteration or alone; both resume after an interruption."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pawnzero.train.team import ALONE, Team
 from pawnzero.under_way import UnderWay
 
 _OF_TRAINING = ("batch_size", "grad_accum_steps", "trainer", "keep_checkpoints", "seed", "replay_capacity")
-"""How the settings begin that training alone uses."""
+"""Prefixes of the settings that training uses when it runs alone."""
 _OF_ALL_PARTS = ("stage_steps", "stage_samples")
-"""Figures of training from which an iteration's record is made; one call of it alone has the same as its own."""
+"""Figures used only to compute an iteration's record, and left out of the results."""
 
 
 def train_stage(
@@ -32,11 +32,11 @@ def train_stage(
     progress: Optional[Progress] = None,
     team: Team = ALONE,
 ) -> Dict[str, Any]:
-    """Train the agent's net for `epochs` × `trainer_iters` steps more on what its replay buffer holds. Returns the figures.
+    """Train the agent's net for another `epochs` × `trainer_iters` steps on its replay buffer. Returns the figures.
 
-    team: the processes that do it together, all of which call this alike; the one that leads holds the agent's lock.
+    team: the processes that train together; all make the same call, and the leader holds the agent's lock.
 
-    Raises KeyboardInterrupt where a signal ended it, PawnzeroError where a precheck fails, and else as `pawnzero.train.train`.
+    Raises KeyboardInterrupt if a signal interrupted it, PawnzeroError if a precheck fails, otherwise as `pawnzero.train.train`.
     """
     progress = progress or Progress()
     if not team.leads:
@@ -50,13 +50,13 @@ def train_stage(
         steps = epochs * config.trainer_iters
         reached = step_reached(agent)
         agent.keep_what_training_lacks(reached)
-        open_replay(agent, config, progress).close()  # of the size that is wanted, before the others open it
+        open_replay(agent, config, progress).close()  # resized as configured, before the other processes open it
         stage, until_step = team.tell((f"from step {reached}", reached + steps))
         return _unless_interrupted(_train_until(agent, config, stage, until_step, device, use_amp, progress, team=team))
 
 
 def plan_training(agent: Agent, config: Config, under_way: UnderWay) -> None:
-    """Fix how far the iteration trains, whose games are played: its `steps`, `until_step` and `samples_owed`."""
+    """Set how far an iteration trains, once its games are played: `steps`, `until_step` and `samples_owed` of `under_way`."""
     assert under_way.selfplay is not None, "an iteration trains when it has played"
     under_way.steps = config.trainer_iters
     if config.trainer.replay_ratio > 0.0:
@@ -68,13 +68,14 @@ def plan_training(agent: Agent, config: Config, under_way: UnderWay) -> None:
 def iteration_training(
     agent: Agent, config: Config, under_way: UnderWay, device: str, use_amp: bool, progress: Progress
 ) -> Dict[str, Any]:
-    """Training of an iteration until its `until_step`, or the rest of it.
+    """Train until the iteration's `until_step`, or resume that training.
 
-    Returns its figures, which are complete, with the steps and samples of all its parts. `interrupted`: whether a signal came
-    as its last step was saved. Raises KeyboardInterrupt where one came before, and else as `pawnzero.train.train`.
+    Returns the figures of the complete training, with the steps and samples of all its parts. Among them, `interrupted` says
+    whether a signal came during the last step or its save. Raises KeyboardInterrupt if a signal came before that, otherwise as
+    `pawnzero.train.train`.
 
-    replay_ratio, of the figures: samples for each position that the iteration played; None where it played none. Steps that
-    latest.pt does not know of, since other training came between, are taken to have been of as many samples as one is now.
+    The figure `replay_ratio` is samples per position that the iteration played; None if it played none. Steps that latest.pt
+    has no record of, because other training came between, are assumed to have had as many samples each as a step has now.
     """
     assert under_way.selfplay is not None, "an iteration trains when it has played"
     assert under_way.steps is not None, "how many steps it trains is planned before"
@@ -89,12 +90,12 @@ def iteration_training(
 
 
 def step_reached(agent: Agent) -> int:
-    """The step of the agent's latest net. Raises PawnzeroError where it cannot be read."""
+    """The step of the agent's latest net. Raises PawnzeroError if it cannot be read."""
     return saved_step(agent.checkpoints, agent.game, agent.model)
 
 
 def _unless_interrupted(trained: Dict[str, Any]) -> Dict[str, Any]:
-    """The figures of training that is complete. Raises KeyboardInterrupt where a signal came as its last step was saved."""
+    """The figures of complete training. Raises KeyboardInterrupt if a signal came during the last step or its save."""
     if trained["interrupted"]:
         raise KeyboardInterrupt
     return _figures(trained)
@@ -115,7 +116,7 @@ def _train_until(
     epoch_steps: Optional[int] = None,
     team: Team = ALONE,
 ) -> Dict[str, Any]:
-    """Train, or go on with it. Returns the figures; raises KeyboardInterrupt where a signal stopped it before `until_step`."""
+    """Train, or resume. Returns the figures; raises KeyboardInterrupt if a signal stopped training before `until_step`."""
     with open_replay(agent, config, progress) as buffer:
         report = train(
             buffer,
@@ -135,7 +136,7 @@ def _train_until(
         raise KeyboardInterrupt
     figures = report.to_json()
     log = agent.experiments / "train.json"
-    if not report.steps_done and log.exists():  # killed after the last step: what it found stands in the log
+    if not report.steps_done and log.exists():  # killed after the last step: its figures are in the log
         last = read_json(log)[-1]
         figures.update({name: last[name] for name, value in figures.items() if value is None and name in last})
     return figures
