@@ -18,7 +18,7 @@ FEWEST_GAMES = 20
 MOST_DRAWN = 0.9
 """With nine of ten games drawn, a value head that always predicts a draw is right nine times of ten and has little to learn."""
 ENOUGH_GAMES = 40
-"""If all of so many games are drawn, the true share is above `MOST_DRAWN` with 95 % confidence (35 would suffice)."""
+"""If this many games are all drawn, the true share is above `MOST_DRAWN` with 95 % confidence (35 would suffice)."""
 
 FEWEST_OPENINGS = 0.2
 """With fewer different openings than a fifth of the games, each is in the buffer more than five times on average."""
@@ -39,7 +39,7 @@ _TRAIN_LESS = "train less: lower trainer.replay_ratio or, where that is 0, train
 _TREND = 3
 """Held-out measurements on each side of a comparison: a single one, of one batch, is too noisy."""
 _SURE = 3.0
-"""A trend counts if it is more than so many times its standard error."""
+"""A trend counts if it is more than this many times its standard error."""
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,7 @@ Difference = Callable[[Line, Any], Optional[str]]
 
 
 def _agreeing(plies: int, seed: int, longest: int, difference: Difference, progress: Optional[Progress] = None) -> Value:
-    """`plies` if `difference` finds nothing in so many plies of random play, else its first finding."""
+    """`plies` if `difference` finds nothing in that many plies of random play, else its first finding."""
     for line, board in random_games(plies, seed, longest):
         found = difference(line, board)
         if found:

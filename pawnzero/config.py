@@ -29,7 +29,7 @@ class ModelConfig:
     )
 
     def __post_init__(self) -> None:
-        """Raises UsageError for settings that do not fit together."""
+        """Raise UsageError if settings contradict each other."""
         if self.mirrored and (self.channels % 2 or self.squeezed % 2):
             squeezed = f" ({self.squeezed} inside squeeze-excitation, by model.se_ratio)" if self.squeezed else ""
             raise UsageError(
@@ -193,7 +193,7 @@ class TrainConfig:
     )
 
     def __post_init__(self) -> None:
-        """Raises UsageError for settings that do not fit together."""
+        """Raise UsageError if settings contradict each other."""
         if self.schedule == "drop" and self.schedule_steps == 0:
             raise UsageError(
                 "trainer.schedule is 'drop', expected trainer.schedule_steps above 0: the step of the drop",
@@ -244,7 +244,7 @@ class Config:
 
     @property
     def step_samples(self) -> int:
-        """Samples of a training step."""
+        """Samples per training step."""
         return self.batch_size * self.grad_accum_steps
 
     def check_selfplay(self) -> None:

@@ -123,7 +123,7 @@ def _compared(checkpoint: Checkpoint, written: Optional[Answers], device: torch.
 
 
 def _pgn(stored: StoredGame, agent: Agent) -> str:
-    """A game as PGN. Rows do not store its date and its net; its id tells its iteration, if it belongs to one."""
+    """A game as PGN. Rows store neither its date nor its net; its id tells its iteration, if it belongs to one."""
     line, game = stored.line, stored.line.game
     headers = {
         "Event": "pawnzero self-play",

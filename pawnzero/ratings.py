@@ -151,7 +151,7 @@ class _Likelihood:
         return np.asarray(1.0 / (1.0 + np.exp(r[self.second] - r[self.first])))
 
     def _weights(self, games: np.ndarray, r: np.ndarray) -> np.ndarray:
-        """Information that so many games of each pairing carry about the difference of its two ratings [pairings]."""
+        """Information that `games` [pairings] of each pairing carry about the difference of its two ratings [pairings]."""
         expected = self._expected(r)
         return np.asarray(games * expected * (1.0 - expected))
 

@@ -28,7 +28,7 @@ class Disagreement(NamedTuple):
 
 
 def disagreement(game: Game, one: Answers, other: Answers, positions: int = POSITIONS, seed: int = 0) -> Disagreement:
-    """Compare the outputs of two nets for `game` on so many positions of random games."""
+    """Compare the outputs of two nets for `game` on the given number of positions from random games."""
     question = random_question(game, positions, seed)
     planes = unpack(question.bits, question.scalars, game.board_shape).contiguous().numpy()
     (policy, wdl), (other_policy, other_wdl) = one(planes), other(planes)

@@ -101,7 +101,7 @@ def _named(net: Any) -> Iterator[Tuple[Tuple[str, str], Any]]:
         for name, (weight, bias) in _BLOCK.items():
             holder = block if hasattr(block, name) else block.excitation
             layer = None if holder is None else getattr(holder, name)
-            if layer is not None:  # else there is no squeeze-excitation
+            if layer is not None:  # None without squeeze-excitation
                 yield (f"residual.{index}.{weight}", f"residual.{index}.{bias}"), layer
 
 

@@ -56,7 +56,7 @@ def play_ladder(
     """Play the missing games of the agent's ladder and rate all players. Returns the contents of experiments/ladder.json.
 
     games:       per pairing, earlier ones included; an odd number is rounded up
-    checkpoints: at most so many of the agent's nets play in this run (see `keep_nets`)
+    checkpoints: maximum number of the agent's nets that play in this run (see `keep_nets`)
     wanted_engines: see `contestants.engines`
     anchor, anchor_elo: the player whose rating is fixed, and that rating; None: those of the ladder, which for a new one are
                  the random mover and 0. A new anchor without a rating is fixed at 0
@@ -103,7 +103,7 @@ def pairings(steady: Sequence[Contestant], nets: Sequence[Contestant], book: Boo
 
 
 def most_pairings(steady: int, nets: int) -> str:
-    """The number of pairings among so many players, as far as it is known before the games: "12", or "at most 12"."""
+    """The number of pairings, as far as it is known before the games: "12", or "at most 12"."""
     most = max(0, steady - 1) + max(0, nets - 1) + nets * steady
     return str(most) if steady <= 1 else f"at most {most}"
 

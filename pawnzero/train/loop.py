@@ -38,8 +38,7 @@ LOG_EVERY = 10
 SAVE_EVERY = 100
 """Steps between checkpoints."""
 SAVE_SECONDS = 600.0
-"""Where steps take long, `latest.pt` is also written between checkpoints: with the first record logged so many seconds after
-the last save."""
+"""Seconds after a save from which the next logged record also saves `latest.pt`, in case steps take long."""
 
 _ROWS_NAMED = 16
 _WRITING = "writing a checkpoint; run the same command again to go on from the last one"
@@ -258,10 +257,10 @@ class _Run:
         return {"step": self._state.step, "epoch": self._state.epoch, "time": round(time.time(), 1), **rounded(figures)}
 
     def _measure(self, positions: Positions) -> Dict[str, float]:
-        """Figures on held-out positions, without those that no position drawn has; none where no game is held out.
+        """Figures on held-out positions, without those that no position drawn has; empty if no game is held out.
 
-        Raises PawnzeroError if the net's outputs are not finite, on training positions where no game is held out. A step's
-        figures are computed before its update, so nothing else would notice that the last update went wrong.
+        Raises PawnzeroError if the net's outputs are not finite (checked on training positions if no game is held out). A
+        step's figures are computed before its update, so nothing else would notice that the last update went wrong.
         """
         if not self._team.leads:
             return {}

@@ -80,7 +80,7 @@ class MicroBatch:
 def patiently(work: Callable[[], T], what: str) -> T:
     """Return ``work()``, called once more if memory runs out: for work that cannot be split into smaller parts.
 
-    If memory runs out again, raises PawnzeroError that says for `what`.
+    Raises PawnzeroError that names `what` if memory runs out again.
     """
     for _ in range(2):
         try:

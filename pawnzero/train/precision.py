@@ -28,7 +28,7 @@ class TrainPrecision(Precision):
         return nullcontext() if self.dtype == torch.float32 else torch.autocast(device.type, self.dtype)
 
     def make_scaler(self, device: torch.device, saved: Optional[Dict[str, Any]]) -> Any:
-        """torch's GradScaler, resumed from its `saved` state if given; None if this format needs none."""
+        """torch's GradScaler, resumed from its `saved` state if given; None if this format does not need one."""
         if not self.scales:
             return None
         modern = getattr(torch.amp, "GradScaler", None)  # since torch 2.3, where the older name warns

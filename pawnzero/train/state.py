@@ -114,7 +114,7 @@ class TrainState:
                 moments["step"] = moments["step"].to(parameter.device)
 
     def advance(self, config: TrainConfig, samples: int) -> None:
-        """Count one finished step of so many samples, and update the moving average."""
+        """Count one finished step of `samples` samples, and update the moving average."""
         self.step += 1
         average(list(self.averaged.values()), self._weights, averaging_decay(self.step, config))
         assert self.stage is not None

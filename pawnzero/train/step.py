@@ -203,7 +203,7 @@ class Stepper:
         return loss + extra, torch.cat([figures, figures_of_heads])
 
     def _apply(self, samples: int) -> torch.Tensor:
-        """Update the weights with the gradient of so many samples; returns its norm before clipping to `grad_clip`."""
+        """Update the weights with the gradient of `samples` samples; returns its norm before clipping to `grad_clip`."""
         if self._scaler is not None:
             self._scaler.unscale_(self.state.optimizer)
         self.state.net.tie_gradients()
