@@ -1,1 +1,1 @@
-"""The command line: one small file a command, and what they share. Heavy imports wait until a command runs."""
+"""The command line: one small file per command, and what they share. Heavy imports wait until a command runs."""

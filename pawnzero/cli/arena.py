@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _hypotheses(args: argparse.Namespace) -> Optional[Hypotheses]:
-    """What --sprt, --alpha and --beta ask. Raises UsageError where they make no test."""
+    """The test that --sprt, --alpha and --beta describe; None without --sprt. Raises UsageError if they are inconsistent."""
     rates = {name: getattr(args, name) for name in ("alpha", "beta") if getattr(args, name) is not None}
     if args.sprt is None:
         if rates:

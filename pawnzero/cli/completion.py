@@ -39,12 +39,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _values(argument: Argument, values: Mapping[str, Tuple[str, ...]]) -> Tuple[str, ...]:
-    """The words an argument can take, where they are known."""
+    """The values an argument can take, if they are known."""
     return argument.choices or next((values[flag] for flag in argument.flags if flag in values), ())
 
 
 def _is_path(argument: Argument) -> bool:
-    """Whether an argument's value is a path. A player may be one."""
+    """Whether an argument's value is a path (a player may be one)."""
     return any(word in argument.value for word in ("FILE", "DIR", "PLAYER", "CHECKPOINT", "PATH"))
 
 
@@ -62,7 +62,7 @@ def _bash(commands: Sequence[_Command], values: Mapping[str, Tuple[str, ...]]) -
     after = []
     for words in sorted({" ".join(offer) for offer in offers.values()}):
         alike = "|".join(sorted(flag for flag, offer in offers.items() if " ".join(offer) == words))
-        # Names of files may hold spaces, and compgen takes a list of words apart by the same IFS.
+        # File names may contain spaces, and compgen splits a word list by the same IFS.
         lines, answer = ("local IFS=$'\\n'; ", "-f") if "FILES" in words else ("", f'-W "{words}"')
         after.append(f'        {alike}) {lines}COMPREPLY=($(compgen {answer} -- "$now")); return ;;')
     return _BASH.format(names=" ".join(command.name for command in commands), cases="\n".join(cases), after="\n".join(after))
@@ -108,7 +108,7 @@ def _zsh(commands: Sequence[_Command], values: Mapping[str, Tuple[str, ...]]) ->
 
 
 def _zsh_value(argument: Argument, values: Mapping[str, Tuple[str, ...]]) -> str:
-    """What follows a flag, as `_arguments` wants it: ":NAME:(what it can be)"; "" for a switch."""
+    """What follows a flag in the syntax of `_arguments`: ":NAME:(possible values)"; "" for a switch."""
     known = _values(argument, values)
     action = "_files" if _is_path(argument) else f"({' '.join(known)})" if known else " "
     return f":{_bare(argument.value)}:{action}" if argument.value else ""
@@ -159,12 +159,12 @@ def _fish(commands: Sequence[_Command], values: Mapping[str, Tuple[str, ...]]) -
 
 
 def _quoted(text: str) -> str:
-    """`text` in single quotes, as all three shells read them."""
+    """`text` in single quotes, which all three shells understand. An apostrophe inside becomes a typographic one."""
     return "'" + text.replace("'", "’") + "'"
 
 
 def _bare(text: str) -> str:
-    """`text` without what zsh's `_arguments` gives a meaning."""
+    """`text` without the characters that are special to zsh's `_arguments`."""
     return text.replace("[", "(").replace("]", ")").replace(":", "\\:")
 
 

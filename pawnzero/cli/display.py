@@ -1,4 +1,4 @@
-"""What a person sees while a command works: bars on a terminal, a line now and then in a log."""
+"""Progress display: bars on a terminal, a line every few seconds in a log."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pawnzero.progress import Figure, Progress
 from pawnzero.words import counted
 
 _LOG_SECONDS = 5.0
-"""A log gets a line of a running stage no more often than this."""
+"""Shortest time between two lines of a running stage in a log."""
 
 
 class Stage:
-    """What is known of the running stage."""
+    """The state of the running stage."""
 
     def __init__(self, name: str, total: int, unit: str) -> None:
         self.name, self.total, self.unit = name, total, unit
@@ -35,13 +35,13 @@ class Stage:
         return f"{figure(rate)} {self.unit}/s" if rate >= 0.5 else f"{figure(60 * rate)} {self.unit}/min"
 
     def remaining(self) -> str:
-        """The time left; nothing while fewer than half of the games have ended, which are the short ones of those under way."""
+        """The estimated time left. "" until half of the games have ended: the first to end are the short ones and mislead."""
         if not self.done or self.total <= self.done or (self.unit == "games" and 2 * self.done < self.total):
             return ""
         return f"{duration((self.total - self.done) * self.seconds / self.done)} left"
 
     def take(self, figures: Mapping[str, Figure]) -> None:
-        """What is shown beside the count from now on. Of positions, self-play's measure, the rate is shown as well."""
+        """Show these figures beside the count from now on. `positions`, which self-play reports, is shown with its rate."""
         self.figures.update(figures)
         if "positions" in figures and self._first is None:
             self._first = (time.monotonic(), float(figures["positions"]))
@@ -56,13 +56,13 @@ class Stage:
         return ", ".join(told)
 
     def summary(self) -> str:
-        """The line that stays when the stage has ended."""
+        """The line that remains when the stage has ended."""
         parts = [f"{self.name}: {counted(self.done, self.unit)} in {duration(self.seconds)}", self.figure_text()]
         return ", ".join(part for part in parts if part)
 
 
 class ShownProgress(Progress):
-    """Keeps count of the stage; where it is drawn is the business of the two below."""
+    """Keeps the running stage's state; subclasses draw it."""
 
     def __init__(self) -> None:
         self._stage: Any = None
@@ -82,11 +82,11 @@ class ShownProgress(Progress):
             self._stage = None
 
     def close(self) -> None:
-        """The command ends, well or not: leave the screen tidy."""
+        """Leave the screen tidy. Called when the command ends, in success or failure."""
 
 
 class PlainProgress(ShownProgress):
-    """Lines for a log or a pipe: one when a stage begins, one when it ends, one every few seconds between."""
+    """Lines for a log or a pipe: one when a stage begins, one when it ends, one every few seconds in between."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class PlainProgress(ShownProgress):
 
 
 class TerminalProgress(ShownProgress):
-    """A bar for the running stage with rate, time remaining and figures; finished stages and notes stay above it."""
+    """A bar for the running stage with rate, time left and figures; finished stages and notes scroll above it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +166,10 @@ class TerminalProgress(ShownProgress):
 
 @contextmanager
 def shown_progress(screen: Callable[[], ShownProgress] = TerminalProgress) -> Iterator[ShownProgress]:
-    """The progress that suits where standard output goes (standard error with --json): on a terminal what `screen` makes."""
+    """The progress display that fits standard output (standard error with --json).
+
+    On a terminal it is what `screen` makes, elsewhere lines.
+    """
     fancy = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     progress = screen() if fancy else PlainProgress()
     try:

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def doctor_lines(found: Mapping[str, Any]) -> List[str]:
-    """The examination for people: a heading and some lines for each of its parts."""
+    """The examination for people: a heading and a few lines for each part."""
     parts = [
         ("machine", _machine_lines(found["machine"])),
         ("will be used", _use_lines(found)),

@@ -24,7 +24,7 @@ from pawnzero.words import counted
 
 _FORMATS = ("onnx", "lc0", "checkpoint", "pgn")
 _GAMES = 100
-"""Games exported where nothing else is said."""
+"""Default number of games to export."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,7 @@ from pawnzero.cli.output import report
 from pawnzero.words import counted
 
 _COUNT = 600
-"""Positions sampled where nothing else is said."""
+"""Default number of positions to sample."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _judged(origin: Mapping[str, Any]) -> str:
-    """Who was judged, on what."""
+    """Which player was judged, and on which positions."""
     who = origin["player"]
     if "Net" in origin:
         sims = int(origin["Simulations"])
@@ -84,7 +84,7 @@ def _judged(origin: Mapping[str, Any]) -> str:
 
 
 def _lines(found: Mapping[str, Any]) -> List[str]:
-    """A row for each phase and one for all."""
+    """A table with a row for each phase and one for all positions."""
     heads = ("", "positions", "mistakes", "rate", "95 % interval", "informative", "fastest wins", "value sign")
     rows = [heads] + [_row(name, figures) for name, figures in (*found["phases"].items(), ("all", found))]
     widths = [max(map(len, column)) for column in zip(*rows)]

@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def table(ladder: Mapping[str, Any]) -> List[str]:
-    """A line a player, strongest first, and how much the nets search."""
+    """One line per player, strongest first, and the number of simulations of the nets."""
     width = max(len(_shown(player)) for player in ladder["players"])
     lines = [f"{'player':<{width}}  {'Elo':>6}  {'95 %':^14}  {'games':>6}  {'positions':>11}  {'hours':>7}"]
     for player in ladder["players"]:
@@ -107,7 +107,7 @@ def _rounded(elo: Optional[float]) -> str:
 
 
 def _draw(ladder: Mapping[str, Any], path: Path) -> str:
-    """Draw the ladder beside its figures; says where, or why not."""
+    """Draw the ladder beside its figures; says where the picture is, or why there is none."""
     from pawnzero.report.ladder_picture import ladder_picture
 
     try:

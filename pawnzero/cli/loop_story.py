@@ -1,4 +1,4 @@
-"""How does a run stand: how far it is, what it did last, how strong the agent is so far, and how long it still takes?"""
+"""The state of a run for people: how far it is, what it did last, how strong the agent is, and how long it will still take."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Row = Tuple[str, str]
 class LoopStory:
     """Follows the iterations of one `pawnzero run`.
 
-    earlier: what the agent's finished iterations found, oldest first · number: the iteration that comes now
-    hours, iterations: the budget, one of them · ladder: the file `pawnzero ladder` leaves, which need not be there
+    earlier: figures of the agent's finished iterations, oldest first · number: the iteration that comes next
+    hours, iterations: the budget, exactly one of them · ladder: the file that `pawnzero ladder` writes; it need not exist
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class LoopStory:
         self._lengths: List[float] = []
 
     def iteration_done(self, found: Figures) -> None:
-        """An iteration has ended."""
+        """Record a finished iteration."""
         now = time.monotonic()
         self._lengths.append(now - self._lately)
         self._lately = now
@@ -49,7 +49,7 @@ class LoopStory:
         self._number = found["iteration"] + 1
 
     def budget(self) -> str:
-        """What is gone of the budget, what is left, and what that is worth."""
+        """How much of the budget is used and left, and about how many iterations or how much time that means."""
         now = time.monotonic()
         gone = now - self._began
         each = sum(self._lengths[-5:]) / len(self._lengths[-5:]) if self._lengths else None
@@ -64,14 +64,14 @@ class LoopStory:
         return f"{done:,} of {counted(self._iterations, 'iterations')} in {duration(gone)}{worth}"
 
     def share(self) -> float:
-        """The part of the budget that is gone, from 0 to 1."""
+        """The used part of the budget, from 0 to 1."""
         if self._hours is not None:
             return min((time.monotonic() - self._began) / (3600 * self._hours), 1.0)
         assert self._iterations is not None
         return len(self._lengths) / self._iterations
 
     def rows(self) -> List[Row]:
-        """What there is to tell besides the running stage: (what, how it stands). Nothing is said of what was not yet done."""
+        """Rows (label, text) about everything but the running stage. A stage that has not run yet has no row."""
         told = [
             ("iteration", f"{self._number} under way, {len(self._found)} finished"),
             ("self-play", self._selfplay()),
@@ -127,7 +127,7 @@ class LoopStory:
         return "; ".join(part for part in (told, self._ladder()) if part)
 
     def _ladder(self) -> str:
-        """The newest rating on the agent's ladder, "" where there is none."""
+        """The rating of the newest rated checkpoint on the agent's ladder; "" if there is none."""
         if self._ladder_file is None or not self._ladder_file.exists():
             return ""
         try:
@@ -135,7 +135,7 @@ class LoopStory:
             rated = [one for one in ladder["players"] if one["kind"] == "checkpoint" and one["elo"] is not None]
             best = max(rated, key=lambda one: one["step"])
             return f"{elo_words(best)} above {ladder['anchor']['player']} at step {figure(best['step'])} (ladder)"
-        except (PawnzeroError, KeyError, TypeError, ValueError):  # being written by another version, or no rating yet
+        except (PawnzeroError, KeyError, TypeError, ValueError):  # written by another version, or no rating yet
             return ""
 
     def _alarms(self) -> str:

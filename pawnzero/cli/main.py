@@ -1,4 +1,4 @@
-"""The front door: finds the command, runs it, and turns every mistake of a user into one line and an exit code."""
+"""The entry point: finds the command, runs it, and turns every user mistake into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -40,9 +40,13 @@ COMMANDS = (
     "export",
     "completion",
 )
-"""Each is a module beside this one with a docstring (its first line is the summary, lines that begin with "pawnzero" are the
-examples), `add_arguments(parser)`, `run(args) -> int` where the same command goes on after an interruption ``RESUMES = True``,
-and where the processes that torchrun starts work as one ``TOGETHER = True``."""
+"""The commands, in the order of --help. Each is a module beside this one with:
+
+- a docstring: its first line is the summary, lines that begin with "pawnzero" are the examples
+- `add_arguments(parser)` and `run(args) -> int`
+- ``RESUMES = True`` if the same command, run again, resumes after an interruption
+- ``TOGETHER = True`` if the processes that torchrun starts work together as one
+"""
 
 INTERRUPTED = 130
 
@@ -53,10 +57,10 @@ _FIRST_STEPS = """first steps:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, under the name of the command that it is wrong for."""
+    """Reports an error in one line, under the name of the command it concerns."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        # A parser of commands takes what a command does not know back, and would complain under its own name.
+        # The parser of the subcommands hands unknown arguments back to its parent, which would complain under its own name.
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -72,7 +76,7 @@ def module_of(command: str) -> ModuleType:
 
 
 def _describe(parser: argparse.ArgumentParser, module: ModuleType) -> None:
-    """Give `parser` the command's own texts and arguments."""
+    """Give `parser` the command's texts and arguments."""
     texts = read_texts(module)
     parser.description = texts.summary
     parser.epilog = texts.epilog
@@ -81,7 +85,7 @@ def _describe(parser: argparse.ArgumentParser, module: ModuleType) -> None:
 
 
 def command_parser(command: str, prog: str) -> argparse.ArgumentParser:
-    """The parser of one command under the name `prog`."""
+    """The parser of one command, under the program name `prog`."""
     parser = _Parser(prog=prog, allow_abbrev=False)
     _describe(parser, module_of(command))
     return parser
@@ -105,7 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """The `pawnzero` command: the exit code of `argv` (default: the process's own arguments)."""
+    """Run the `pawnzero` command with `argv` (default: the process's arguments); returns the exit code."""
     _tolerate_streams()
     try:
         args = make_parser().parse_args(argv)
@@ -115,7 +119,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def script(command: str, file: str, argv: Optional[Sequence[str]] = None) -> int:
-    """A documented script of training/ at `file`: one command, with the configuration file beside the script as default."""
+    """Run `command` as the script `file` of training/, with the settings file beside the script as the default."""
     _tolerate_streams()
     try:
         parser = command_parser(command, Path(file).name)
@@ -128,14 +132,15 @@ def script(command: str, file: str, argv: Optional[Sequence[str]] = None) -> int
 
 
 def entry() -> None:
-    """The installed `pawnzero` program."""
+    """The entry point of the installed `pawnzero` program."""
     leave(main())
 
 
 def _tolerate_streams() -> None:
-    """Let a stream that cannot say a character print "?" in its place, and one that was closed take what nobody reads.
+    """Make standard streams tolerate characters they cannot represent, and streams that are closed.
 
-    Input that is no text has such a sign for each byte, and closed input has ended.
+    Output replaces such a character by "?", input each undecodable byte by U+FFFD. What is written to a closed stream is lost;
+    closed input is at its end.
     """
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - as long as the process lives
@@ -150,7 +155,7 @@ def _tolerate_streams() -> None:
 
 
 def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
-    """Run a command. With --json and with --quiet nothing but the result reaches standard output."""
+    """Run a command. With --json or --quiet, only its result reaches standard output."""
     args.stdout = sys.stdout
     try:
         try:
@@ -168,7 +173,7 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
         except ModuleNotFoundError as error:
             return _missing(name, error)
         except BrokenPipeError:
-            # The reader of our output went away (as `| head` does). What is still buffered has nowhere to go.
+            # The reader of our output is gone (as with `| head`). Discard what is still buffered.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except (MemoryError, RuntimeError) as error:
@@ -183,9 +188,10 @@ def _run(module: ModuleType, args: argparse.Namespace, name: str) -> int:
 
 @contextlib.contextmanager
 def _ended_as_interrupted() -> Iterator[None]:
-    """SIGTERM, which `timeout`, systemd and others send, and SIGHUP of a lost connection end the command as Ctrl-C does.
+    """Make SIGTERM (sent by `timeout`, systemd and others) and SIGHUP (a lost connection) end the command as Ctrl-C does.
 
-    Where one is ignored, as under `nohup`, it stays so. A SIGHUP that follows on another signal does not disturb the ending.
+    A signal that is ignored, as SIGHUP is under `nohup`, stays ignored. A SIGHUP during the shutdown that another signal began
+    does not disturb it.
     """
     ending = False
 
@@ -209,13 +215,13 @@ def _ended_as_interrupted() -> Iterator[None]:
         yield
     finally:
         for number, before in taken.items():
-            if signal.getsignal(number) != signal.SIG_IGN:  # a terminal that hung up does so once
+            if signal.getsignal(number) != signal.SIG_IGN:  # after a hangup, further SIGHUPs stay ignored
                 signal.signal(number, before)
 
 
 @contextlib.contextmanager
 def _told_elsewhere(args: argparse.Namespace) -> Iterator[None]:
-    """What a command tells on its way goes to standard error with --json; with --quiet or from a follower nowhere."""
+    """Redirect a command's messages: to standard error with --json, nowhere with --quiet or in a process other than rank 0."""
     with contextlib.ExitStack() as until_then:
         elsewhere: Any = _Heedless(sys.stderr) if getattr(args, "json", False) else sys.stdout
         if getattr(args, "quiet", False) or this_launch().rank > 0:
@@ -226,7 +232,7 @@ def _told_elsewhere(args: argparse.Namespace) -> Iterator[None]:
 
 
 class _Heedless:
-    """A stream for what is told beside the result: what it cannot take, on a full disk or where nobody reads, is lost."""
+    """A stream for messages beside the result: what cannot be written, because the disk is full or nobody reads, is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -253,7 +259,7 @@ class _ShownLog(logging.Handler):
 
 @contextlib.contextmanager
 def _shown_log() -> Iterator[None]:
-    """The package's log is printed while the block runs; from Python it is silent unless asked for."""
+    """Print the package's log while the block runs. Used from Python, the package is silent unless asked."""
     log, handler = logging.getLogger("pawnzero"), _ShownLog()
     before = log.level
     log.setLevel(logging.INFO)
@@ -266,7 +272,7 @@ def _shown_log() -> Iterator[None]:
 
 
 def _memory_ran_out(error: Exception) -> bool:
-    """Whether that is what `error` says; torch, where it is loaded, has many words for it."""
+    """Whether `error` means that memory ran out. torch, if it is loaded, has many ways of saying so."""
     if isinstance(error, MemoryError) or "torch" not in sys.modules:
         return isinstance(error, MemoryError)
     from pawnzero.nets.device import is_out_of_memory
@@ -281,7 +287,7 @@ def _fail(name: str, message: str, code: int) -> int:
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> int:
-    """One line that says how to install what is missing. A missing part of pawnzero itself is a fault of ours."""
+    """Say in one line how to install the missing package. A missing part of pawnzero itself is our bug and is raised."""
     package = (error.name or "").split(".")[0]
     if package in ("", "pawnzero", "training"):
         raise error

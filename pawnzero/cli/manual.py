@@ -1,4 +1,4 @@
-"""What the commands say of themselves, as plain data: the one source of --help, of completion and of docs/cli.md."""
+"""The commands' texts and arguments as plain data: the single source of --help, completion and docs/cli.md."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from types import ModuleType
 from typing import List, Tuple
 
 _OWN_SECTIONS = ("positional arguments", "options", "optional arguments")
-"""Titles that argparse gives, by Python version."""
+"""Titles of argparse's own groups, in all supported Python versions."""
 
 
 @dataclass(frozen=True)
 class Texts:
-    """A command's docstring: its first line, the lines of it that are commands, and the rest."""
+    """A command's docstring in parts: the first line, the example commands, and the rest."""
 
     summary: str
     examples: Tuple[str, ...]
@@ -21,14 +21,14 @@ class Texts:
 
     @property
     def epilog(self) -> str:
-        """What stands below the arguments in --help."""
+        """The text below the arguments in --help."""
         shown = "examples:\n" + "\n".join(f"  {example}" for example in self.examples) if self.examples else ""
         return "\n\n".join(part for part in (shown, self.text) if part)
 
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument. `flags` is empty for a positional one; `value` is "" for a switch; `section` is "" outside the settings."""
+    """One argument. `flags` is empty for a positional, `value` is "" for a switch, `section` is "" outside the settings."""
 
     flags: Tuple[str, ...]
     value: str
@@ -38,12 +38,12 @@ class Argument:
 
     @property
     def name(self) -> str:
-        """As it is written: "--games N, --num-selfplay N", or "AGENT_DIR"."""
+        """As written in help: "--games N, --num-selfplay N", or "AGENT_DIR"."""
         return ", ".join(f"{flag} {self.value}".rstrip() for flag in self.flags) or self.value
 
 
 def read_texts(module: ModuleType) -> Texts:
-    """The texts of a command's module."""
+    """Split the docstring of a command's module."""
     summary, _, rest = (module.__doc__ or "").strip().partition("\n")
     lines = rest.splitlines()
     examples = tuple(line.strip() for line in lines if line.lstrip().startswith("pawnzero "))
@@ -52,7 +52,7 @@ def read_texts(module: ModuleType) -> Texts:
 
 
 def read_arguments(parser: argparse.ArgumentParser) -> List[Argument]:
-    """The arguments of a command's parser in the order of --help, --help itself left out."""
+    """The arguments of a command's parser in the order of --help, without --help itself."""
     found = []
     for group in parser._action_groups:
         section = "" if group.title in _OWN_SECTIONS else str(group.title)

@@ -1,4 +1,4 @@
-"""Arguments that several commands share; flags of settings are made from the settings' own declarations."""
+"""Arguments that several commands share. Flags for settings are generated from the settings' declarations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIMS_HELP = (
     "simulations per move of a net; 0: the raw policy "
     f"(default: mcts_sims in the settings file, else {SETTINGS['mcts_sims'].default})"
 )
-"""What --sims is where it may be 0, and so is no setting's flag."""
+"""Help for --sims in commands where it may be 0 and so is not the flag of a setting."""
 
 _OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
     "mcts_sims": ("--sims",),
@@ -32,41 +32,41 @@ _OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
 }
 
 _RULES: Mapping[str, str] = {"eval_threshold": "threshold", "eval_elo0": "sprt", "eval_elo1": "sprt"}
-"""Settings that count under one rule of promotion alone."""
+"""Settings that matter under one promotion rule only."""
 
 _KEPT: Mapping[str, str] = {
     "replay_capacity": "the replay buffer keeps its {:,} positions",
     "keep_checkpoints": "{:,} numbered checkpoints are kept, as before",
 }
-"""Settings that are not made smaller unasked, since that deletes something, and how that is told."""
+"""Settings that are not lowered unless the user asks, because lowering them deletes data; and the message for each."""
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """--json and --quiet."""
+    """Add --json and --quiet."""
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object; progress goes to stderr")
     parser.add_argument("--quiet", action="store_true", help="print only the result, no progress")
 
 
 def add_agent(parser: argparse.ArgumentParser, *, creates: bool) -> None:
-    """The agent's directory."""
+    """Add the agent's directory as a positional argument."""
     what = "created if missing" if creates else "must exist"
     parser.add_argument("agent_dir", metavar="AGENT_DIR", type=Path, help=f"the agent's directory ({what})")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """--device."""
+    """Add --device."""
     parser.add_argument(
         "--device", type=_device, default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)"
     )
 
 
 def add_amp(parser: argparse.ArgumentParser) -> None:
-    """--use-amp."""
+    """Add --use-amp."""
     parser.add_argument("--use-amp", action="store_true", help="train in mixed precision if that is faster")
 
 
 def add_iteration_settings(parser: argparse.ArgumentParser) -> None:
-    """The flags of `iterate` and `run`."""
+    """Add the settings flags of `iterate` and `run`, and --use-amp."""
     add_settings(
         parser,
         "num_selfplay",
@@ -95,7 +95,7 @@ def add_iteration_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser, *keys: str, names: Optional[Mapping[str, Tuple[str, ...]]] = None) -> None:
-    """--config and a flag for each of the settings `keys`; `names` gives a setting other flags than its own."""
+    """Add --config and a flag for each setting in `keys`; `names` replaces the default flags of a setting."""
     group = parser.add_argument_group("settings", "Flags override the settings file, which overrides the defaults.")
     group.add_argument(
         "--config", type=Path, metavar="FILE", help=f"settings file, JSON (default: {_DEFAULT_FILE.as_posix()}, if it exists)"
@@ -114,8 +114,10 @@ def add_settings(parser: argparse.ArgumentParser, *keys: str, names: Optional[Ma
 
 
 class _OneName(argparse.Action):
-    """Stores a setting's value; of one name the last counts. Two names of it may not have different values: which of them was
-    meant would depend on their order alone."""
+    """Stores a setting's value. If a flag is repeated, the last one counts.
+
+    Two different flags of the same setting must agree, because otherwise their order alone would decide.
+    """
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: Optional[str] = None
@@ -131,12 +133,13 @@ class _OneName(argparse.Action):
 
 
 def read_settings(args: argparse.Namespace) -> Config:
-    """The settings of this run: flags beat the file, the file beats the defaults. Says which file it is.
+    """The settings of this run: flags override the file, the file overrides the defaults. Prints which file is used.
 
-    Of an agent that is there, game and net shape are its own where neither file nor flag names them, and so are the size of the
-    replay buffer and the number of checkpoints kept where the agent's are larger.
-    Raises UsageError for settings that are none, for a flag that the rule of promotion leaves without effect, and for one that
-    names another game than the agent's; a file may.
+    If the agent exists, it supplies the game and the net's shape where neither flag nor file names them. Its replay capacity
+    and its number of kept checkpoints also apply if they are larger than the default, the setting has its default value, and
+    neither a flag nor --config names it.
+    Raises UsageError for invalid settings, for a flag that has no effect under the promotion rule in force, and for a --game
+    that is not the agent's (a settings file may name another game).
     """
     path = args.config or getattr(args, "stock_config", None) or (_DEFAULT_FILE if _DEFAULT_FILE.is_file() else None)
     given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
@@ -150,7 +153,7 @@ def read_settings(args: argparse.Namespace) -> Config:
         config = _with_own_net(directory, config, flags, keys_in(path) if path else set())
         asked = flags | (keys_in(args.config) if args.config else set())
         kept = {name: larger for name, larger in _larger(directory, config).items() if name not in asked}
-    # Of checkpoints only those commands speak that remove any, which have a flag for them.
+    # keep_checkpoints is reported only by commands that delete checkpoints, which are those with a flag for it.
     told = "".join(f"; {_KEPT[name]}".format(kept[name]) for name in kept if name != "keep_checkpoints" or name in given)
     print(f"settings: {path or 'defaults (no file)'}{told}")
     if "trainer.replay_ratio" in given and "trainer_iters" in flags and config.trainer.replay_ratio > 0.0:
@@ -162,8 +165,10 @@ def read_settings(args: argparse.Namespace) -> Config:
 
 
 def _check_promotion(args: argparse.Namespace, config: Config, path: Optional[Path]) -> None:
-    """Raises UsageError for a flag that says how to promote by the other rule than the one that counts; a threshold beside a
-    file that promotes by a test is told to be unused, since the documented commands name one."""
+    """Raises UsageError for a flag that belongs to the promotion rule not in force.
+
+    A threshold flag beside a file that sets the rule to a test is only reported as unused: documented commands pass one.
+    """
     for key, rule in _RULES.items():
         names = vars(args).get(_BY_NAME, {}).get(_PREFIX + key, {})
         if names and config.eval_promotion != rule:
@@ -179,7 +184,7 @@ def _check_promotion(args: argparse.Namespace, config: Config, path: Optional[Pa
 
 
 def _check_game(game: str, path: Optional[Path]) -> None:
-    """Raises UsageError for a game that is none, with the file that names it."""
+    """Raises UsageError for an unknown game, naming the file or flag that it came from."""
     if game == Config().game:
         return
     from pawnzero.games import get_game  # here, since games take a while to load
@@ -191,7 +196,10 @@ def _check_game(game: str, path: Optional[Path]) -> None:
 
 
 def _with_own_net(directory: Path, config: Config, flags: Set[str], in_file: Set[str]) -> Config:
-    """`config` with what an agent in `directory` has of game and net shape, where neither flag nor file names it."""
+    """`config` with the game and net shape of the agent in `directory`, except for what a flag or the file names.
+
+    Raises UsageError if the --game flag is not the agent's game.
+    """
     from pawnzero.agent import Agent
 
     if not Agent.is_at(directory):
@@ -204,10 +212,11 @@ def _with_own_net(directory: Path, config: Config, flags: Set[str], in_file: Set
 
 
 def settings_again(args: argparse.Namespace, single: bool = False) -> List[str]:
-    """The words that give `pawnzero iterate` or `run` the settings of this run: the file, where it is not taken unasked, the
-    flags of settings that were given, and those that say how it computes.
+    """The command-line words that give `pawnzero iterate` or `run` the settings of this run.
 
-    single: it was one iteration, whose amounts (_AMOUNTS) are often given to see one quickly, and not for hours of them
+    They name the settings file, unless it is the one found by default, every settings flag given, --use-amp and --device.
+
+    single: this was one iteration; leave out its amounts (_AMOUNTS), which are often lowered to see one iteration quickly
     """
     path: Optional[Path] = args.config or getattr(args, "stock_config", None)
     words = [] if path is None or (args.config is None and path == _DEFAULT_FILE) else ["--config", str(path)]
@@ -220,9 +229,9 @@ def settings_again(args: argparse.Namespace, single: bool = False) -> List[str]:
 
 
 def _larger(directory: Path, config: Config) -> Dict[str, int]:
-    """The agent's values, by name, of those of _KEPT that it has larger than by default, where `config` has the default.
+    """The agent's values, by name, of the settings in _KEPT that exceed `config`'s, where `config` has the default.
 
-    So that a command without the --config that an agent was made with does not throw its positions or its nets away.
+    This keeps a command that lacks the agent's original --config from discarding its positions or checkpoints.
     """
     from pawnzero.agent import Agent
     from pawnzero.replay import ReplayBuffer
@@ -233,14 +242,14 @@ def _larger(directory: Path, config: Config) -> Dict[str, int]:
         has = {name: agent.last_used(name) for name in _KEPT}
     replay = directory / "checkpoints" / "replay.pt"
     if replay.exists():
-        with suppress(PawnzeroError), ReplayBuffer(replay) as buffer:  # who needs a damaged one says so
+        with suppress(PawnzeroError), ReplayBuffer(replay) as buffer:  # a damaged file is reported where it is needed
             has["replay_capacity"] = buffer.capacity
     by_default = {name: getattr(config, name) == SETTINGS[name].default for name in _KEPT}
     return {name: value for name, value in has.items() if by_default[name] and value > getattr(config, name)}
 
 
 def read_device(args: argparse.Namespace) -> str:
-    """--device, found to be there before any work is begun. Raises UsageError where it is not."""
+    """The value of --device, after checking that the device exists. Raises UsageError if it does not."""
     from pawnzero.nets.device import resolve_device
 
     resolve_device(args.device)

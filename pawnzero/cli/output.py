@@ -1,4 +1,4 @@
-"""How a command hands over its figures: one JSON object, or lines for people."""
+"""Printing a command's result: one JSON object, or lines for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Mapping, Sequence
 
 
 def report(args: argparse.Namespace, figures: Mapping[str, Any], lines: Sequence[str]) -> None:
-    """Print the result: `figures` as one JSON object where --json was given, else `lines`."""
+    """Print the result: `figures` as one JSON object with --json, else `lines`."""
     if args.json:
         lines = [json.dumps(plain(figures), allow_nan=False)]
     for line in lines:
@@ -19,7 +19,7 @@ def report(args: argparse.Namespace, figures: Mapping[str, Any], lines: Sequence
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON can say it: what is not a finite number becomes null, paths become text, arrays lists."""
+    """`value` in a form that JSON can hold: non-finite numbers become null, paths text, arrays lists."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -34,7 +34,10 @@ def plain(value: Any) -> Any:
 
 
 def figure(value: Any) -> str:
-    """A number for people: four digits that mean something, "–" where there is none."""
+    """A number for people; "–" for None and non-finite numbers.
+
+    Floats have four significant digits; from 1000 on they are rounded to integers.
+    """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if isinstance(value, float):
@@ -43,7 +46,7 @@ def figure(value: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time for people: 4.2 s, 3 min 20 s, 2 h 05 min."""
+    """A duration for people: 4.2 s, 3 min 20 s, 2 h 05 min."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     def count(depth: int, progress: Progress) -> int:
         return perft_of_chess(state, depth, progress) if game.name == "chess" else perft(game, state, depth)
 
-    count(2, Progress())  # all of it compiled or loaded before the clock starts
+    count(2, Progress())  # compile and load everything before the clock starts
     began = time.perf_counter()
     with shown_progress() as progress:
         nodes = count(args.depth, progress)

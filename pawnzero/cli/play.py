@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pawnzero.games.base import Game
 
 _COLORS = {"white": 0, "first": 0, "black": 1, "second": 1}
-"""What --color takes in every game, but for sides that the game itself calls so."""
+"""Values of --color in every game, unless the game itself uses such a word for a side."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +98,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _side(game: Game, text: str) -> int:
-    """0 or 1: whom `text` means, by the game's own names first. Raises UsageError that lists what can be meant."""
+    """The side (0 or 1) that `text` means; the game's own names take precedence.
+
+    Raises UsageError that lists the possible values.
+    """
     known = {**_COLORS, **{name.lower(): side for side, name in enumerate(game.sides)}}
     if text.lower() not in known:
         raise UsageError(f"argument --color: {text!r}, expected one of {', '.join((*known, 'random'))}")

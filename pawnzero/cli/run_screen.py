@@ -1,4 +1,4 @@
-"""One screen that shows the loop living: the running stage on top, how the run stands below, notes scrolling away above."""
+"""The screen of `pawnzero run`: the running stage on top, the state of the run below; notes scroll above."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BAR_WIDTH = 30
 
 
 class RunScreen(ShownProgress):
-    """Draws a `LoopStory` and the running stage in place. What is noted stays above; finished stages leave no line."""
+    """Draws a `LoopStory` and the running stage in place. Notes stay above; a finished stage leaves no line."""
 
     def __init__(self, title: str, story: LoopStory) -> None:
         super().__init__()
@@ -58,7 +58,8 @@ class RunScreen(ShownProgress):
             box=box.ROUNDED,
             subtitle="Ctrl-C stops; run the same command again to go on",
         )
-        # The terminal writes ^C where the cursor is. Behind a frame of full width that would begin a line unknown to `Live`.
+        # The terminal prints ^C at the cursor. After a frame of full width that would start a line that `Live` does not know
+        # of.
         return Group(frame, "")
 
     def _stage_rows(self) -> Any:

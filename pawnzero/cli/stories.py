@@ -1,4 +1,4 @@
-"""What was done, told in a few lines for people; --json has the rest."""
+"""Results in a few lines for people; --json has the rest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Figures = Mapping[str, Any]
 
 
 def iteration_lines(found: Figures) -> List[str]:
-    """An iteration in four lines. A stage that left no figures is passed over."""
+    """An iteration in a few lines, one per stage that left figures, and one for each alarm."""
     lines = [f"iteration {found['iteration']}" + (" (already finished)" if found.get("already_done") else "")]
     if found["selfplay"]:
         lines.append(f"  self-play  {selfplay_line(found['selfplay'])}")
@@ -48,20 +48,23 @@ def train_line(found: Figures) -> str:
 
 
 def match_line(found: Figures) -> str:
-    """The result of a match, the first player's view, with how sure it is; after a test, with that in mind."""
+    """A match result from the first player's view, with its uncertainty.
+
+    If a sequential test stopped the match, the Elo difference allows for that.
+    """
     counts = f"{found['wins']:,} won, {found['draws']:,} drawn, {found['losses']:,} lost of {found['games']:,}"
     elo = elo_words(found) if sure_of(found) is found else f"{elo_words(sure_of(found))} allowing for the early stop"
     return f"{found['first']} against {found['second']}: {counts}; score {found['score']:.3f}, {elo}"
 
 
 def sure_of(found: Figures) -> Figures:
-    """The figures that hold `elo`, its bounds and `los` as they may be believed: the test's, where one has ended the match."""
+    """The figures whose `elo`, bounds and `los` can be trusted: the sequential test's if it ended the match, else `found`."""
     test: Figures = found.get("sprt") or {}
     return test if "los" in test and test["decision"] != "continue" else found
 
 
 def elo_words(found: Figures) -> str:
-    """An Elo difference with its interval, or the bound that is known where every game was won, or lost."""
+    """An Elo difference with its interval, or the one known bound if every game was won or every game lost."""
     if found["elo"] is None:
         if found["elo_low"] is not None:
             return f"Elo above {found['elo_low']:+.0f}"
@@ -71,8 +74,8 @@ def elo_words(found: Figures) -> str:
 
 
 def match_lines(found: Figures) -> List[str]:
-    """A match on its own: its result, each colour's, the games themselves, and what a test says of it."""
-    from pawnzero.games import get_game  # here, since --help does without
+    """A match in full: its result, the result by colour, the games themselves, and the sequential test if there was one."""
+    from pawnzero.games import get_game  # imported here because --help does not need it
 
     colours = (
         f"as {side}: {one['wins']:,} won, {one['draws']:,} drawn, {one['losses']:,} lost"
@@ -93,7 +96,7 @@ def match_lines(found: Figures) -> List[str]:
 
 
 def _likely(los: float) -> str:
-    """A chance that was reckoned from few games is never told as certain."""
+    """A likelihood in percent. Estimated from few games, it is never shown as certain."""
     return "less than 0.1%" if los < 0.001 else "more than 99.9%" if los > 0.999 else f"{los:.1%}"
 
 
@@ -110,7 +113,7 @@ def sprt_line(test: Figures) -> str:
 
 
 def promotion_line(found: Figures) -> str:
-    """Whether the challenger is the best now, and why."""
+    """Whether the challenger became the best net, and why."""
     why, won = _promotion_reason(found)
     if not found["promoted"]:
         return f"no: {why}; the best net stays"
@@ -120,7 +123,7 @@ def promotion_line(found: Figures) -> str:
 
 
 def _promotion_reason(found: Figures) -> Tuple[str, bool]:
-    """What the match says by the rule of promotion, and whether that is enough."""
+    """What the match says under the promotion rule, and whether that suffices for a promotion."""
     if found.get("sprt"):
         return sprt_line(found["sprt"]), found["sprt"]["decision"] == "H1"
     above = found["score"] > found["threshold"]
@@ -128,7 +131,7 @@ def _promotion_reason(found: Figures) -> Tuple[str, bool]:
 
 
 def closing_lines(agent_dir: Path, game: str, settings: Sequence[str]) -> List[str]:
-    """Where the results lie and what to do next, with commands that work where this one did.
+    """Where the results are and what to do next, as commands that work from the current directory.
 
     settings: the words that name the settings of this run (`pawnzero.cli.options.settings_again`)
     """
@@ -154,7 +157,7 @@ def closing_lines(agent_dir: Path, game: str, settings: Sequence[str]) -> List[s
 
 
 def _short(path: Path) -> Path:
-    """`path` from here, where it lies below."""
+    """`path` relative to the current directory if it lies below it, else unchanged."""
     try:
         return path.relative_to(Path.cwd())
     except ValueError:
@@ -162,7 +165,7 @@ def _short(path: Path) -> Path:
 
 
 def figure_lines(figures: Figures) -> List[str]:
-    """A line a figure, times in words; what is not a single value is left to --json."""
+    """One line per figure, times in words. Values that are not scalars are left to --json."""
     plain = {name: value for name, value in figures.items() if not isinstance(value, (dict, list, tuple))}
     width = max((len(name) for name in plain), default=0)
     return [

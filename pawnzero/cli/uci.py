@@ -39,14 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.device.startswith("cuda"):  # else it is looked at with the net, since loading torch takes seconds
+    if args.device.startswith("cuda"):  # any other device is checked with the net: loading torch takes seconds
         read_device(args)
     try:
         name = _name(args.net)
-    except PawnzeroError as error:  # a program that started us shows what stands here, and nothing else
+    except PawnzeroError as error:  # a GUI that started us shows standard output and nothing else
         print(f"info string error: {error}", file=args.stdout, flush=True)
         raise
-    with contextlib.redirect_stdout(sys.stderr):  # standard output is the protocol's alone
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is reserved for the protocol
         config = read_settings(args)
         _serve(args, name, config)
     return 0
@@ -57,7 +57,7 @@ def _serve(args: argparse.Namespace, name: str, config: Config) -> None:
     from pawnzero.engine.session import Session
 
     def load(threads: int, tell: Callable[[str], None]) -> Mind:
-        from pawnzero.engine.mind import load_mind  # not before it is asked for: this takes seconds
+        from pawnzero.engine.mind import load_mind  # only when needed: this takes seconds
 
         return load_mind(args.net, args.device, threads, tell)
 
@@ -68,9 +68,9 @@ def _serve(args: argparse.Namespace, name: str, config: Config) -> None:
 
 
 def _name(net: str) -> str:
-    """What the engine is called: by the net's name, an agent's best net's step, and the first digits of the file's SHA-256.
+    """The engine's name: the net's name, the step if it is an agent's best net, and the first digits of the file's SHA-256.
 
-    Nothing that takes long is loaded for it. Raises PawnzeroError where `net` is no player of chess, so far as is seen at once.
+    Loads nothing that takes long. Raises PawnzeroError if it can see at once that `net` is no chess player.
     """
     from pawnzero.agent import Agent
 
@@ -90,6 +90,6 @@ def _name(net: str) -> str:
         file, best = path, None
     with reading(file):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    # What metadata.json says may be of another file: for a moment before a promotion, or where somebody copied one there.
+    # metadata.json may describe another file: for a moment before a promotion, or if somebody copied a file there.
     step = f", step {best['step']}" if best and best.get("sha256", digest) == digest else ""
     return f"{path.resolve().stem}{step}, {digest[:_DIGITS]}"

@@ -1,4 +1,4 @@
-"""What `go` asks for, and how long the clock lets a move take."""
+"""The limits in a `go` command, and how much time to spend on a move."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 _SWITCHES = ("infinite", "ponder")
 _MOVES_LEFT = 30
-"""Moves for which a clock that names no number is made to last."""
+"""Moves that the clock must last for if `movestogo` is not given."""
 _INCREMENT_SHARE = 0.75
 _LARGEST_SHARE = 0.5
-"""Of what is left on the clock, where more than one move is to be made with it."""
+"""Largest share of the remaining time for one move, if more than one must be made with it."""
 _LEAST_SHARE = 0.1
-"""Of a move's given time, where `overhead` would leave less."""
+"""Smallest share of `movetime` to use, however large `overhead` is."""
 _PONDER_SHARE = 1.25
-"""Who thinks on the opponent's time as well may take so much more of their own."""
+"""Factor on our own time if we also think on the opponent's time."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When to stop: whatever comes first. Times in ms; clocks as (White, Black). None: not said.
+    """When to stop: at the first limit reached. Times in ms; clocks as (White, Black); None: not given.
 
     infinite: not before `stop`; ponder: not before `ponderhit`, from which on times count
-    searchmoves: the moves to choose among, as they were written
+    searchmoves: the moves to choose among, as written
     """
 
     nodes: Optional[int] = None
@@ -41,10 +41,10 @@ class Limits:
     searchmoves: Tuple[str, ...] = ()
 
     def seconds(self, player: int, overhead: int, ponders: bool) -> Optional[float]:
-        """How long the move of `player` (0 is White) may take; None where no clock limits it.
+        """The time in seconds for a move of `player` (0 is White); None if no clock limits it.
 
-        overhead: ms that pass between us and the clock; ponders: whether we think on the opponent's time as well. Where the
-        program tells the other side's clock alone, that one counts.
+        overhead: ms lost between us and the clock; ponders: whether we also think on the opponent's time. If only the other
+        side's clock is given, it is used instead.
         """
         if self.movetime is not None:
             return max(0.0, self.movetime - overhead, _LEAST_SHARE * self.movetime) / 1000
@@ -64,15 +64,15 @@ _NUMBERS = tuple(field.name for field in dataclasses.fields(Limits) if field.def
 _CLOCKS = {"wtime", "btime"}
 _OF_CLOCKS = {"winc", "binc", "movestogo"}
 _ENDS = {"nodes", "depth", "movetime", "infinite"}
-"""What says by itself when a search is over; so do the clocks, when both can be read."""
+"""Limits that each end a search by themselves. So do the clocks, if both could be read."""
 _WORDS = (*_NUMBERS, *_SWITCHES, "searchmoves")
 
 
 def parse_go(words: Sequence[str]) -> Tuple[Limits, List[str]]:
-    """What follows ``go``, and a complaint about each word that says nothing (which is passed over).
+    """Parse the words after ``go``; returns the limits and a complaint for each word that was skipped.
 
-    Where a limit was meant and there is none that can be kept (it could not be read, or a clock's other figures came without
-    the clock), the search is as short as can be: nobody might ever say `stop`.
+    If a limit was intended but none can be applied (it could not be read, or there was an increment or movestogo without a
+    clock), only one node is searched: otherwise the search might never end, because nobody need send `stop`.
     """
     found: Dict[str, Any] = {}
     complaints = []

@@ -1,4 +1,4 @@
-"""The net behind the engine: found by name at once, loaded when it is needed."""
+"""The engine's net, loaded when it is needed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pawnzero.progress import Progress
 from pawnzero.search.evaluator import Evaluator
 
 _BATCH_OF_A_CORE = 8
-"""Positions below which a core's batch gains nothing (see `nets.backends.parts`)."""
+"""Batch size per core below which batching gains nothing (see `nets.backends.parts`)."""
 _BATCH_OF_A_CARD = 128
 
 
 @dataclass(frozen=True)
 class Mind:
-    """What the engine thinks with. leaves: how many positions at once suit it."""
+    """What the engine thinks with. leaves: how many leaves to evaluate at once"""
 
     game: Game
     evaluator: Evaluator
@@ -25,7 +25,7 @@ class Mind:
 
 
 class Notes(Progress):
-    """Hands on what is to be seen and kept."""
+    """Progress that passes notes on and drops the rest."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
@@ -35,10 +35,10 @@ class Notes(Progress):
 
 
 def load_mind(spec: str, device: str, threads: int, tell: Callable[[str], None]) -> Mind:
-    """The averaged net of the checkpoint file or agent `spec` on `device`, with `threads` cores (0: as torch thinks best), no
-    more than this process may use.
+    """Load the averaged net of `spec` (a checkpoint file or an agent) on `device`.
 
-    Raises UsageError for a net of another game, PawnzeroError for a file that is no net. Takes seconds.
+    It uses `threads` cores (0: torch's default), but no more than this process may use. Takes seconds. Raises UsageError for a
+    net of another game, PawnzeroError for a file that is not a net.
     """
     from pawnzero.games import get_game
     from pawnzero.nets.evaluator import NetEvaluator

@@ -1,4 +1,4 @@
-"""What a chess program may set: each option declared once, as the protocol shows it."""
+"""The options a chess program may set, each declared once."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _MOST_CORES = 1024
 
 @dataclass(frozen=True)
 class Option:
-    """One option: its type in the protocol (spin, check, combo or string), and for spin the range, for combo the choices.
+    """One option: its type in the protocol (spin, check, combo or string), a range for spin, choices for combo.
 
-    A string option holds a finite number that need not be whole, from `low` to `high`, as the protocol knows only whole ones.
+    A string option holds a finite number from `low` to `high` that need not be an integer; the protocol's spin allows only
+    integers.
     """
 
     name: str
@@ -28,7 +29,7 @@ class Option:
     choices: Tuple[str, ...] = ()
 
     def declaration(self) -> str:
-        """The line that offers it."""
+        """The line that declares it to the chess program."""
         default = str(self.default).lower() if self.kind == "check" else self.default
         line = f"option name {self.name} type {self.kind} default {default}"
         if self.kind == "spin":
@@ -36,7 +37,7 @@ class Option:
         return line + "".join(f" var {choice}" for choice in self.choices)
 
     def parse(self, text: str) -> Any:
-        """The value that `text` says. Raises UsageError with the expectation."""
+        """The value of `text`. Raises UsageError that says what was expected."""
         try:
             value = _READERS[self.kind](text.strip())
             fits = value in self.choices if self.kind == "combo" else self.low <= value <= self.high and math.isfinite(value)
@@ -80,7 +81,7 @@ def _declared(search: SearchConfig) -> Sequence[Option]:
 
 
 class Options:
-    """The options' values, by name in any case; defaults are those of the settings `search`."""
+    """The options' values, by exact name; `set` accepts names in any case. Defaults come from the settings `search`."""
 
     def __init__(self, search: SearchConfig) -> None:
         self.declared = _declared(search)
@@ -91,7 +92,7 @@ class Options:
         return self._values[name]
 
     def set(self, words: Sequence[str]) -> None:
-        """What follows ``setoption``: ``name … value …``. Raises UsageError that says what is wrong."""
+        """Set an option from the words after ``setoption``: ``name … value …``. Raises UsageError that says what is wrong."""
         text = " ".join(words)
         if words[:1] != ["name"] or "value" not in words:
             raise UsageError(f"setoption {text}: expected name NAME value VALUE")

@@ -1,4 +1,4 @@
-"""The position that a chess program describes, with the moves that led to it."""
+"""Parsing ``position``: a position with the moves that led to it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pawnzero.games.line import Line
 
 
 def parse_place(game: Game, words: Sequence[str]) -> Tuple[Line, str]:
-    """What follows ``position``: ``startpos`` or ``fen …``, then perhaps ``moves …``.
+    """Parse the words after ``position``: ``startpos`` or ``fen …``, then optionally ``moves …``.
 
-    Returns the line and "", or where a move cannot be played the line up to there and what is wrong with it. Raises UsageError
-    where the start is no position.
+    Returns the line and "". If a move cannot be played, returns the line before it and a message. Raises UsageError if the
+    start is not a valid position.
     """
     at = words.index("moves") if "moves" in words else len(words)
     start, moves = list(words[:at]), words[at + 1 :]
@@ -34,8 +34,11 @@ def parse_place(game: Game, words: Sequence[str]) -> Tuple[Line, str]:
 
 
 def _moved(line: Line, text: str) -> Line:
-    """`line` with a move more. Where neither side can mate, which ends the game by our rules alone, the line after it knows no
-    past. Raises UsageError for what is no legal move."""
+    """`line` with one more move. Raises UsageError for an illegal move.
+
+    If neither side can mate, our rules have ended the game but a chess program may play on; the result is then a new line
+    without history.
+    """
     if line.ending != INSUFFICIENT_MATERIAL:
         line.push(line.game.parse_action(line.state, text))
         return line
@@ -50,9 +53,10 @@ def _moved(line: Line, text: str) -> Line:
 
 
 def playable(line: Line) -> Line:
-    """`line`, or where a draw has come about that chess programs only count once a player claims it, a line that goes on.
+    """`line`, made playable again after a draw that chess programs count only once a player claims it.
 
-    After fifty moves that is a new line, which knows no past and counts them anew.
+    A repetition lets the line itself continue. After fifty moves without progress the result is a new line without history, and
+    the count starts from zero.
     """
     if line.ending == REPETITION:
         line.go_on()
@@ -63,8 +67,10 @@ def playable(line: Line) -> Line:
 
 
 def any_move(line: Line) -> Optional[str]:
-    """A move where our rules have ended the game though chess programs may not have (neither side can mate); None after mate
-    and stalemate."""
+    """A legal move where our rules have ended the game but a chess program may play on (neither side can mate).
+
+    None after mate and stalemate.
+    """
     import chess
 
     moves = list(chess.Board(line.game.format(line.state)).legal_moves)

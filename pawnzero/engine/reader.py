@@ -1,4 +1,4 @@
-"""Lines of standard input, read in a thread of their own, so that a search can look for them without waiting."""
+"""Standard input, read line by line in a thread of its own, so that a search can poll for commands without blocking."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _CHUNK = 1 << 16
 
 
 def standard_input() -> Iterator[str]:
-    """Lines as they come; bytes that are no text become question marks.
+    """Lines as they arrive; undecodable bytes become U+FFFD.
 
-    Read from the descriptor itself: a thread that waits in `sys.stdin` holds a lock that Python wants when it ends.
+    Reads the file descriptor directly: a thread blocked in `sys.stdin` holds a lock that Python needs at exit.
     """
     rest = b""
     while True:
@@ -28,7 +28,7 @@ def standard_input() -> Iterator[str]:
 
 
 def queued(lines: Iterable[str]) -> Queue[Optional[str]]:
-    """`lines` in a queue as they come, then None."""
+    """A queue that receives `lines` as they arrive, then None."""
     queue: Queue[Optional[str]] = Queue()
 
     def read() -> None:

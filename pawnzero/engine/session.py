@@ -1,7 +1,7 @@
-"""The conversation with a chess program: commands in, answers out, and a search between them.
+"""The dialogue with a chess program: commands in, replies out, and a search in between.
 
-One thread reads; the other takes a command when there is one and otherwise lets the search do a wave, so that nothing is shared
-and nothing waits: a command is answered within a wave. What cannot be understood is answered by an ``info string``.
+One thread reads. The other handles a command if there is one and otherwise runs one wave of the search, so they share nothing
+but the queue and a command is answered within a wave. Input that cannot be understood is answered by an ``info string``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pawnzero.engine.options import Options
 from pawnzero.engine.reader import queued
 from pawnzero.errors import PawnzeroError, UsageError
 
-if TYPE_CHECKING:  # what takes long to import is imported when it is needed
+if TYPE_CHECKING:  # imported at run time only when needed, because it takes long
     from pawnzero.engine.mind import Mind
     from pawnzero.engine.thinking import Known, Thinking
     from pawnzero.games.base import Game
@@ -34,7 +34,7 @@ class Session:
 
     load:   makes the mind when it is first needed, for a number of threads (see `mind.load_mind`)
     search: the settings that the options start from
-    write:  takes each line to say
+    write:  receives each line of output
     """
 
     def __init__(self, name: str, load: Callable[[int, Tell], Mind], search: SearchConfig, write: Tell) -> None:
@@ -62,7 +62,7 @@ class Session:
         }
 
     def run(self, lines: Iterable[str]) -> None:
-        """Converse until ``quit`` or the end of `lines`. Raises PawnzeroError where the net cannot be loaded."""
+        """Serve commands until ``quit`` or the end of `lines`. Raises PawnzeroError if the net cannot be loaded."""
         queue = queued(lines)
         while True:
             try:
@@ -77,7 +77,7 @@ class Session:
         self._stop([])
 
     def _think(self) -> None:
-        """A wave of the search."""
+        """Run one wave of the search."""
         assert self._thinking is not None
         self._say(self._thinking.advance())
         self._answer_if_over()
@@ -90,7 +90,10 @@ class Session:
             self._thinking = None
 
     def _obey(self, words: List[str]) -> None:
-        """Do what the first word that is a command says, as the protocol wants it; an empty line says nothing."""
+        """Run the first word that is a command and skip unknown words before it, as the protocol demands.
+
+        Ignore empty lines.
+        """
         at = next((place for place, word in enumerate(words) if word in self._commands), None)
         if at is None:
             if words:
@@ -167,7 +170,7 @@ class Session:
                 self._options.set(["name", "Hash", "value", str(smaller)])
 
     def _only(self, game: Game, line: Line, texts: Sequence[str]) -> Tuple[int, ...]:
-        """The actions that `searchmoves` allows; none where all are."""
+        """The actions that `searchmoves` allows; empty if all are allowed."""
         found = []
         for text in texts:
             try:
@@ -179,7 +182,7 @@ class Session:
         return tuple(dict.fromkeys(found))
 
     def _stop(self, _: List[str]) -> None:
-        """Answer at once, after one wave where there was none yet: the next line may be another `go`."""
+        """Answer at once (after one wave if there was none yet): the next line may be another `go`."""
         if self._thinking is not None:
             self._thinking.stop()
             self._answer_if_over()
@@ -196,7 +199,7 @@ class Session:
         return get_game("chess")
 
     def _ready(self) -> Mind:
-        """The mind, loaded, and again where it is to run on another number of cores."""
+        """The loaded mind; it is loaded again if `Threads` has changed."""
         threads = self._options["Threads"]
         if self._mind is None or self._threads != threads:
             try:
@@ -204,12 +207,12 @@ class Session:
                 self._warm(self._mind)
             except PawnzeroError as error:
                 self._tell(f"error: {error}")
-                raise PawnzeroError(str(error)) from None  # no command is at fault: the engine cannot go on
+                raise PawnzeroError(str(error)) from None  # not a UsageError: the engine cannot continue
             self._threads = threads
         return self._mind
 
     def _warm(self, mind: Mind) -> None:
-        """Search a little, so that nothing is compiled or loaded on the clock of the first move."""
+        """Search a little, so that the first move's clock pays for no compiling or loading."""
         from pawnzero.games.line import Line
         from pawnzero.search.position import PositionSearch
 

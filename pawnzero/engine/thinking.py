@@ -18,9 +18,9 @@ _INFO_SECONDS = 0.5
 
 
 class Thinking:
-    """A search with its limits. `advance` it while it is not `resting`; when it is `over`, `last_words` ends it.
+    """A search with its limits. Call `advance` unless it is `resting`; once it is `over`, `last_words` are the final lines.
 
-    began: by `time.monotonic`, when the clock of the move was started
+    began: when the move's clock started, by `time.monotonic`
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class Thinking:
         self.search = PositionSearch(
             line,
             mind.evaluator,
-            # Within one tree of chess next to nothing comes again, and Hash is to hold the tree alone.
+            # Within one chess tree, positions hardly ever recur, and Hash is to be spent on the tree alone.
             dataclasses.replace(
                 search,
-                algorithm="puct" if cut_short else options["Algorithm"],  # `PositionSearch` says why
+                algorithm="puct" if cut_short else options["Algorithm"],  # see `PositionSearch` for the reason
                 cpuct=options["CPuct"],
                 keep_answers=False,
             ),
@@ -70,7 +70,7 @@ class Thinking:
         )
 
     def advance(self) -> List[str]:
-        """Search a little. Returns what is to be said of it, now and then, and when there is no more to search."""
+        """Run one wave. Returns info lines after the first wave, then every half second, and once the search is exhausted."""
         before = time.monotonic()
         first = self.search.simulations == 0
         self.search.step()
@@ -84,11 +84,11 @@ class Thinking:
         return self._infos()
 
     def stop(self) -> None:
-        """Nothing holds the answer any longer."""
+        """Stop: answer as soon as possible."""
         self._stopped = True
 
     def ponder_hit(self) -> None:
-        """The expected move was played: our own time begins."""
+        """The opponent played the expected move: our clock starts now."""
         if self._pondering:
             self._pondering = False
             self._start_clock(time.monotonic())
@@ -102,11 +102,11 @@ class Thinking:
 
     @property
     def resting(self) -> bool:
-        """Whether there is nothing to do but to wait for a word: the answer is held, and no more can be searched."""
+        """Whether there is nothing to do but wait for a command: the answer must be held back, and no more can be searched."""
         return not self.over and self.search.done
 
     def last_words(self) -> List[str]:
-        """The final figures, where they were not told yet, and the move with the answer that is expected to it."""
+        """The final info lines, if not sent yet, and `bestmove` with the expected reply."""
         lines = self._infos() if self.search.simulations > self._told_of else []
         if self.search.full and self.search.fill == 1.0:
             lines.append(f"info string the tree is full ({self.search.room} positions in {self._options['Hash']} MB of Hash)")
@@ -122,7 +122,7 @@ class Thinking:
         return [*lines, " ponder ".join(["bestmove " + texts[0], *texts[1:]])]
 
     def figures(self) -> str:
-        """What a developer wants to know of the search."""
+        """Statistics of the search for developers (`debug on`)."""
         size = self.search.evaluated / max(1, self._waves)
         return f"{self._waves} waves, {size:.1f} positions each, the last took {self._wave_seconds:.3f} s"
 
@@ -135,7 +135,7 @@ class Thinking:
             self._until = now + self._seconds
 
     def _reached(self) -> bool:
-        """Whether time or depth are used up, or a clock runs and there is nothing to choose."""
+        """Whether time or depth is used up, or a clock is running and there is only one legal move."""
         if self._until is not None:
             if time.monotonic() + self._wave_seconds >= self._until:
                 return True
@@ -157,7 +157,7 @@ class Thinking:
 
 
 class Known:
-    """A `go` with nothing to search: the answer `best` is known, and is held as that of a search would be."""
+    """A `go` that needs no search: the answer `best` is known, but is held back just as a search's would be."""
 
     resting = True
 
@@ -168,15 +168,15 @@ class Known:
         self._stopped = False
 
     def advance(self) -> List[str]:
-        """Nothing."""
+        """Nothing to do."""
         return []
 
     def stop(self) -> None:
-        """Nothing holds the answer any longer."""
+        """Stop: answer as soon as possible."""
         self._stopped = True
 
     def ponder_hit(self) -> None:
-        """The expected move was played."""
+        """The opponent played the expected move."""
         self._pondering = False
 
     @property
@@ -185,9 +185,9 @@ class Known:
         return self._stopped or not (self._limits.infinite or self._pondering)
 
     def last_words(self) -> List[str]:
-        """The move."""
+        """The `bestmove` line."""
         return [f"bestmove {self._best or '(none)'}"]
 
     def figures(self) -> str:
-        """What a developer wants to know of the search."""
+        """Statistics for developers (`debug on`)."""
         return "nothing was searched"

@@ -1,1 +1,1 @@
-"""A game in the terminal: against a player, or a player against itself. It knows no game by name."""
+"""A game in the terminal: a person against a player, or a player against itself. Works for any game."""

@@ -1,4 +1,4 @@
-"""What a person sees and types: plain lines through a pipe, colours and a prompt on a terminal."""
+"""Input and output of a game: plain lines through a pipe, colours and a prompt on a terminal."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ _MEN = ("bold white", "bold orange1")
 
 
 class Screen(abc.ABC):
-    """Where a game is shown, and where the person's words come from."""
+    """Where a game is shown and the person's input comes from."""
 
     @abc.abstractmethod
     def say(self, text: str) -> None:
-        """A line or several."""
+        """Show one or more lines of text."""
 
     @abc.abstractmethod
     def board(self, game: Game, state: np.ndarray, before: Optional[np.ndarray], turned: bool) -> None:
-        """A position, state [S], that came from `before`, seen by player 1 where it is `turned`."""
+        """Show a position, state [S]. `before` is the previous one, if any; `turned`: seen from player 1's side."""
 
     @abc.abstractmethod
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows under heads; the last column is text, the others are figures after a first name."""
+        """Show rows under `heads`. The first column is a name, the last is text, those between are figures."""
 
     @abc.abstractmethod
     def ask(self, prompt: str) -> Optional[str]:
-        """What the person types; None where nothing more comes."""
+        """What the person types; None at the end of input."""
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
-        """Something is under way that may take a while."""
+        """Show that something slow is running."""
         yield
 
 
 class PlainScreen(Screen):
-    """Lines of text on standard output; the person's words are `lines`."""
+    """Lines of text on standard output; `lines` is the person's input."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -73,7 +73,7 @@ class PlainScreen(Screen):
 
 
 class TerminalScreen(Screen):
-    """Squares of two shades with the last move's marked, figures where the terminal has them, a line editor with history."""
+    """A coloured board with the last move highlighted, chess figures if the terminal can show them, and line editing."""
 
     def __init__(self, output: TextIO) -> None:
         from rich.console import Console
@@ -81,7 +81,7 @@ class TerminalScreen(Screen):
         self._console = Console(file=output, highlight=False)
         self._figures = self._console.encoding.startswith("utf")
         with suppress(ImportError):
-            import readline  # noqa: F401 - its import is what gives `input` a history
+            import readline  # noqa: F401 - importing it gives `input` a history
 
     def say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
@@ -135,7 +135,7 @@ class TerminalScreen(Screen):
 
 
 def screen_for() -> Screen:
-    """A terminal's screen where standard input and output are one, else plain text that reads standard input."""
+    """A terminal screen if standard input and output are both terminals, else plain text with standard input."""
     if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         return TerminalScreen(sys.stdout)
     return PlainScreen(iter(sys.stdin))
@@ -151,7 +151,7 @@ def _rows(drawn: Drawing) -> List[List[str]]:
 
 
 def _seen(drawn: Drawing, turned: bool) -> Drawing:
-    """The board as it is, or turned round."""
+    """The board, turned round if `turned`."""
     if not turned:
         return drawn
     return Drawing(drawn.rows, drawn.columns, drawn.men[::-1], drawn.left[::-1], drawn.below[::-1])

@@ -1,4 +1,4 @@
-"""A game at the terminal, move by move, and the words by which a person asks for more."""
+"""A game at the terminal, move by move, and the commands a person can type."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SUGGESTIONS = 6
 
 
 class Table:
-    """A game of `person` (0 or 1; None: nobody) against `player`, who also plays the other side where nobody does.
+    """A game of `person` (0 or 1; None: nobody) against `player`, who plays both sides if there is no person.
 
-    thinker: the player's net, which answers `eval` and `hint`; None where it has none
+    thinker: the player's net, which answers `eval` and `hint`; None if the player has no net
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Table:
         }
 
     def run(self) -> None:
-        """Play until the person leaves; a game without a person is played once."""
+        """Play until the person leaves. A game without a person is played once."""
         self._show()
         self._tell_end()
         while not self._leaving:
@@ -79,7 +79,7 @@ class Table:
                 self._try(words)
 
     def _answer(self) -> None:
-        """The player's move."""
+        """Let the player move."""
         with self._screen.busy(f"{self._player.name} is thinking"):
             if self._thinker is not None:
                 move: Move = self._thinker.look(self._line).moves[0].action
@@ -93,7 +93,7 @@ class Table:
             self._make(move)
 
     def _try(self, text: str) -> None:
-        """A move as the person wrote it."""
+        """Play a move typed by the person."""
         if self._line.over:
             self._screen.say(f"{text!r}: the game is over; expected new, undo, save FILE or quit")
             return
@@ -136,7 +136,7 @@ class Table:
             self._screen.say(f"hint: {self._game.describe_action(self._line.state, outlook.moves[0].action)}")
 
     def _asked(self) -> Optional[Thinker]:
-        """Who can say something of the position; None, and why, where nobody can."""
+        """The thinker, if it can say something about this position; else None, after telling the person why."""
         if self._thinker is None:
             self._screen.say(f"{self._player.name} does not say what it thinks")
         elif self._line.over:

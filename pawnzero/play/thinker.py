@@ -1,4 +1,4 @@
-"""What a net thinks of a position, for people: a search or the net alone, and its outlook in words and rows."""
+"""What a net thinks of a position, for people: a search or the raw net, and its outlook in words and rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADS = ("move", "visits", "prior", "win", "draw", "loss", "proof", "goes on")
 
 @dataclass(frozen=True)
 class Thinker:
-    """A net that looks at positions with so many simulations; with none it says what it thinks at first sight."""
+    """A net that evaluates positions with this many simulations; with 0, its raw answer without a search."""
 
     evaluator: Evaluator
     search: SearchConfig
@@ -35,7 +35,10 @@ class Thinker:
         return search.read()
 
     def _at_first_sight(self, line: Line) -> Outlook:
-        """All legal moves by the net's own policy, with the position's worth; the first is what `pawnzero.players` plays."""
+        """All legal moves ordered by the net's own policy, each with the position's WDL.
+
+        The first is the move that `pawnzero.players` plays.
+        """
         question = question_about(line.game, [line])
         self.evaluator.enter_thread(1)
         self.evaluator.evaluate(question)
@@ -53,7 +56,7 @@ class Thinker:
 
 
 def summary(line: Line, outlook: Outlook) -> str:
-    """The position's worth in one line."""
+    """The position's evaluation in one line."""
     win, draw, loss = (f"{100 * share:.0f} %" for share in outlook.wdl)
     how = "the net alone, without a search"
     if outlook.simulations:
@@ -63,7 +66,7 @@ def summary(line: Line, outlook: Outlook) -> str:
 
 
 def rows(line: Line, outlook: Outlook, most: int) -> List[Tuple[str, ...]]:
-    """The `most` best moves, a row each under HEADS."""
+    """The `most` best moves, one row each under HEADS."""
     return [_row(line, move) for move in outlook.moves[:most]]
 
 
