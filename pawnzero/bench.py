@@ -1,10 +1,10 @@
-"""How fast this machine runs each part, all in one run, so that the figures can be set against each other.
+"""Benchmark of every part on this machine, in one run so that the figures are comparable.
 
-Every figure is measured over at least `SECONDS` after a warm-up, with the default 64×6 chess net and 64 simulations where a net
-or a search is meant. Self-play with a net begins its games anywhere in 100 plies. `selfplay_efficiency` is positions really
-sent to the net a second in self-play ÷ what the bare net does at its best batch; `train_efficiency` is samples a second of
-real training ÷ those of a bare loop on ready random tensors. Training is measured over whole intervals between checkpoints,
-so that writing one and measuring held-out games weigh what they weigh in a long run.
+Every figure is measured over at least `SECONDS` after a warm-up; nets are the default 64×6 chess net, searches have 64
+simulations. Self-play with a net starts its games anywhere in the first 100 plies. `selfplay_efficiency` is the rate of
+evaluations in self-play ÷ the rate of the bare net at its best batch size; `train_efficiency` is the rate of samples in real
+training ÷ that of a bare loop on random tensors. Training is measured over whole intervals between checkpoints, so that writing
+checkpoints and measuring held-out games count as they do in a long run.
 """
 
 from __future__ import annotations
@@ -47,10 +47,13 @@ from pawnzero.train.memory import free_memory
 SECONDS = 4.0
 _SEARCH_GAMES = 512
 _WARM_ROUNDS = 1.0
-"""Moves made in every game before self-play is measured: the kernels that choose and make a move run only then."""
+"""Moves made in every game before measuring: the kernels that choose and make a move run only then."""
 _SPREAD = SelfplayConfig(random_opening_share=1.0, random_opening_plies=100)
-"""Games begin anywhere in their first 100 plies: side by side at the start they would meet the same positions, whose answers
-are kept, and self-play would seem faster than it is once games have gone different ways."""
+"""Games start anywhere in their first 100 plies.
+
+If all began at the start they would meet the same positions, whose evaluations are cached, and self-play would look faster than
+it is once games have diverged.
+"""
 _TRAIN_TURNS = 2
 _TURN_SECONDS = 2 * SECONDS
 _BATCHES = (64, 128, 256, 512, 1024)
@@ -58,7 +61,7 @@ _BIG_BATCHES = (2048, 4096, 8192, 16384)
 
 
 def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> Dict[str, Any]:
-    """Measure everything. Returns the documented figures, and with them the settings and where self-play's time goes."""
+    """Measure everything. Returns the documented figures with the machine, the device and the shares of self-play's phases."""
     progress = progress or Progress()
     config = Config()
     parts = 6
@@ -70,12 +73,12 @@ def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> D
     figures["search_nps"] = round(searched["simulations"])
     progress.advance(1, search_nps=figures["search_nps"])
     net = PolicyValueNet(config.model)
-    evaluator = NetEvaluator(net, device, sample=random_question(get_game("chess"), SAMPLE))  # as self-play has it
+    evaluator = NetEvaluator(net, device, sample=random_question(get_game("chess"), SAMPLE))  # like self-play's
     figures["device"] = evaluator.description
     speed, batch = net_speed(evaluator)
     progress.advance(1, net_evals_per_second=round(speed))
     played = selfplay_speed(evaluator, config.search)
-    # Once before and once after, so that a slow moment does not flatter the ratio.
+    # Measured before and after self-play, so that a slow moment does not flatter the ratio.
     speed = max(speed, _speed_in(evaluator, batch, SECONDS))
     figures["net_evals_per_second"] = round(speed)
     figures["net_batch"] = batch
@@ -93,7 +96,7 @@ def run_bench(progress: Optional[Progress] = None, *, device: str = "auto") -> D
 
 
 def _rate(work: Callable[[], int], seconds: float = SECONDS) -> float:
-    """How much of what `work` counts is done a second, over at least `seconds` after one call to warm up."""
+    """Units of `work` per second, over at least `seconds` after one warm-up call; `work` returns how many it did."""
     work()
     done, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
@@ -102,7 +105,7 @@ def _rate(work: Callable[[], int], seconds: float = SECONDS) -> float:
 
 
 def perft_speed(depth: int = 6, seconds: float = SECONDS) -> float:
-    """Leaves a second of perft from the starting position, one core."""
+    """Leaf nodes per second of perft from the starting position, on one core."""
     return _rate(lambda: perft("startpos", depth), seconds)
 
 
@@ -116,11 +119,13 @@ def selfplay_speed(
     simulations: int = Config.mcts_sims,
     seconds: float = 2 * SECONDS,
 ) -> Dict[str, Any]:
-    """Self-play of chess in full swing, watched for `seconds` after every game has made a move.
+    """Measure chess self-play for `seconds`, after every game has made a move.
 
     settings: how games begin; by default they are spread over 100 plies
-    games at once and threads: 0 as self-play itself chooses. Returns simulations and evaluations ("evaluated") a second, from
-    the end of a wave to that of another, and the share of thread time in each of the "phases".
+    games: games at once; threads: threads; for both, 0 means as self-play itself chooses
+
+    Returns the rates "simulations" and "evaluated" (evaluations) per second, measured from the end of one wave to the end of
+    another, and "phases", the share of thread time in each phase.
     """
     workload, stop = Workload(), threading.Event()
     played = play_games(
@@ -144,11 +149,11 @@ def selfplay_speed(
             before, spent_before = workload.marks, workload.seconds
             wait([player], seconds)
             while not player.done() and any(map(operator.eq, before, workload.marks)):
-                time.sleep(0.01)  # a wave takes longer than that here
+                time.sleep(0.01)  # a wave takes longer than `seconds` here
             after, spent_after = workload.marks, workload.seconds
         finally:
             stop.set()
-        player.result()  # raises here what was raised there
+        player.result()  # raises any exception of the thread
     spent = {phase: spent_after[phase] - spent_before[phase] for phase in spent_after}
     total = sum(spent.values()) or 1.0
     return {
@@ -159,10 +164,10 @@ def selfplay_speed(
 
 
 def net_speed(evaluator: NetEvaluator, seconds: float = SECONDS) -> Tuple[float, int]:
-    """Evaluations a second of the bare folded net on planes that are ready on the device, and the batch at which it is best.
+    """Evaluations per second of the bare folded net on planes already on the device, and the batch size that is fastest.
 
-    Batches that suit the device are tried for half of `seconds` each, up to the evaluator's `max_batch` or the first that
-    memory does not hold; then the best for `seconds`. Raises PawnzeroError where memory holds none of them.
+    Suitable batch sizes are tried for half of `seconds` each, up to the evaluator's `max_batch` or the first that does not fit
+    in memory; the best is then measured for `seconds`. Raises PawnzeroError if none fits.
     """
     suitable = (_BATCHES if evaluator.device.type == "cpu" else _BATCHES[2:]) + _BIG_BATCHES
     batches = [batch for batch in suitable if batch <= evaluator.max_batch] or [evaluator.max_batch]
@@ -178,7 +183,7 @@ def net_speed(evaluator: NetEvaluator, seconds: float = SECONDS) -> Tuple[float,
 
 
 def _speed_in(evaluator: NetEvaluator, batch: int, seconds: float) -> float:
-    """Evaluations a second of the bare net in such batches; 0.0 where memory does not hold one."""
+    """Evaluations per second of the bare net at this batch size; 0.0 if it does not fit in memory."""
     game = get_game("chess")
 
     def measure() -> float:
@@ -204,10 +209,10 @@ def _speed_in(evaluator: NetEvaluator, batch: int, seconds: float) -> float:
 
 
 def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[float, float]:
-    """Samples a second of training from a replay file, and of a bare loop of the same net, batch and precision.
+    """Samples per second of training from a replay file, and of a bare loop with the same net, batch size and precision.
 
-    In turns of about the same length, the best of each: other work on the machine can only slow them, and the shorter a
-    measurement is, the more often it is undisturbed.
+    They take turns of about the same length, and the best of each counts: other work on the machine can only slow them, and
+    short measurements are more often undisturbed.
     """
     with tempfile.TemporaryDirectory() as folder:
         buffer = ReplayBuffer(Path(folder) / "replay.pt", capacity=20_000, game="chess")
@@ -235,12 +240,12 @@ def _train_speed(net: PolicyValueNet, config: Config, device: str) -> Tuple[floa
 
 
 def training_steps(steps_per_second: float) -> int:
-    """Steps that take at least `_TURN_SECONDS` at no more than this speed, in whole intervals between checkpoints."""
+    """Steps that take at least `_TURN_SECONDS` at this speed or below, rounded up to whole checkpoint intervals."""
     return SAVE_EVERY * max(1, math.ceil(_TURN_SECONDS * steps_per_second / SAVE_EVERY))
 
 
 def bare_training_speed(config: Config, device: str, seconds: float = SECONDS) -> float:
-    """Samples a second of a bare loop of forward, backward and step on random tensors that are ready on the device."""
+    """Samples per second of a bare loop of forward, backward and step on random tensors already on the device."""
     game, where = get_game("chess"), resolve_device(device)
     net = PolicyValueNet(config.model)
     net.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""What is a user's mistake, and which exit code it ends with."""
+"""User mistakes, and the exit codes they lead to."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Sequence
 
 
 class PawnzeroError(ValueError):
-    """Something a user can mend. Its message is one line: the value, what was expected, and where. Exit code 1."""
+    """Something the user can fix. The message is one line: the value, what was expected, and where. Exit code 1."""
 
     exit_code = 1
 
 
 class UsageError(PawnzeroError):
-    """The command line or the configuration is wrong. Exit code 2.
+    """The command line or the settings are wrong. Exit code 2.
 
-    keys: the settings that do not fit together, where that is what is wrong
+    keys: the settings that do not fit together, if that is the problem
     """
 
     exit_code = 2
@@ -25,7 +25,7 @@ class UsageError(PawnzeroError):
 
 
 def positive(value: int, name: str) -> int:
-    """`value`, which the caller calls `name`. Raises UsageError where it is below 1."""
+    """`value`, called `name` in the message. Raises UsageError if it is below 1."""
     if value < 1:
         raise UsageError(f"{name} {value}: expected 1 or more")
     return value

@@ -1,4 +1,4 @@
-"""experiments/arena.csv: a row for each match that an agent's latest net has played for promotion."""
+"""experiments/arena.csv: one row for each promotion match of an agent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pawnzero.files import text_bytes
 from pawnzero.progress import Progress
 
 UNTRAINED = "untrained net"
-"""The opponent of a match without a best net, after which the latest net is promoted whatever the score."""
+"""The opponent if there is no best net; the latest net is then promoted whatever the score."""
 
 COLUMNS = (
     "time",
@@ -60,35 +60,38 @@ COLUMNS = (
     "sprt_los",
     "itself",
 )
-"""Columns of arena.csv. `pairs` are the pentanomial counts (see `MatchResult`) with spaces between, `endings` are
-"checkmate: 7; stalemate: 1". What is undefined is left empty: the threshold or the columns of the SPRT, by the rule of
-`promotion`, among it. `elo` and `los` are of the games as they are; `sprt_elo` and `sprt_los` reckon with a test's having ended
-them. `itself`: whether the latest net was the best one already."""
+"""Columns of arena.csv.
+
+`pairs` are the pentanomial counts (see `MatchResult`), separated by spaces; `endings` looks like "checkmate: 7; stalemate: 1".
+Undefined values are empty, among them, depending on `promotion`, the threshold or the columns of the SPRT. `elo` and `los` take
+the games as they are; `sprt_elo` and `sprt_los` allow for the test having ended the match. `itself`: whether the latest net
+already was the best one.
+"""
 
 
 def has_row(table: Path, report: Mapping[str, Any]) -> bool:
-    """Whether a match is in the table. A last line without its end, which `append_row` will remove, is none."""
+    """Whether a match is in the table. An incomplete last line, which `append_row` will remove, does not count."""
     rows = table.read_bytes() if table.exists() else b""
     return f"{report['time']},{report['iteration']},".encode() in rows[: rows.rfind(b"\n") + 1]
 
 
 def cells(report: Mapping[str, Any]) -> Dict[str, Any]:
-    """A match's report by the names of the columns, also what lies deeper in it."""
+    """A match's report by column name, nested values included."""
     colours = {f"{side}_{what}": count for side, one in report["by_colour"].items() for what, count in one.items()}
     test = {f"sprt_{name}": value for name, value in (report.get("sprt") or {}).items()}
     return {**report, **colours, **test, "endings": "; ".join(f"{name}: {count}" for name, count in report["endings"].items())}
 
 
 def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progress] = None) -> None:
-    """Add a row of COLUMNS to the table, with the header first where the file is new.
+    """Append a row of COLUMNS to the table, preceded by the header if the file is new.
 
-    A last line without its end, which a crash may leave, is removed before. A table with another header is renamed, which one
-    line says. Raises PawnzeroError where it cannot be written.
+    An incomplete last line, which a crash may leave, is removed first. A table with another header is renamed, with a note.
+    Raises PawnzeroError if the file cannot be written.
     """
     try:
         before = path.read_bytes() if path.exists() else b""
         whole = before[: before.rfind(b"\n") + 1]
-        # As a spreadsheet saves it, too.
+        # Also accepts the header as a spreadsheet saves it (BOM, CRLF).
         header = whole.partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r")
         if whole and header != ",".join(COLUMNS):
             names = (f"{path.stem}.{number}{path.suffix}" for number in count(1))

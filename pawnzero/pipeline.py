@@ -1,8 +1,8 @@
-"""One iteration of an agent: self-play → train → evaluate → promote; and the endless run of them.
+"""One iteration of an agent: self-play → train → evaluate → promote; and runs of many.
 
-Every stage can be interrupted and goes on from what it has finished: training from its last step, self-play from the games that
-have ended; a match begins anew. What is finished lies in the agent's files, and metadata.json says what is under way. When an
-iteration is finished, it becomes a line of iterations.jsonl.
+Every stage can be interrupted and resumes from what it has finished: training from its last step, self-play from the games that
+have ended. Only a match starts over. Results are in the agent's files, and metadata.json records what is under way. A finished
+iteration becomes a line of iterations.jsonl.
 """
 
 from __future__ import annotations
@@ -33,32 +33,34 @@ def run_iteration(
     use_amp: bool = False,
     progress: Optional[Progress] = None,
 ) -> Dict[str, Any]:
-    """Do one iteration, or the rest of it. Returns what each stage found: iteration, selfplay, train, arena, promoted, and
-    the `alarms` of them all (`pawnzero.alarms`).
+    """Run one iteration, or the rest of it.
 
-    iteration: its number; None: the one under way or the next. One that was finished is only reported (`already_done`); a
-    later one than the next raises UsageError that names the next.
+    Returns what each stage found: iteration, selfplay, train, arena, promoted, and the `alarms` of all stages
+    (`pawnzero.alarms`).
 
-    Raises UsageError for settings of self-play that do not fit together.
+    iteration: its number; None: the one under way or the next. A finished one is only reported (`already_done`); one beyond the
+    next raises UsageError that names the next.
+
+    Raises UsageError for self-play settings that do not fit together.
     """
     progress = progress or Progress()
     if iteration and not Agent.is_at(agent_dir):
         raise UsageError(f"iteration {iteration}: {agent_dir} is not an agent yet; its first iteration is 0")
     if iteration is not None and Agent.is_at(agent_dir):
-        agent = Agent.open(agent_dir)  # without its lock: what is finished may be asked of a folder that cannot be written
+        agent = Agent.open(agent_dir)  # no lock: a finished iteration can be looked up in a read-only folder
         if iteration < agent.metadata["next_iteration"]:
             return _reported(agent, iteration, progress)
     with _writing(agent_dir, config, progress) as agent:
         number = agent.metadata["next_iteration"]
         if iteration is not None and iteration > number:
             raise UsageError(f"iteration {iteration}: {agent.directory} is at iteration {number}; run that one next")
-        if iteration is not None and iteration < number:  # another process has just finished it
+        if iteration is not None and iteration < number:  # another process finished it before we had the lock
             return _reported(agent, iteration, progress)
         return _next_iteration(agent, config, device, use_amp, progress)
 
 
 def _reported(agent: Agent, iteration: int, progress: Progress) -> Dict[str, Any]:
-    """What a finished iteration found, and a line that says so."""
+    """What a finished iteration found, after a note that it is finished."""
     number = agent.metadata["next_iteration"]
     progress.note(f"iteration {iteration} of {agent.name} is finished; nothing to do (the next is {number})")
     for found in agent.iterations:
@@ -70,7 +72,7 @@ def _reported(agent: Agent, iteration: int, progress: Progress) -> Dict[str, Any
 
 @contextmanager
 def _writing(agent_dir: Path, config: Config, progress: Progress) -> Iterator[Agent]:
-    """The agent, made where there is none, and locked."""
+    """The agent, created if necessary, and locked."""
     config.check_selfplay()
     agent = Agent.open_or_create(agent_dir, config, progress)
     with agent.lock():
@@ -79,7 +81,7 @@ def _writing(agent_dir: Path, config: Config, progress: Progress) -> Iterator[Ag
 
 def _next_iteration(agent: Agent, config: Config, device: str, use_amp: bool, progress: Progress) -> Dict[str, Any]:
     config = agent.adopt(config, progress)
-    step_reached(agent)  # a net that cannot be read is told now, not when all has been played and trained
+    step_reached(agent)  # report an unreadable net now, not after self-play and training
     best_net(agent)
     precheck(agent.game, agent.experiments, progress)
     under_way = _begin(agent, agent.metadata["next_iteration"], config, progress)
@@ -89,7 +91,7 @@ def _next_iteration(agent: Agent, config: Config, device: str, use_amp: bool, pr
 
 @dataclass
 class _Iteration:
-    """The stages that an iteration still lacks. What they find and the seconds they take are kept with the agent meanwhile."""
+    """The remaining stages of an iteration. Their results and the seconds they take are saved in the agent as they come."""
 
     agent: Agent
     config: Config
@@ -103,11 +105,11 @@ class _Iteration:
 
     @property
     def spent(self) -> float:
-        """Seconds that the iteration has taken so far, with those before an interruption."""
+        """Seconds that the iteration has taken so far, including those before an interruption."""
         return self._before + time.monotonic() - self._began
 
     def run(self) -> None:
-        """All that is still to do; where it is interrupted, the seconds that it took are kept."""
+        """Run the remaining stages. If they are interrupted, the seconds spent are saved."""
         try:
             if self.under_way.selfplay is None:
                 self._play()
@@ -117,13 +119,13 @@ class _Iteration:
         except BaseException:
             stage = self.agent.metadata["stage"]
             if stage is not None:
-                with suppress(PawnzeroError, OSError):  # what ended the iteration is told, not this
+                with suppress(PawnzeroError, OSError):  # report the original error, not this one
                     self.agent.update(stage={**stage, "found": {**stage["found"], "spent": self.spent}})
             raise
         self.under_way.spent = self.spent
 
     def _enter(self, name: str) -> None:
-        """Keep what was found before the stage of that name, and the seconds: a kill loses those of one stage at most."""
+        """Save the results and the seconds so far, before the stage `name`: a kill loses the seconds of one stage at most."""
         self.under_way.spent = self.spent
         self.agent.update(stage=self.under_way.stage(name))
 
@@ -148,7 +150,7 @@ class _Iteration:
         trained = iteration_training(self.agent, self.config, under_way, self.device, self.use_amp, self.progress)
         under_way.train = {**trained, "interrupted": False}
         self._enter(ARENA)
-        if trained["interrupted"]:  # all of it is kept; the match waits
+        if trained["interrupted"]:  # training is saved; the match waits for the next call
             raise KeyboardInterrupt
 
     def _match(self) -> None:
@@ -173,10 +175,10 @@ def run_until(
     progress: Optional[Progress] = None,
     each: Optional[Callable[[Dict[str, Any]], None]] = None,
 ) -> Dict[str, Any]:
-    """Iterate until so many more iterations are done, or start none after so many hours. Returns {"iterations": [...]}.
+    """Run iterations until `iterations` more are done, or until `hours` have passed (the current one is finished).
 
-    `each` is told what an iteration found as soon as it is finished. Nobody else writes to the agent meanwhile, between
-    iterations neither.
+    Returns {"iterations": [...], "seconds": …}. `each` is called with an iteration's results as soon as it is finished. The
+    agent stays locked throughout, also between iterations.
     """
     assert (hours is None) != (iterations is None)
     progress = progress or Progress()
@@ -191,7 +193,7 @@ def run_until(
 
 
 def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> UnderWay:
-    """The iteration under way; a fresh start where none is."""
+    """The iteration under way, or a fresh one."""
     stage = agent.metadata["stage"]
     under_way = UnderWay.of(stage)
     if under_way is not None and under_way.iteration == number:

@@ -1,4 +1,4 @@
-"""What a stage tells while it works. The command line shows it; from Python it is silent unless asked."""
+"""The interface through which stages report progress. The command line shows it; from Python it is silent unless asked."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ Figure = Union[int, float, str]
 
 
 class Progress:
-    """Silent. `pawnzero.cli.display` has one that draws on a terminal and one that prints plain lines."""
+    """Reports nothing. `pawnzero.cli.display` has one that draws on a terminal and one that prints plain lines."""
 
     def start(self, stage: str, total: int, unit: str) -> None:
         """A stage begins that will count up to `total` of `unit` ("games", "steps")."""
 
     def advance(self, count: int = 1, **figures: Figure) -> None:
-        """`count` more are done; `figures` are shown beside them (loss=2.1, draws="40 %")."""
+        """`count` more are done; `figures` are shown beside the count (loss=2.1, draws="40 %")."""
 
     def finish(self) -> None:
         """The stage has ended."""
 
     def note(self, text: str) -> None:
-        """One line the owner should see and keep (a setting adapted, a checkpoint written)."""
+        """One line that the user should see and keep (a setting adapted, a checkpoint written)."""

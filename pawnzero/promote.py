@@ -1,8 +1,8 @@
-"""Whether the latest net is better than the best one: they play a match, and the winner is the best from then on.
+"""Deciding whether the latest net replaces the best one: they play a match, and the winner is the best net from then on.
 
-Where there is no best net yet the match is against the untrained net of the same shape, and the latest becomes the first best
-whatever the score. What was found is written before the best net is replaced, which comes last: an iteration's evaluation that
-was killed after its match goes on from what was written.
+If there is no best net yet, the opponent is the untrained net of the same shape, and the latest becomes the first best net
+whatever the score. The report is written before the best net is replaced, so an iteration killed after its match resumes from
+the report.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ def evaluate_and_promote(
     openings_file: Optional[Path] = None,
     progress: Optional[Progress] = None,
 ) -> Dict[str, Any]:
-    """Latest against best; the latest becomes the best where its score is above the threshold, or where there was none.
+    """Latest against best; the latest becomes the best if its score is above the threshold, or if there was no best net.
 
-    How many games, the threshold and the simulations are `config`'s, and so is the seed where none is given. Where its
-    `eval_promotion` is "sprt", it counts whether the test accepts H1, and `eval_games` are the most that are played. The
-    openings depend on the seed and on the latest net's step. Writes experiments/last_arena.json and last_arena.pgn, a row of
-    experiments/arena.csv, the agent's metadata and perhaps best.pt.
-    Returns what last_arena.json holds: the match (`MatchResult.to_json`) and `promoted`, `promotion` (the rule), `threshold`
-    (None where it is not the rule), `simulations`, `step`, `opponent`, `itself` (whether that is the same net), `iteration`,
-    `time`. Raises PawnzeroError where there is no latest net.
+    Games, threshold, simulations and (unless `seed` is given) the seed come from `config`. If its `eval_promotion` is "sprt",
+    the latest is promoted if the test accepts H1, and `eval_games` is the maximum. The openings depend on the seed and on the
+    latest net's step. Writes experiments/last_arena.json and last_arena.pgn, a row of experiments/arena.csv, the agent's
+    metadata and, on promotion, best.pt.
+    Returns the contents of last_arena.json: the match (`MatchResult.to_json`) and `promoted`, `promotion` (the rule),
+    `threshold` (None if it is not the rule), `simulations`, `step`, `opponent`, `itself` (whether the opponent is the same
+    net), `iteration`, `time`. Raises PawnzeroError if there is no latest net.
     """
     progress = progress or Progress()
     with agent.lock():
@@ -84,7 +84,7 @@ def evaluate_and_promote(
 
 @dataclass(frozen=True)
 class _Trial:
-    """The latest net's match for promotion against the best one, or where that is None against the untrained one."""
+    """The latest net's promotion match, against the best net, or against the untrained one if that is None."""
 
     agent: Agent
     config: Config
@@ -94,17 +94,17 @@ class _Trial:
 
     @property
     def itself(self) -> bool:
-        """Whether the latest net is the best one already."""
+        """Whether the latest net already is the best one."""
         return self.best is not None and self.agent.best.read_bytes() == self.agent.latest.read_bytes()
 
     @property
     def hypotheses(self) -> Optional[Hypotheses]:
-        """Those of the test that decides; None where the threshold does."""
+        """The hypotheses of the sequential test; None if a threshold decides."""
         by_test = self.config.eval_promotion == "sprt"
         return Hypotheses(self.config.eval_elo0, self.config.eval_elo1) if by_test else None
 
     def play(self, device: str, openings_file: Optional[Path], pgn: Path, progress: Progress) -> MatchResult:
-        """The match; its games go into `pgn`."""
+        """Play the match; its games are appended to `pgn`."""
         config, game = self.config, get_game(self.agent.game)
         pairs, longest = (config.eval_games + 1) // 2, config.selfplay.max_plies
         starts = openings(game, pairs, int(stream(self.seed, self.latest.step)), openings_file, max_plies=longest)
@@ -124,7 +124,7 @@ class _Trial:
             )
 
     def _players(self, device: str, progress: Progress) -> Tuple[NetPlayer, NetPlayer]:
-        """The latest net, and the one that it has to beat."""
+        """The latest net and its opponent."""
         agent, config, game = self.agent, self.config, get_game(self.agent.game)
 
         def player(net: PolicyValueNet, name: str, path: str) -> NetPlayer:
@@ -138,7 +138,7 @@ class _Trial:
         return latest, player(self.best.make_net(), f"{agent.name} best (step {self.best.step})", str(agent.best))
 
     def report(self, match: MatchResult) -> Dict[str, Any]:
-        """What was played and whether the latest net becomes the best, as `evaluate_and_promote` returns it."""
+        """The match and whether the latest net becomes the best, as `evaluate_and_promote` returns it."""
         won = match.sprt["decision"] == ACCEPT_H1 if match.sprt else match.score > self.config.eval_threshold
         return {
             **match.to_json(),
@@ -153,10 +153,10 @@ class _Trial:
 
 
 def best_net(agent: Agent) -> Optional[Checkpoint]:
-    """The best net, None where there is none yet. What metadata.json says of it is made true, which it is not after a kill
-    within `_record` or where somebody put another file there.
+    """The best net, or None if there is none yet. Corrects metadata.json's entry about it.
 
-    Only the holder of the agent's lock may call it. Raises PawnzeroError that says what helps where the file is damaged.
+    The entry is wrong after a kill within `_record`, or if somebody put another file there. The caller must hold the agent's
+    lock. Raises PawnzeroError with advice if the file is damaged.
     """
     net = load_best(agent.checkpoints, agent.game, agent.model)
     told = agent.metadata.get("best")
@@ -176,9 +176,11 @@ def _digest(net: bytes) -> str:
 
 @contextmanager
 def _games_beside(agent: Agent) -> Iterator[Path]:
-    """Where a match's games lie until its report is written. What a match that is broken off leaves there is removed, so that
-    last_arena.pgn and last_arena.json are of one match. After a kill between the two an iteration plays its match once more,
-    since its report is not there."""
+    """The temporary file for a match's games until its report is written.
+
+    It is removed if the match is interrupted, so that last_arena.pgn and last_arena.json belong to the same match. After a kill
+    between the two writes, an iteration plays its match again, because its report is missing.
+    """
     beside = agent.experiments / ".last_arena.pgn.new"
     try:
         if beside.exists():
@@ -190,7 +192,7 @@ def _games_beside(agent: Agent) -> Iterator[Path]:
 
 
 def _already_played(agent: Agent, iteration: Optional[int], step: int, progress: Progress) -> Optional[Dict[str, Any]]:
-    """The report of this iteration's match, where one was written before an interruption. One line says where it is damaged."""
+    """The report of this iteration's match, if one was written before an interruption. Prints a note if it is damaged."""
     path = agent.experiments / "last_arena.json"
     if iteration is None or not path.exists():
         return None
@@ -203,7 +205,7 @@ def _already_played(agent: Agent, iteration: Optional[int], step: int, progress:
     if (report.get("iteration"), report.get("step")) != (iteration, step):
         return None
     try:
-        cells(report), _of_best(report), has_row(path.with_name("arena.csv"), report)  # what `_record` reads
+        cells(report), _of_best(report), has_row(path.with_name("arena.csv"), report)  # everything that `_record` reads
     except (KeyError, TypeError, AttributeError):
         progress.note(f"{path}: the report of iteration {iteration} is damaged; its match is played again")
         return None
@@ -211,19 +213,20 @@ def _already_played(agent: Agent, iteration: Optional[int], step: int, progress:
 
 
 def _record(agent: Agent, report: Mapping[str, Any], progress: Progress, *, again: bool = False) -> None:
-    """Add a report to the table, and replace the best net where it says so; `again`: what an interruption left undone."""
+    """Add a report to the table, and replace the best net on promotion; `again`: finish what an interruption left undone."""
     table = agent.experiments / "arena.csv"
     if not (again and has_row(table, report)):
         append_row(table, cells(report), progress)
     best = _of_best(report)
     if best is not None:
         net = agent.latest.read_bytes()
-        # Before the net: a match that is played again after a kill in between finds the old one. The digest tells which it is.
+        # Written before the net: after a kill in between, a match that is played again finds the old net. The digest tells
+        # which it is.
         agent.update(best={**best, "sha256": _digest(net)})
         with replacing(agent.best) as handle:
             handle.write(net)
 
 
 def _of_best(report: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
-    """What metadata.json says of the net that a match has made the best; None where it has not."""
+    """metadata.json's entry for the net that a match has made the best; None if it was not promoted."""
     return {key: report[key] for key in ("step", "iteration", "score", "opponent", "time")} if report["promoted"] else None

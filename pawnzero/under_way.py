@@ -1,6 +1,6 @@
-"""An iteration that is under way: what it has found so far, and what it goes by to its end.
+"""An iteration that is under way: what it has found so far, and what was fixed for the rest of it.
 
-metadata.json's `stage` holds it: the iteration's number, the `name` of its stage, and as `found` what is known of it by then.
+metadata.json's `stage` holds it: the iteration's number, the `name` of its stage, and as `found` the fields known so far.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ import dataclasses
 from typing import Any, Dict, Optional, Tuple
 
 SELFPLAY, TRAIN, ARENA = "selfplay", "train", "arena"
-"""The stages of an iteration, in their order."""
+"""The stages of an iteration, in order."""
 
 
 @dataclasses.dataclass
 class UnderWay:
-    """One iteration, from its first game to its match; None stands for what is not known yet.
+    """One iteration, from its first game to its match; None means not known yet.
 
     iteration:    its number
-    frozen:       what its games go by to their end, also after an interruption (`selfplay_stage.begin_games`)
+    frozen:       what its games must use until the end, also after an interruption (`selfplay_stage.begin_games`)
     selfplay:     figures of its self-play, once all games have ended
-    steps:        that it trains, fixed as training begins
-    until_step:   the one by which they are done
+    steps:        training steps to make, fixed when training begins
+    until_step:   the training step at which they are done
     samples_owed: what the replay ratio leaves to the next iteration
-    lacks:        steps still to make where other training came between, from which until_step is reckoned anew
+    lacks:        steps still missing when other training intervened; until_step is then recomputed from it
     train, arena: figures of its training and its match
     spent:        seconds so far
     """
@@ -40,19 +40,22 @@ class UnderWay:
 
     @classmethod
     def of(cls, stage: Optional[Dict[str, Any]]) -> Optional[UnderWay]:
-        """The one that `stage` holds; entries that another version wrote beside are left out."""
+        """Restore an iteration from metadata's `stage`; unknown entries, written by another version, are ignored."""
         if stage is None:
             return None
         known = {item.name for item in dataclasses.fields(cls)}
         return cls(**{name: value for name, value in stage["found"].items() if name in known})
 
     def stage(self, name: str) -> Dict[str, Any]:
-        """What metadata.json holds of it in the stage `name`."""
+        """The value of metadata's `stage` while the iteration is in the stage `name`."""
         found = {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
         return {"iteration": self.iteration, "name": name, "found": found}
 
     def keep_lacking(self, step: int) -> bool:
-        """Before other training moves the net from `step` on: keep the steps that this one lacks. Returns whether it does."""
+        """Save the number of steps that this iteration still lacks, before other training moves the net on from `step`.
+
+        Returns whether it lacks any, that is, whether its training has begun and not ended.
+        """
         if self.until_step is None or self.train is not None:
             return False
         if self.lacks is None:
@@ -60,8 +63,10 @@ class UnderWay:
         return True
 
     def finished(self, samples_owed: float) -> Tuple[Dict[str, Any], float]:
-        """Its line of iterations.jsonl, once its match is over, and what the next iteration owes; `samples_owed`: what this one
-        did, where its training says nothing of that."""
+        """Its line of iterations.jsonl, once its match is over, and the samples owed to the next iteration.
+
+        samples_owed: the amount to pass on if this iteration's training did not set one
+        """
         assert self.selfplay is not None, "a finished iteration has played"
         assert self.train is not None, "a finished iteration has trained"
         assert self.arena is not None, "a finished iteration has had its match"

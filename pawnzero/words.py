@@ -1,9 +1,9 @@
-"""How many of a thing, in words: 1 game, 2 games, 54,971 positions."""
+"""A count with its noun: 1 game, 2 games, 54,971 positions."""
 
 from __future__ import annotations
 
 
 def counted(count: int, things: str) -> str:
-    """`count` with the name of what is counted, which is given for many (games, plies)."""
+    """`count` with the noun `things`, which is given in the plural (games, plies)."""
     one = "ply" if things == "plies" else things[:-1]
     return f"{count:,} {one if count == 1 else things}"

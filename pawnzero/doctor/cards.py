@@ -1,4 +1,4 @@
-"""Which graphics cards are there: those torch computes on, and those the bus shows."""
+"""The GPUs in this machine: those that torch can use, and those on the PCI bus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 _VENDORS = {0x10DE: "nvidia", 0x1002: "amd"}
 _DISPLAY = 0x03
-"""The class of a PCI device that is a display controller, 3D ones without a display included."""
+"""PCI class of display controllers, which includes 3D controllers without a display."""
 _POLARIS = {
     0x67DF: "RX 470/480/570/580/590",
     0x6FDF: "RX 580 2048SP",
@@ -18,15 +18,15 @@ _POLARIS = {
     0x67FF: "RX 550/560",
     0x699F: "RX 550",
 }
-"""AMD's device numbers of the cards that ROCm calls gfx803 (the PCI ID repository, pci-ids.ucw.cz)."""
+"""PCI device ids of the AMD GPUs that ROCm calls gfx803 (the PCI ID repository, pci-ids.ucw.cz)."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One card.
+    """One GPU.
 
-    vendor: "nvidia" or "amd" · architecture: sm_86, gfx803 …; "" where unknown · memory: bytes, None where unknown
-    device: what torch calls it ("cuda:0"), "" where torch does not serve it
+    vendor: "nvidia" or "amd" · architecture: sm_86, gfx803 …; "" if unknown · memory: bytes, None if unknown
+    device: torch's name for it ("cuda:0"), "" if torch cannot use it
     """
 
     name: str
@@ -37,7 +37,7 @@ class Card:
 
 
 def cards_of_torch() -> List[Card]:
-    """The cards this build of torch computes on."""
+    """The GPUs that this build of torch can use."""
     cards = []
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         found = torch.cuda.get_device_properties(index)
@@ -48,7 +48,7 @@ def cards_of_torch() -> List[Card]:
 
 
 def cards_of_pci(root: Path) -> List[Card]:
-    """NVIDIA's and AMD's cards on the bus of a Linux machine whose /sys lies under `root`; none elsewhere."""
+    """NVIDIA and AMD GPUs on the PCI bus, from Linux's /sys under `root`; none on other systems."""
     cards = []
     for folder in sorted((root / "sys/bus/pci/devices").glob("*")):
         kind, vendor, number = (_hexadecimal(folder / name) for name in ("class", "vendor", "device"))

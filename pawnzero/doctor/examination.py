@@ -1,4 +1,4 @@
-"""The whole examination: what is there, what will be used, whether it computes rightly, how fast, and what suits it."""
+"""The whole examination: what is there, what will be used, whether it computes correctly, how fast, and what suits it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from pawnzero.search.evaluator import random_question
 def run_doctor(
     place: Path, *, device: str = "auto", quick: bool = False, progress: Optional[Progress] = None
 ) -> Dict[str, Any]:
-    """Examine this machine, for agents that lie at `place`. `quick` leaves the benchmark out.
+    """Examine this machine, for agents stored at `place`. `quick` leaves the benchmark out.
 
-    Returns machine, findings, use, probes, bench (None where it was left out), suggestions, config (the suggestions as a
-    configuration file) and ok: false where a device gives wrong numbers or nothing can run.
+    Returns machine, findings, use, probes, bench (None if left out), suggestions, config (the suggestions as a settings file)
+    and ok: false if a device gives wrong numbers or nothing can run.
     """
     progress = progress or Progress()
     chosen = str(resolve_device(device))
@@ -80,7 +80,7 @@ def _use(chosen: Probe) -> Use:
 
 
 def _quick_bench(device: str, progress: Progress) -> Dict[str, Any]:
-    """A few of `pawnzero bench`'s figures in some twenty seconds; where they count, run that command."""
+    """Rough values of a few `pawnzero bench` figures, in about twenty seconds. For figures that matter, run that command."""
     config = Config()
     progress.start("benchmark", 5, "parts")
     figures: Dict[str, Any] = {"perft_nps": round(perft_speed(depth=5, seconds=1.0))}

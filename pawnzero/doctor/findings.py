@@ -1,4 +1,4 @@
-"""What about this machine is wrong, costs speed, or is good to know? Plain data in, plain data out."""
+"""What is wrong with this machine, costs speed, or is good to know. Plain data in, plain data out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"
 
 @dataclass(frozen=True)
 class Finding:
-    """level: WRONG (nothing trained here can be trusted, or nothing runs), WARNING or NOTE; and what to do."""
+    """What was found and what to do. level: WRONG (nothing trained here can be trusted, or nothing runs), WARNING or NOTE"""
 
     level: str
     what: str
@@ -27,7 +27,7 @@ class Finding:
 
 
 def findings(machine: Machine) -> List[Finding]:
-    """Everything there is to say of a machine, the worst first."""
+    """All findings about a machine, the worst first."""
     found = [finding for rule in _RULES for finding in rule(machine)]
     return sorted(found, key=lambda finding: (WRONG, WARNING, NOTE).index(finding.level))
 
@@ -53,7 +53,7 @@ def _unserved_cards(machine: Machine) -> Iterator[Finding]:
 
 
 def _unserved(card: Card, machine: Machine) -> Tuple[str, str]:
-    """Why torch does not serve a card, and what would change that."""
+    """Why torch does not use a GPU, and what would change that."""
     wanted = "CUDA" if card.vendor == "nvidia" else "ROCm"
     if not machine.torch_backend.startswith(wanted.lower()):
         build = "a CPU build" if machine.torch_backend == "cpu" else f"built for {machine.torch_backend}"
@@ -81,9 +81,10 @@ def _missing_code(machine: Machine) -> Iterator[Finding]:
 
 
 def _serves(architecture: str, built: Tuple[str, ...]) -> bool:
-    """Whether a card runs what was built: its own code, code of a smaller minor version (CUDA), or what is compiled on the fly.
+    """Whether a GPU can run one of the architectures that torch was built for.
 
-    CUDA C++ Programming Guide, "Application Compatibility".
+    With CUDA these are its own, one of the same major and a smaller minor version, or PTX (compute_…) up to its own, which is
+    compiled on the fly (CUDA C++ Programming Guide, "Application Compatibility").
     """
     if not architecture.startswith("sm_"):
         return architecture in [name.split(":")[0] for name in built]

@@ -1,4 +1,4 @@
-"""What does this machine have? Everything the judgement rests on, as plain data."""
+"""What this machine has: everything the findings are based on, as plain data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VARIABLES = ("OMP_", "MKL_", "KMP_", "NUMBA_", "MIOPEN_", "HSA_", "CUDA_VISIBLE
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine and what is installed on it. Sizes in bytes; None and "" where the system does not say."""
+    """A machine and what is installed on it. Sizes in bytes; None or "" if the system does not say."""
 
     system: str
     python: str
@@ -33,9 +33,9 @@ class Machine:
     cpu_features: Tuple[str, ...]
     cores: int
     cores_allowed: float
-    """Fewer than `cores` where a container or an affinity mask says so."""
+    """Fewer than `cores` if a container or an affinity mask limits them."""
     load: Optional[float]
-    """Processes at work in the last minute, on average."""
+    """Load average of the last minute."""
     memory: Optional[int]
     memory_free: Optional[int]
     disk: str
@@ -48,19 +48,19 @@ class Machine:
     """What the build has code for: sm_80, compute_90, gfx1030 …"""
     torch_threads: int = 1
     kfd_open: bool = True
-    """Whether ROCm's device file may be opened."""
+    """Whether ROCm's device file can be opened."""
     place_fault: str = ""
-    """Why no agent can lie where it is to; "" where one can."""
+    """Why no agent can be written at the chosen place; "" if one can."""
     cache: str = ""
     cache_writable: bool = True
     packages: Mapping[str, Optional[str]] = field(default_factory=dict)
     programs: Mapping[str, Optional[str]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
-    """The variables that change how libraries compute, where they are set."""
+    """Environment variables that change how libraries compute."""
 
 
 def look(place: Path, root: Path = Path("/")) -> Machine:
-    """This machine. `place`: where agents are to lie; `root`: where Linux's /proc and /sys are found."""
+    """Examine this machine. `place`: where agents will be stored; `root`: where Linux's /proc and /sys are."""
     cpu = processor(root / "proc/cpuinfo")
     cores = os.cpu_count() or 1
     memory, free = _memory(_text(root / "proc/meminfo"))
@@ -98,9 +98,10 @@ def look(place: Path, root: Path = Path("/")) -> Machine:
 
 
 def _all_cards(root: Path) -> Tuple[Card, ...]:
-    """The cards torch computes on, then those the bus shows beyond them.
+    """The GPUs that torch can use, then the others on the PCI bus.
 
-    An architecture that torch does not tell (AMD's, before 2.2) is the bus's card's of the same vendor and nearest memory.
+    Where torch does not report an architecture (AMD GPUs before torch 2.2), it is taken from the bus's GPU of the same vendor
+    with the nearest memory size.
     """
     served, unserved = [], cards_of_pci(root)
     for card in cards_of_torch():
@@ -120,7 +121,7 @@ def _backend() -> str:
 
 
 def _memory(meminfo: str) -> Tuple[Optional[int], Optional[int]]:
-    """All memory and what is free of it, from /proc/meminfo, or of a Unix without it."""
+    """Total and available memory in bytes, from /proc/meminfo, or from sysconf (total only) on a Unix without it."""
     values = {line.partition(":")[0]: line.split()[1] for line in meminfo.splitlines() if len(line.split()) > 1}
     if "MemTotal" in values:
         free = values.get("MemAvailable")
@@ -139,7 +140,7 @@ def _text(path: Path) -> str:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether `folder`, or what it would be made in, can be written."""
+    """Whether `folder`, or the closest existing parent of it, is a writable folder."""
     there = next(path for path in (folder, *folder.parents) if os.path.exists(str(path)))
     return there.is_dir() and os.access(str(there), os.W_OK)
 

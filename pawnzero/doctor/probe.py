@@ -1,7 +1,7 @@
-"""Do a device's numbers agree with a float32 CPU's, over many calls? Asked in a process of its own.
+"""Checking that a device's numbers agree with a CPU's in float32, over many calls and in a separate process.
 
-A card's memory-access fault ends the process it happens in. So `probe` starts one (``python -m pawnzero.doctor.probe DEVICE``)
-and reads its answer, or how it ended.
+A memory-access fault on a GPU kills the process. So `probe` starts a process (``python -m pawnzero.doctor.probe DEVICE``) and
+reads its answer, or how it ended.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ CALLS = 200
 _TRAINING_CALLS = 20
 _BATCH = 32
 _GRADIENT_TOLERANCE = 0.02
-"""Largest accepted difference of a gradient from the CPU's, as a share of its norm. GPUs may multiply with 10-bit mantissas."""
+"""Largest accepted error of a gradient against the CPU's, relative to its norm. GPUs may multiply with 10-bit mantissas."""
 _SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a device said. `fault` is "" where its numbers were right in all of `calls` calls; else how they were wrong.
+    """The result for one device. `fault` is "" if its numbers were right in all `calls` calls, else how they were wrong.
 
-    selfplay: a CPU's format in self-play, and why
-    full: the fault is that its memory ran out, which says nothing of its numbers
+    selfplay: on a CPU, the number format of self-play, and why
+    full: the fault is that memory ran out, which says nothing about its numbers
     """
 
     device: str
@@ -54,7 +54,7 @@ class Probe:
 
 
 def probe(device: str) -> Probe:
-    """Ask a device ("cpu", "cuda:0") in a process of its own."""
+    """Examine a device ("cpu", "cuda:0") in a separate process."""
     package = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-m", "pawnzero.doctor.probe", device]
@@ -73,7 +73,7 @@ def probe(device: str) -> Probe:
 
 
 def examine(device: str) -> Probe:
-    """What `probe` asks, in this process."""
+    """Examine a device in this process."""
     try:
         return _examine(device)
     except PawnzeroError as error:
@@ -96,12 +96,12 @@ def _examine(device: str) -> Probe:
     if where.type == "cpu":
         sample = random_question(get_game(net.game_name), SAMPLE)
         told, off, _ = NetEvaluator(net, device, sample=sample).description.partition("; policies are off")
-        selfplay = told.partition(", ")[2] + (")" if off else "")  # how far off an untrained net is says nothing
+        selfplay = told.partition(", ")[2] + (")" if off else "")  # an untrained net's error means nothing
     return Probe(device, evaluator.precision, reason, selfplay, evaluator.max_batch, evaluator.appetite, CALLS, fault)
 
 
 def _gradient_disagreement(net: PolicyValueNet, device: torch.device) -> str:
-    """How the gradient of a training step in float32 differs from the CPU's; "" where it does not."""
+    """How the gradient of a float32 training step differs from the CPU's; "" if it does not."""
     generator = torch.Generator().manual_seed(3)
     game = get_game(net.game_name)
     planes = torch.rand(_BATCH, game.bit_planes + game.scalar_planes, *game.board_shape, generator=generator)

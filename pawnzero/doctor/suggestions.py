@@ -1,4 +1,4 @@
-"""Which settings suit this machine, and why? Plain data in, plain data out."""
+"""Which settings suit this machine, and why. Plain data in, plain data out."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pawnzero.doctor.machine import Machine
 
 _GIB = 2**30
 _BATCHES = ((5, 32), (7, 64), (12, 128), (40, 256))
-"""(GiB of a card's memory, batch size below that): 32–128 around the RX580's 8 GB, twice that where more is there."""
+"""(GiB of GPU memory, batch size below that): 32–128 around the RX580's 8 GB, more where there is more memory."""
 _BIGGEST_BATCH = 512
 _SLOW, _FAST = 4_000, 100_000
-"""Simulations a second with the default net below which a smaller net, and from which a larger one, is suggested."""
+"""Simulations per second with the default net below which a smaller net is suggested, and from which a larger one is."""
 _PLIES = 120
-"""A game's length for estimates; early games are longer, resigned ones shorter."""
+"""Assumed length of a game. Early games are longer, resigned ones shorter."""
 _ITERATION_MINUTES = 20
 _FEWEST_GAMES = 32
 _ITERATIONS_KEPT = 8
 _REPLAY_RATIO = 4.0
-"""Times a position is trained on: usual elsewhere, as docs/training.md says."""
+"""How often a position is trained on; this is usual elsewhere, see docs/training.md."""
 
 
 class Shape(NamedTuple):
@@ -32,7 +32,7 @@ class Shape(NamedTuple):
 
     @property
     def work(self) -> int:
-        """What a position costs, in a unit that all sizes share: nearly all of it is 3×3 convolutions."""
+        """Cost per position, in a unit that sizes share. Nearly all of it is 3×3 convolutions."""
         return self.channels**2 * self.blocks
 
 
@@ -42,7 +42,7 @@ _SMALL, _LARGE = Shape(32, 4), Shape(128, 10)
 
 @dataclass(frozen=True)
 class Use:
-    """What the program will use of the machine by itself."""
+    """What the program will use on this machine by default."""
 
     device: str
     precision: str
@@ -52,7 +52,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A setting by its dotted key, the value for this machine, and why."""
+    """A setting by its dotted key, its value for this machine, and why."""
 
     setting: str
     value: Union[int, float]
@@ -60,7 +60,7 @@ class Suggestion:
 
 
 def suggest(machine: Machine, use: Use, nodes_per_second: Optional[float]) -> List[Suggestion]:
-    """Settings for a machine. `nodes_per_second`: simulations/s of self-play with the default net; None: not measured."""
+    """Settings for a machine. `nodes_per_second`: self-play simulations/s with the default net; None if not measured."""
     card = next((card for card in machine.cards if card.device == use.device), None)
     shape, why = _net(use, card, nodes_per_second)
     speed = nodes_per_second and nodes_per_second * _DEFAULT.work / shape.work
@@ -89,7 +89,7 @@ def suggest(machine: Machine, use: Use, nodes_per_second: Optional[float]) -> Li
 
 
 def as_config(suggestions: List[Suggestion]) -> Dict[str, Any]:
-    """The suggestions as a configuration file holds them, sections nested."""
+    """The suggestions in the form of a settings file, sections nested."""
     config: Dict[str, Any] = {}
     for suggestion in suggestions:
         section, _, name = suggestion.setting.rpartition(".")
@@ -127,7 +127,7 @@ def _batch_size(card: Optional[Card]) -> Suggestion:
 
 
 def _games(use: Use, speed: Optional[float]) -> Suggestion:
-    """Games an iteration: as many as are played at once, unless they take too long."""
+    """Games per iteration: as many as are played at once, unless that takes too long."""
     games = use.games_in_flight
     if not speed:
         return Suggestion("num_selfplay", games, "as many as are played at once, so the net's batches are full")

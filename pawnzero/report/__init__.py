@@ -1,4 +1,4 @@
-"""What a run looks like to its owner: one page with its figures, charts and games."""
+"""The report of a run: one HTML page with its figures, charts and games."""
 
 from pawnzero.report.write import write_report
 

@@ -1,4 +1,4 @@
-"""How is a position drawn on the page? As the game draws it, square by square, with pictures for the men that have one."""
+"""Drawing a position as SVG, square by square as the game draws it, with pictures for those men that have one."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from pawnzero.games.base import Game
 from pawnzero.games.drawing import EMPTY, Drawing
 
 SQUARE = 45
-"""Width of a square in the units of the drawing, which is that of python-chess's pieces."""
+"""Width of a square in SVG units, the same as in python-chess's pieces."""
 
 _MARGIN = 22
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a game's board looks: whether its squares are of two shades, and SVG (SQUARE wide) for the symbols that have some."""
+    """How a game's board looks: whether its squares have two shades, and SVG (SQUARE wide) for the symbols that have a
+    picture."""
 
     checkered: bool
     shapes: Dict[str, str]
 
 
 def look_of(game: Game) -> Look:
-    """The game's look; plain squares and discs for x and o where it has none of its own."""
+    """The game's look. By default: plain squares, and discs for x and o."""
     return _LOOKS.get(game.name, _plain_look)()
 
 
 def shapes_svg(look: Look) -> str:
-    """An invisible element with the shapes, to which boards refer as `#man-SYMBOL`."""
+    """An invisible element with the shapes, which boards refer to as `#man-SYMBOL`."""
     shapes = "".join(f'<g id="man-{escape(symbol)}">{shape}</g>' for symbol, shape in look.shapes.items())
     return f'<svg class="shapes" width="0" height="0" aria-hidden="true"><defs>{shapes}</defs></svg>'
 
 
 def board_svg(drawn: Drawing, look: Look) -> str:
-    """The board with its men, each in a group `men` that a script may fill again."""
+    """The board with its men, which are in a group of class `men` that the page's script refills."""
     left, below = (_MARGIN if any(labels) else 0 for labels in (drawn.left, drawn.below))
     width, height = left + SQUARE * drawn.columns, SQUARE * drawn.rows + below
     squares = "".join(
@@ -73,7 +74,7 @@ def _plain_look() -> Look:
 
 
 def _chess_look() -> Look:
-    import chess.svg  # here, since other games do without
+    import chess.svg  # imported here because other games do not need it
 
     shapes = {symbol: shape.replace(f'id="{_name(shape)}" ', "") for symbol, shape in chess.svg.PIECES.items()}
     return Look(True, shapes)
@@ -84,4 +85,4 @@ def _name(shape: str) -> str:
 
 
 _LOOKS: Dict[str, Callable[[], Look]] = {"chess": _chess_look}
-"""Games that look another way than plain squares and discs."""
+"""Games that do not use the default look."""

@@ -1,6 +1,6 @@
-"""Which charts a run has, and what each looks like in a healthy one.
+"""The charts of a report, and what each looks like in a healthy run.
 
-Every function gives a figure of matplotlib, or None where its files hold nothing to draw; all are drawn within `style`.
+Every function returns a matplotlib figure, or None if its files hold nothing to draw. All are drawn within `style`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _FIRST = "against the untrained net, promoted anyway"
 _NEAR = 3.0
-"""The ply limit is drawn where it is less than so many times the longest mean length."""
+"""The ply limit is drawn if it is less than this many times the longest mean length."""
 _OUTCOMES = (
     ("first_player_wins", "first side won", "blue"),
     ("draws", "drawn", "grey"),
@@ -43,7 +43,7 @@ def _ladder(run: Run) -> Optional[Figure]:
 
 
 def _arena(run: Run) -> Optional[Figure]:
-    """Scores of matches with their intervals, over their iterations; filled where the net was promoted by its score."""
+    """Match scores with their intervals by iteration; a filled point means that the net was promoted by its score."""
     if not run.matches:
         return None
     figure, (place,) = axes(WIDE)
@@ -69,12 +69,15 @@ def _arena(run: Run) -> Optional[Figure]:
 
 
 def _kind(row: Mapping[str, Any]) -> int:
-    """Of a match: 0 where the net was promoted, 1 where not, 2 where there was no best net to beat."""
+    """The kind of a match: 0 promoted, 1 not promoted, 2 no best net to beat."""
     return 2 if row.get("opponent") == UNTRAINED else int(row.get("promoted") is not True)
 
 
 def heads(run: Run) -> List[str]:
-    """The losses in train.json by name, `policy_loss` and `value_loss` first; their sum and held-out ones are no heads."""
+    """Names of the heads' losses in train.json, `policy_loss` and `value_loss` first.
+
+    Excludes their sum and held-out losses.
+    """
     found = {
         name: None
         for record in run.training
@@ -85,7 +88,7 @@ def heads(run: Run) -> List[str]:
 
 
 def _losses(run: Run) -> Optional[Figure]:
-    """A panel for each head's loss, on the samples trained on and on held-out games."""
+    """A panel for each head's loss, on training samples and on held-out games."""
     names = heads(run)
     if not names:
         return None
@@ -101,7 +104,7 @@ def _losses(run: Run) -> Optional[Figure]:
 
 
 def _entropy(run: Run) -> Optional[Figure]:
-    """Entropy of the search's policy and of the net's, and how far apart they are."""
+    """The entropy of the policy target (the search) and of the net's policy, and their difference."""
     if not any(number(record.get("policy_entropy")) is not None for record in run.training):
         return None
     figure, (place, difference) = axes(WIDE, 2)
@@ -123,12 +126,12 @@ def _entropy(run: Run) -> Optional[Figure]:
 
 
 def _results(run: Run) -> Optional[Figure]:
-    """Shares of won, drawn and lost games of self-play, stacked."""
+    """Shares of won, drawn and lost self-play games, stacked."""
     return _stacked(run, [(label, colour, dict(run.series("selfplay", name))) for name, label, colour in _OUTCOMES])
 
 
 def _endings(run: Run) -> Optional[Figure]:
-    """Shares of the ways in which self-play's games ended, the most frequent at the bottom."""
+    """Shares of the endings of self-play games, the most frequent at the bottom."""
     total: Dict[str, float] = {}
     counts: Dict[str, Dict[int, float]] = {}
     for one in run.iterations:
@@ -140,7 +143,7 @@ def _endings(run: Run) -> Optional[Figure]:
 
 
 def _length(run: Run) -> Optional[Figure]:
-    """Mean plies of self-play's games, and of the arena's."""
+    """Mean plies of self-play games and of arena games."""
     played = run.series("selfplay", "mean_plies")
     if not played:
         return None
@@ -160,7 +163,7 @@ def _length(run: Run) -> Optional[Figure]:
 
 
 def _openings(run: Run) -> Optional[Figure]:
-    """Different first eight plies among self-play's games, beside the number of games."""
+    """Number of different openings (the first eight plies) in self-play, beside the number of games."""
     games, different = run.series("selfplay", "games"), run.series("selfplay", "distinct_openings")
     if not different:
         return None
@@ -175,7 +178,7 @@ def _openings(run: Run) -> Optional[Figure]:
 
 
 def _throughput(run: Run) -> Optional[Figure]:
-    """Simulations a second of self-play and samples a second of training, a panel each."""
+    """Self-play simulations per second and training samples per second, one panel each."""
     panels = [
         (title, points)
         for title, points in (
@@ -197,8 +200,11 @@ def _throughput(run: Run) -> Optional[Figure]:
 
 
 class Picture(NamedTuple):
-    """A chart of the report: its file's name, its title, what a healthy one looks like, how it is drawn, and whether across
-    the page."""
+    """A chart of the report.
+
+    name:    of its file · title: its heading · healthy: what it shows, and what it looks like in a healthy run
+    draw:    makes the figure · wide: whether it spans the page
+    """
 
     name: str
     title: str
@@ -291,11 +297,11 @@ PICTURES: Dict[str, Tuple[Picture, ...]] = {
         ),
     ),
 }
-"""The report's charts by section, in its order."""
+"""The report's charts by section, in page order."""
 
 
 def _stacked(run: Run, counts: List[Tuple[str, str, Dict[int, float]]]) -> Optional[Figure]:
-    """A bar an iteration, of shares of its self-play games; `counts` are (name, colour, games by iteration)."""
+    """One bar per iteration with shares of its self-play games; `counts` are (name, colour, games by iteration)."""
     totals = {one["iteration"]: sum(games.get(one["iteration"], 0) for _, _, games in counts) for one in run.iterations}
     shown = [iteration for iteration, total in totals.items() if total]
     if not shown:
@@ -317,19 +323,19 @@ def _stacked(run: Run, counts: List[Tuple[str, str, Dict[int, float]]]) -> Optio
 
 
 def _records(place: Axes, run: Run, name: str, label: str, colour: str, look: str) -> None:
-    """A line of a figure of train.json over the steps; nothing where no record has it."""
+    """Plot a figure of train.json over the training steps; nothing if no record has it."""
     points = [(record["step"], value) for record in run.training for value in [number(record.get(name))] if value is not None]
     if points:
         place.plot(*zip(*points), color=COLOURS[colour], linestyle=look, marker=_marker(len(points)), label=label)
 
 
 def _marker(points: int) -> str:
-    """Points are marked while they are few; a single one would not be seen otherwise."""
+    """Mark points while they are few; a single point would otherwise be invisible."""
     return "o" if points <= MANY else ""
 
 
 def _bars(place: Axes, xs: List[int], layers: List[Layer]) -> None:
-    """Bars of (name, colour, heights) upon each other; where they are many their outline alone, without gaps."""
+    """Stacked bars of (name, colour, heights); if there are many, only their outline, without gaps."""
     xs, layers = bars_together(xs, layers)
     if len(xs) > MANY:
         colours = [COLOURS[colour] for _, colour, _ in layers]
@@ -354,7 +360,7 @@ def _by_count(place: Axes, what: str) -> None:
 
 
 def _legend(figure: Figure, place: Axes) -> None:
-    """What is what, above the chart, where no data lies under it."""
+    """Put the legend above the chart, where it hides no data."""
     handles, labels = place.get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside upper left", ncols=min(4, len(labels)), columnspacing=1.4, handlelength=1.6)

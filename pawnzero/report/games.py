@@ -1,4 +1,4 @@
-"""Which games can be replayed on the page: some of the last match, and the newest one of self-play."""
+"""The games that can be replayed on the page: some of the last match, and the newest self-play game."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ class ShownGame:
 
     title, story: who played, and how it ended
     line:         the game
-    given:        moves at its beginning that were given
-    outlook:      before each move what the search expected, as shares of wins, draws and losses of the first side; None where
-                  that is not known
+    given:        number of moves at the beginning that were given, not chosen by a player
+    outlook:      for each move, the WDL that the search expected before it, for the first side; None where it is not known. May
+    be
+                  empty
     """
 
     title: str
@@ -35,7 +36,7 @@ class ShownGame:
     outlook: List[Optional[Tuple[float, float, float]]]
 
     def to_json(self) -> Dict[str, Any]:
-        """What the page's script steps through: positions as symbols, one more than moves."""
+        """Data for the page's script: positions as symbols (one more than moves), `given` and `outlook`."""
         return {
             "positions": [" ".join(drawing(self.line.game, state).men) for state in self.line.states],
             "given": self.given,
@@ -49,7 +50,7 @@ class ShownGame:
 
 
 def shown_games(agent: Agent, missing: List[str]) -> List[ShownGame]:
-    """The games there are; a sentence in `missing` for what could not be read."""
+    """The games to show; adds a sentence to `missing` for what could not be read."""
     game = get_game(agent.game)
     found: List[ShownGame] = []
     for source in (_of_arena, _of_selfplay):
@@ -63,7 +64,7 @@ def shown_games(agent: Agent, missing: List[str]) -> List[ShownGame]:
 
 
 def _of_arena(agent: Agent, game: Game) -> Iterator[ShownGame]:
-    """The last match's first games of different results, decisive ones before draws."""
+    """The first game of each result in the last match, decisive results before draws, at most _FROM_ARENA."""
     path = agent.experiments / "last_arena.pgn"
     if not path.exists():
         return
@@ -86,7 +87,7 @@ def _of_arena(agent: Agent, game: Game) -> Iterator[ShownGame]:
 
 
 def _of_selfplay(agent: Agent, game: Game) -> Iterator[ShownGame]:
-    """The newest game of self-play."""
+    """The newest self-play game."""
     if not agent.replay.exists():
         return
     with ReplayBuffer(agent.replay, game=game.name) as buffer:
@@ -101,7 +102,7 @@ def _of_selfplay(agent: Agent, game: Game) -> Iterator[ShownGame]:
 
 
 def _for_first(game: Game, state: Any, wdl: Any) -> Optional[Tuple[float, float, float]]:
-    """The mover's WDL as the first side's; None where there was no search."""
+    """The mover's WDL converted to the first side's view; None if there was no search (all zeros)."""
     win, draw, loss = (float(share) for share in wdl)
     if not win + draw + loss:
         return None

@@ -1,7 +1,8 @@
-"""Is the agent getting stronger? One sentence, with how sure it is.
+"""Is the agent getting stronger? One sentence, with how certain it is.
 
-A ladder is believed first: it compares checkpoints with players that do not change. Without one there are only the agent's own
-matches, the newest net against the best one before it; a net may beat its forerunner and yet not come closer to anybody else.
+The ladder takes precedence: it compares checkpoints with players that do not change. Without a ladder there are only the
+agent's own matches, the newest net against the best one before it; a net may beat its predecessor without becoming stronger
+against anyone else.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from pawnzero.words import counted
 YES, NO, UNCLEAR, UNKNOWN = "yes", "no", "not shown", "not measured"
 
 _UNCLEAR = "Not clear yet"
-"""How a sentence begins that answers neither yes nor no."""
+"""Start of a sentence that answers neither yes nor no."""
 
 _RECENT = 5
-"""So many of the last matches are taken together."""
+"""How many of the last matches are pooled."""
 
 _TESTED = "A sequential test ended a match early, which makes the result look more certain than it is."
 _FLATTERY = "Matches against earlier nets of the same agent flatter: a net may beat them and do no better against others."
@@ -29,10 +30,10 @@ _FLATTERY = "Matches against earlier nets of the same agent flatter: a net may b
 
 @dataclass(frozen=True)
 class Headline:
-    """The answer and the sentence that gives it with its reason.
+    """The answer, and the sentence that gives it with its reason.
 
-    answer: YES where the interval says so, NO where it says the contrary, UNCLEAR, or UNKNOWN where nothing was measured
-    caveat: what the sentence does not prove; "" for nothing
+    answer: YES if the interval says so, NO if it says the opposite, UNCLEAR, or UNKNOWN if nothing was measured
+    caveat: what the sentence does not prove; "" if nothing
     """
 
     answer: str
@@ -46,10 +47,10 @@ def headline(run: Run) -> Headline:
 
 
 def _from_ladder(run: Run) -> Optional[Headline]:
-    """The newest rated checkpoint against the oldest; None where there are no two of different steps that games connect.
+    """Compare the newest rated checkpoint with the oldest; None unless two of different steps are connected by games.
 
-    Both stand where they do by the anchor, and are sure of each other rather than of it: so the ladder's games are rated once
-    more with the oldest for an anchor.
+    The ladder's ratings are relative to its anchor, and two nets' difference is more certain than either rating. So the
+    ladder's games are rated again with the oldest net as the anchor.
     """
     ladder = run.ladder
     rated = [
@@ -79,7 +80,7 @@ def _from_ladder(run: Run) -> Optional[Headline]:
 
 
 def _newer(run: Run, last: int) -> str:
-    """A sentence that says where the agent has a newer net than the ladder's last one, "" where it has none."""
+    """A sentence saying that the agent has a newer net than the ladder's last one; "" if it has none."""
     newest = max((step for step, _ in run.agent.numbered()), default=last)
     if newest <= last:
         return ""
@@ -87,14 +88,20 @@ def _newer(run: Run, last: int) -> str:
 
 
 def _age(player: Mapping[str, Any]) -> Tuple[float, bool, str]:
-    """Sorts a ladder's nets, oldest first. Nets of one step are of different runs: the agent's best one is the newest of them,
-    and a name with a digest is that of a net which came when another of its step was there."""
+    """Sort key for a ladder's nets, oldest first.
+
+    Nets of the same step come from different runs. The agent's best net is the newest of them, and a name with a digest belongs
+    to a net that was added when another of its step was already there.
+    """
     return player["step"], bool(player.get("best")), str(player.get("name"))
 
 
 def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
-    """The last few matches taken together, without those of the best net with itself, which tell nothing (UNKNOWN where there
-    are no others). The very first had no best net to beat and is left out once there are others."""
+    """The last few matches pooled; None if there are no matches.
+
+    Matches of the best net against itself say nothing and are left out (UNKNOWN if there are no others). The first match had no
+    best net to beat and is left out once there are others.
+    """
     others = _distinct([row for row in matches if row.get("itself") is not True])
     if matches and not others:
         return Headline(UNKNOWN, "The only matches so far are of the best net with itself, which say nothing.")
@@ -105,7 +112,7 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
     found = pooled(recent)
     if found is not None:
         score, low, high = found.score, found.score_low, found.score_high
-    else:  # without a pair nothing is known of their spread, and the last match is told alone
+    else:  # without a pair the spread is unknown, so only the last match is reported
         recent = recent[-1:]
         last = recent[0]
         score, low, high = last["score"], number(last.get("score_low")) or 0.0, number(last.get("score_high")) or 1.0
@@ -124,10 +131,11 @@ def _from_matches(matches: List[Dict[str, Any]]) -> Optional[Headline]:
 
 
 def _distinct(matches: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
-    """The longest match, of equals the newest, of each net and opponent: with other openings they may play the same games.
+    """One match for each net and opponent, the longest (the newest if equal).
 
-    Rows that do not tell both are all kept. Where the steps fall, somebody went back to an earlier net: from there on the same
-    step is another net's.
+    Further matches of the same two nets may repeat the same games, with other openings too. Rows that lack the step or the
+    opponent are all kept. If the step falls, somebody went back to an earlier net; from there on, the same step means another
+    net.
     """
     kept: Dict[Any, Dict[str, Any]] = {}
     run = 0
@@ -138,13 +146,13 @@ def _distinct(matches: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
         key: Any = run, row.get("step"), row.get("opponent")
         key = place if None in key else key
         if key not in kept or row["games"] >= kept[key]["games"]:
-            kept.pop(key, None)  # it stands where it was played
+            kept.pop(key, None)  # move it to the place where it was played
             kept[key] = row
     return list(kept.values())
 
 
 def _went_back(before: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
-    """Whether the match `row` is of a net that does not come after that of the match `before` it."""
+    """Whether the net of match `row` does not come after that of the match `before` it."""
     step_before, step = number(before.get("step")), number(row.get("step"))
     if step_before is None or step is None or step_before != step:
         return step_before is not None and step is not None and step < step_before

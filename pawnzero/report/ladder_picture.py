@@ -1,6 +1,6 @@
-"""The picture of a ladder: how strong an agent's checkpoints are against what had been spent on them.
+"""The chart of a ladder: the strength of an agent's checkpoints against what had been spent on them.
 
-`pawnzero ladder` draws it as a file, and a report has it among its charts.
+`pawnzero ladder` writes it as a file, and a report includes it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _SPENT = (
 
 
 def ladder_picture(ladder: Mapping[str, Any], path: Path) -> bool:
-    """Write the chart of a ladder (see `ladder_figure`) as a PNG file; False where there is nothing to draw yet.
+    """Write the chart of a ladder (see `ladder_figure`) as a PNG file; False if there is nothing to draw yet.
 
-    Raises ModuleNotFoundError where matplotlib is missing, PawnzeroError where the file cannot be written.
+    Raises ModuleNotFoundError if matplotlib is missing, PawnzeroError if the file cannot be written.
     """
     with style(path.stem):
         figure = ladder_figure(ladder)
@@ -34,9 +34,10 @@ def ladder_picture(ladder: Mapping[str, Any], path: Path) -> bool:
 
 
 def ladder_figure(ladder: Mapping[str, Any]) -> Optional[Figure]:
-    """Strength of an agent's checkpoints against what had been spent on them, other players as level lines; 95 % intervals.
+    """Strength of an agent's checkpoints against what had been spent on them, with 95 % intervals.
 
-    ladder: as experiments/ladder.json holds it. None where no checkpoint has a rating yet.
+    Other players are level lines. ladder: the contents of experiments/ladder.json. Returns None if no checkpoint has a rating
+    yet.
     """
     rated = [player for player in ladder.get("players", []) if number(player.get("elo")) is not None]
     own = [player for player in rated if player.get("kind") == "checkpoint"]

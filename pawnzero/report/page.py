@@ -1,4 +1,4 @@
-"""The page itself: one HTML file that needs nothing else, from what the other parts found."""
+"""The page: one self-contained HTML file, made from what the other modules found."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _BUTTONS = (
     ("end", "»", "to the end"),
 )
 ALARMS = 5
-"""So many of the newest alarms are shown, the others folded away."""
+"""How many of the newest alarms are shown; older ones are folded away."""
 
 Tile = Tuple[str, str, str]
 
@@ -53,7 +53,7 @@ def page(run: Run, told: Headline, pictures: Mapping[str, str], games: Sequence[
 
 
 def _tiles(run: Run) -> Iterator[Tile]:
-    """The figures that matter, as (name, value, remark)."""
+    """The key figures, as (name, value, remark)."""
     finished, outside = run.agent.metadata["next_iteration"], run.agent.metadata.get("games_outside_iterations", 0)
     hours = f"in {run.hours:.1f} hours" if run.hours >= 1 else f"in {counted(round(60 * run.hours), 'minutes')}"
     yield "iterations", f"{finished:,}", hours if finished else "none finished yet"
@@ -82,7 +82,7 @@ def _tiles(run: Run) -> Iterator[Tile]:
 
 
 def _opening(run: Run, told: Headline) -> Iterator[str]:
-    """Name, verdict, where it stands, alarms, what is missing, and the figures that matter."""
+    """Name, verdict, current state, alarms, key figures, and what is missing."""
     yield f"<h1>{escape(run.agent.name)} · {escape(run.agent.game.replace('_', ' '))} · is it getting stronger?</h1>"
     first, colon, rest = told.sentence.partition(":")
     yield f'<p class="verdict">{f"<b>{escape(first)}:</b>{escape(rest)}" if colon else escape(told.sentence)}</p>'
@@ -106,12 +106,12 @@ def _tile(tile: Tile) -> str:
 
 
 def _with_code(text: str) -> str:
-    """Text in which a command stands between backticks."""
+    """Escaped text in which backticks become <code>."""
     return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))
 
 
 def _standing(run: Run) -> str:
-    """Which iteration is unfinished, and how far it is; whether a process is at it the files do not tell."""
+    """Which iteration is unfinished, and how far it is. (The files do not say whether a process is working on it.)"""
     if run.under_way is None:
         return f"There is no unfinished iteration; the next is {run.agent.metadata['next_iteration']}."
     told = f"Iteration {run.under_way.get('iteration')} is unfinished, in stage {run.under_way.get('name')}"
@@ -122,7 +122,7 @@ def _standing(run: Run) -> str:
 
 
 def _section(title: str, shown: Sequence[Picture], pictures: Mapping[str, str]) -> str:
-    """A section's charts; nothing where none could be drawn."""
+    """A section's charts; "" if none could be drawn."""
     figures = "".join(
         f'<figure class="{"wide" if picture.wide else "half"}" id="{picture.name}"><figcaption><h3>{escape(picture.title)}</h3>'
         f'<p>{escape(picture.healthy)}</p></figcaption><div class="chart">{pictures[picture.name]}</div></figure>\n'
@@ -161,7 +161,7 @@ def _game(shown: ShownGame) -> str:
 
 
 def _moves(shown: ShownGame) -> Iterator[str]:
-    """The moves as buttons, two by two with their number."""
+    """The moves as buttons, two per numbered line."""
     kinds = ("given", "chosen")
     buttons = [
         f'<button type="button" class="{kinds[ply >= shown.given]}">{escape(move)}</button>'
@@ -172,7 +172,7 @@ def _moves(shown: ShownGame) -> Iterator[str]:
 
 
 def _settings(run: Run) -> Iterator[str]:
-    """What was last used: first what is not the default, the rest folded away."""
+    """The settings last used: first those that differ from the defaults, the rest folded away."""
     used = by_dotted_key(run.agent.metadata.get("config") or {})
     changed = {key: value for key, value in used.items() if key not in SETTINGS or value != SETTINGS[key].default}
     yield "<h2>Settings last used</h2>"

@@ -1,4 +1,4 @@
-"""What several matches say together: their pairs are counted as one match's, and so are the games without a pair."""
+"""Pooling several matches: their game pairs count as those of one match, and so do games without a pair."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pawnzero.stats import OUTCOMES, Estimate, estimate, pair_points
 
 
 def pooled(matches: Sequence[Mapping[str, Any]]) -> Optional[Estimate]:
-    """The score of all games of `matches` (rows of arena.csv) with its interval; None where no row tells of a pair.
+    """The score of all games of `matches` (rows of arena.csv) with its interval; None if no row has a pair.
 
-    A single game that is in none of a match's pairs is taken for an odd last one, which is evidence; more than one are taken
-    for repeats, which count in the score alone. (The rows do not tell an odd last game from repeats beside it.)
+    If exactly one game of a match is in no pair, it is taken for an odd last game, which is evidence. If there are more, they
+    are taken for repeats, which count towards the score only. (The rows do not distinguish an odd last game among repeats.)
     """
     told = [_pairs(row) for row in matches]
     pairs = [sum(counts) for counts in zip(*told)]
@@ -27,6 +27,6 @@ def pooled(matches: Sequence[Mapping[str, Any]]) -> Optional[Estimate]:
 
 
 def _pairs(row: Mapping[str, Any]) -> List[int]:
-    """Pentanomial counts of a match; zeros where it does not tell them."""
+    """A match's pentanomial counts; zeros if the row does not have them."""
     counts = row.get("pairs")
     return counts if isinstance(counts, list) and len(counts) == OUTCOMES else [0] * OUTCOMES

@@ -1,8 +1,8 @@
-"""What an agent's files say of its run, and what is missing: everything a report shows, read without writing or locking.
+"""What an agent's files say about its run, and what is missing: everything a report shows, read without writing or locking.
 
-An agent may be trained meanwhile: its JSON files are replaced whole, and of a table that is being added to the last line is
-left out until it has its end. A file that is missing or cannot be read leaves a sentence in `missing` and no more, and so does
-what holds other values than it should: a row of a table, an iteration, a player of the ladder.
+The agent may be in training meanwhile: its JSON files are replaced atomically, and in a table that is being appended to, the
+last line is ignored until it is complete. A file that is missing or unreadable only adds a sentence to `missing`, and so does a
+row of a table, an iteration or a ladder player with unexpected values.
 """
 
 from __future__ import annotations
@@ -21,27 +21,28 @@ from pawnzero.ladder.file import LADDER_FILE, read_ladder
 from pawnzero.stats import OUTCOMES
 
 _TEXTS = ("time", "opponent")
-"""Columns of arena.csv that are no numbers."""
+"""Text columns of arena.csv."""
 _STAGES = ("selfplay", "train", "arena")
 _STANDING = ("elo", "elo_low", "elo_high", "step", "positions", "hours")
-"""What is a number of a ladder's player, or null."""
+"""Fields of a ladder player that are a number or null."""
 
 Figures = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its files tell it.
+    """A run as its files describe it.
 
-    agent:      whose it is
-    iterations: what each iteration found, oldest first, as the agent keeps it; one under way is the last once its self-play
+    agent:      the agent
+    iterations: figures of each iteration, oldest first, as the agent stores them; includes the one under way once its self-play
                 is done
-    under_way:  metadata's `stage`: the iteration that is not finished, its stage and what it has found; None between iterations
-    so_far:     games and positions that the self-play under way has finished; None where none is
-    training:   records of train.json in order of their steps
-    matches:    rows of arena.csv, oldest first: numbers, texts, `promoted` true or false, `pairs` five counts; None for what is
-                empty
-    ladder:     ladder.json as it stands, but for players, pairings and an anchor that are none; None where there is none
+    under_way:  metadata's `stage`: the unfinished iteration, its stage and what it has found; None between iterations
+    so_far:     games and positions that the self-play under way has finished; None outside self-play
+    training:   records of train.json in order of step
+    matches:    rows of arena.csv, oldest first: numbers, texts, `promoted` true or false, `pairs` five counts; None for an
+    empty
+                cell
+    ladder:     ladder.json without malformed players, pairings and anchor; None if there is none
     missing:    a sentence for each thing that could not be shown
     """
 
@@ -56,7 +57,7 @@ class Run:
 
     @property
     def alarms(self) -> List[Tuple[int, str]]:
-        """(iteration, text) of what the iterations were alarmed by, the newest first."""
+        """(iteration, text) of every alarm, newest first."""
         found = [(one["iteration"], text) for one in self.iterations for text in _alarms(one)]
         return found[::-1]
 
@@ -82,13 +83,13 @@ class Run:
         return max(logged + [int(value) for _, value in self.series("train", "step")], default=0)
 
     def series(self, stage: str, name: str) -> List[Tuple[int, float]]:
-        """(iteration, value) of a figure that a stage of the iterations found; those without it are left out."""
+        """(iteration, value) of a figure of a stage; iterations without it are left out."""
         pairs = [(one["iteration"], number((one.get(stage) or {}).get(name))) for one in self.iterations]
         return [(iteration, value) for iteration, value in pairs if value is not None]
 
 
 def read_run(agent: Agent) -> Run:
-    """All that the agent's files say of its run."""
+    """Read everything that the agent's files say about its run."""
     missing: List[str] = []
     stage = agent.metadata.get("stage")
     under_way = stage if isinstance(stage, dict) else None
@@ -105,7 +106,7 @@ def read_run(agent: Agent) -> Run:
 
 
 def number(value: Any) -> Optional[float]:
-    """`value` where it is a finite number, else None."""
+    """`value` if it is a finite number, else None."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return value
     return None
@@ -128,7 +129,7 @@ def _iterations(agent: Agent, under_way: Optional[Figures], missing: List[str]) 
 
 
 def _is_iteration(one: Figures) -> bool:
-    """Whether each thing that is drawn or told is what it should be; that the iteration has its number is known."""
+    """Whether everything that is drawn or mentioned has the expected type. (The iteration's number is already checked.)"""
     stages = [one.get(stage) or {} for stage in _STAGES]
     if not all(isinstance(stage, dict) for stage in stages):
         return False
@@ -148,7 +149,7 @@ def _is_alarm(alarm: Any) -> bool:
 def _sound(
     listed: List[Any], is_sound: Callable[[Any], bool], file: str, what: str, missing: List[str]
 ) -> List[Dict[str, Any]]:
-    """Those that are sound, with a sentence in `missing` where others are left out."""
+    """The sound items; adds a sentence to `missing` if others are left out."""
     sound = [one for one in listed if is_sound(one)]
     if len(sound) < len(listed):
         lost = len(listed) - len(sound)
@@ -157,7 +158,7 @@ def _sound(
 
 
 def _so_far(agent: Agent, under_way: Figures, missing: List[str]) -> Optional[Dict[str, Any]]:
-    """What the journal of self-play holds of the iteration under way, each game once; None where it is at another stage."""
+    """Games and positions in the self-play journal for the iteration under way, each game once; None in another stage."""
     if under_way.get("name") != "selfplay":
         return None
     path = agent.experiments / "selfplay.jsonl"
@@ -174,7 +175,7 @@ def _so_far(agent: Agent, under_way: Figures, missing: List[str]) -> Optional[Di
 
 
 def _alarms(one: Figures) -> Iterator[str]:
-    """Texts of an iteration's alarms; of one under way those of its stages so far."""
+    """Texts of an iteration's alarms; for one under way, those of its stages so far."""
     stages = (one.get(stage) or {} for stage in ("selfplay", "train"))
     for alarm in one["alarms"] if "alarms" in one else [alarm for stage in stages for alarm in stage.get("alarms", ())]:
         yield str(alarm["text"])
@@ -215,7 +216,7 @@ def _ladder(agent: Agent, missing: List[str]) -> Optional[Dict[str, Any]]:
 
 
 def _is_rated(player: Any) -> bool:
-    """Whether it has a name, and numbers or nothing where it stands."""
+    """Whether a player has a name, and numbers or None in its fields."""
     return (
         isinstance(player, dict)
         and isinstance(player.get("name"), str)
@@ -228,7 +229,7 @@ def _number_or_none(value: Any) -> bool:
 
 
 def _is_pairing(one: Any) -> bool:
-    """Whether it names two players and has the five counts of their pairs."""
+    """Whether a pairing names two players and has the five counts of their pairs."""
     if not isinstance(one, dict) or not all(isinstance(one.get(side), str) for side in ("first", "second")):
         return False
     return _are_pairs(one.get("pairs"))
@@ -239,7 +240,7 @@ def _are_pairs(pairs: Any) -> bool:
 
 
 def _kept(path: Path, read: Callable[[Path], Any], without: str, missing: List[str]) -> Any:
-    """What `read` finds in the file; None, with a sentence in `missing`, where it is not there or PawnzeroError is raised."""
+    """What `read` returns for the file; None, with a sentence in `missing`, if it does not exist or PawnzeroError is raised."""
     if not path.exists():
         missing.append(f"{without} ({path.name} does not exist).")
         return None
@@ -275,7 +276,7 @@ def _matches(path: Path, missing: List[str]) -> List[Dict[str, Any]]:
 
 
 def _match(row: Mapping[Any, Any]) -> Optional[Dict[str, Any]]:
-    """A row of arena.csv with its values; None where what a report relies on is not there or is something else."""
+    """A row of arena.csv with parsed values; None if something that a report relies on is missing or malformed."""
     found: Dict[str, Any] = {}
     for name, cell in row.items():
         if isinstance(name, str) and isinstance(cell, str):
@@ -285,7 +286,7 @@ def _match(row: Mapping[Any, Any]) -> Optional[Dict[str, Any]]:
 
 
 def _is_match(row: Figures) -> bool:
-    """Whether the values can be those of a match. Pairs need not be told."""
+    """Whether the values can be those of a match. Pairs are optional."""
     games, pairs = row["games"], row.get("pairs")
     return (
         games >= 1

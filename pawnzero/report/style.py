@@ -1,8 +1,8 @@
-"""How a chart is drawn: matplotlib figures in one calm style, as a PNG file or as SVG that takes the page's own colours.
+"""How charts are drawn: matplotlib figures in one calm style, as PNG, or as SVG that takes the page's own colours.
 
-Nothing of matplotlib is imported before a chart is asked for; where it is not installed, ModuleNotFoundError says so then.
-Colours are those of Okabe and Ito ("Color Universal Design", 2008), which most colour-blind people tell apart; where lines
-cross they differ in dash or marker as well.
+matplotlib is imported only when a chart is drawn; ModuleNotFoundError is raised then if it is not installed. The colours are
+those of Okabe and Ito ("Color Universal Design", 2008), which most colour-blind people can tell apart; lines that cross also
+differ in dash or marker.
 """
 
 from __future__ import annotations
@@ -35,34 +35,37 @@ COLOURS: Dict[str, str] = {
     "grey": "#9aa0aa",
     "yellow": "#e8d93f",
 }
-"""Colours on light paper by name. In SVG each is the page's variable of that name (`--blue`): dark paper has its own."""
+"""Colours by name, for light paper.
+
+In the SVG each becomes a CSS variable of that name (`--blue`), which dark mode redefines.
+"""
 
 SERIES = ("blue", "orange", "green", "red", "sky", "pink", "grey", "yellow")
-"""Names of the colours that tell series apart, in the order in which they are given out."""
+"""Names of the colours for series, in order of use."""
 
 DASHED = (0, (4, 2.5))
-"""Matplotlib's way of writing a line of dashes."""
+"""matplotlib's description of a dashed line."""
 
 HALF = (5.3, 3.0)
 WIDE = (10.9, 3.2)
-"""Sizes of charts, in inches: beside another one, or across the page."""
+"""Chart sizes in inches: half the page's width, and all of it."""
 
 MANY = 40
-"""More points, bars or intervals than this stand so close that they are drawn finer."""
+"""With more points, bars or intervals than this, they are drawn finer."""
 
 _PNG_DPI = 150
 _GAP = 0.045
-"""Height of a line of a label at the right edge, as a share of the axis."""
+"""Height of one line of a label at the right edge, as a share of the axis."""
 _BESIDE, _NAMES = 0.008, 1.03
-"""How far the intervals at the right edge stand apart, and where names begin, as shares of the axis from the left."""
+"""Distance between intervals at the right edge, and where names begin, as shares of the axis from the left."""
 _LABEL = 30
 _LINES = 2
-"""Characters in a line of such a label, and its lines; what is longer is cut."""
+"""Characters in a line of such a label, and its maximum number of lines; the rest is cut."""
 
 
 @contextmanager
 def style(name: str) -> Iterator[None]:
-    """Draw and save inside: the settings of every chart. `name` makes the ids in its SVG its own."""
+    """Context manager with the settings of every chart, for drawing and saving. `name` makes the ids in its SVG unique."""
     import matplotlib
 
     settings: Dict[Any, Any] = {
@@ -102,7 +105,7 @@ def style(name: str) -> Iterator[None]:
 
 
 def axes(size: Tuple[float, float], columns: int = 1, share_y: bool = False) -> Tuple[Figure, List[Axes]]:
-    """A figure of `size` inches with so many charts in a row."""
+    """A figure of `size` inches with this many charts in a row."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size)
@@ -110,14 +113,14 @@ def axes(size: Tuple[float, float], columns: int = 1, share_y: bool = False) -> 
 
 
 def write_png(figure: Figure, path: Path) -> None:
-    """Replace `path` by the picture, whose layout is settled with that. Raises PawnzeroError where it cannot be written."""
+    """Write the picture to `path`, which also fixes its layout. Raises PawnzeroError if it cannot be written."""
     with replacing(path) as stream:
         figure.savefig(stream, format="png", dpi=_PNG_DPI)
     figure.set_layout_engine("none")
 
 
 def as_svg(figure: Figure) -> str:
-    """The picture as an `<svg>` element for a page that has a CSS variable for each of COLOURS; without outside references."""
+    """The picture as an `<svg>` element for a page that defines a CSS variable for each of COLOURS; no external references."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", transparent=True)
     text = stream.getvalue()
@@ -134,7 +137,7 @@ def as_svg(figure: Figure) -> str:
 def with_interval(
     place: Axes, xs: Sequence[float], rows: Sequence[Mapping[str, Any]], name: str, colour: str, line: bool = True
 ) -> None:
-    """Points of `name`, joined by a `line`, with bars from `name`_low to `name`_high; a bound that is None is not drawn."""
+    """Points of `name`, joined if `line`, with error bars from `name`_low to `name`_high; a bound that is None is not drawn."""
     ys = [row[name] for row in rows]
     low = [max(0.0, y - row[f"{name}_low"]) if row.get(f"{name}_low") is not None else 0.0 for y, row in zip(ys, rows)]
     high = [max(0.0, row[f"{name}_high"] - y) if row.get(f"{name}_high") is not None else 0.0 for y, row in zip(ys, rows)]
@@ -143,7 +146,7 @@ def with_interval(
 
 
 def plain_ticks(axis: Any, whole: bool = False) -> None:
-    """Tick labels as people write them (0.5, 20 k, 1.5 M); `whole`: only at whole numbers."""
+    """Tick labels as people write them (0.5, 20 k, 1.5 M); `whole`: only at integers."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(nbins=5, integer=whole))
@@ -159,21 +162,22 @@ def short_number(value: float) -> str:
 
 
 def label_right(place: Axes, rows: Sequence[Tuple[float, Optional[float], Optional[float], str]]) -> None:
-    """Names beside the right edge at their heights, their intervals as bars on the edge, as far as the picture reaches; moved
-    apart where they would overlap, with a line from each height to its name.
+    """Write names beside the right edge at their heights, with their intervals as bars on the edge, clipped to the chart.
 
-    rows: (height, low, high, name) from the lowest up; a low or high of None has no bar
+    Names that would overlap are moved apart; a line connects each height to its name.
+
+    rows: (height, low, high, name) from the lowest up; no bar if low or high is None
     """
     bottom, top = place.get_ylim()
     heights = [(height - bottom) / (top - bottom) for height, *_ in rows]
     texts = [_label(name) for *_, name in rows]
     at = _apart(heights, [_GAP * (text.count("\n") + 1) for text in texts])
-    place.set_ylim(bottom, top)  # which the lines below would else change, and with it all heights
+    place.set_ylim(bottom, top)  # otherwise the lines below would change it, and with it all heights
     for place_in_row, ((_, low, high, _), height, share, text) in enumerate(zip(rows, heights, at, texts)):
         if low is not None and high is not None:
             across = place.get_yaxis_transform()
             grey, ends = COLOURS["grey"], (max(low, bottom), min(high, top))
-            right = 1.0 + _BESIDE * (place_in_row % 3)  # neighbours beside each other, not upon
+            right = 1.0 + _BESIDE * (place_in_row % 3)  # so that neighbours do not cover each other
             place.plot((right, right), ends, "_-", transform=across, color=grey, linewidth=1.1, markersize=5, clip_on=False)
         place.plot(
             (1.0, _NAMES), (height, share), transform=place.transAxes, color=COLOURS["grey"], linewidth=0.8, clip_on=False
@@ -191,7 +195,7 @@ def label_right(place: Axes, rows: Sequence[Tuple[float, Optional[float], Option
 
 
 def _label(name: str) -> str:
-    """A name in lines of at most _LABEL characters, what stands in brackets on its own; cut after _LINES."""
+    """A name in lines of at most _LABEL characters, a bracketed part on a line of its own; cut after _LINES lines."""
     lines = [line for part in name.replace(" (", "\n(").split("\n") for line in textwrap.wrap(part, _LABEL)]
     kept = lines[:_LINES]
     if len(lines) > _LINES:
@@ -200,8 +204,10 @@ def _label(name: str) -> str:
 
 
 def _apart(heights: Sequence[float], sizes: Sequence[float]) -> List[float]:
-    """Places for labels of these `sizes` that should stand at `heights` (from the lowest up): none upon another, and none above
-    the top as long as there is room below it."""
+    """Positions for labels of these `sizes` near `heights` (from the lowest up), without overlap.
+
+    None is above the top of the chart as long as there is room below.
+    """
     places, floor = [], -math.inf
     for height, size in zip(heights, sizes):
         places.append(max(height, floor + size / 2))

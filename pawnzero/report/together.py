@@ -1,4 +1,4 @@
-"""How many neighbours share a point or a bar of a chart, and what is drawn for them: one by one very many would be a blot."""
+"""Pooling of neighbouring matches or bars in a chart, where drawing each by itself would be a blot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Layer = Tuple[str, str, List[float]]
 
 
 def matches_together(matches: List[Dict[str, Any]]) -> Tuple[int, List[float], List[Dict[str, Any]]]:
-    """How many matches are a point, where points lie (at the mean of their `places`), and what each holds (see `_as_one`)."""
+    """How many matches make one point, the points' positions (means of `places`), and each point's data (see `_as_one`)."""
     together = -(-len(matches) // _MOST_MATCHES)
     starts, lie = range(0, len(matches), together), places(matches)[1]
     return (
@@ -26,8 +26,11 @@ def matches_together(matches: List[Dict[str, Any]]) -> Tuple[int, List[float], L
 
 
 def places(matches: List[Dict[str, Any]]) -> Tuple[str, List[float]]:
-    """What the matches are counted by, and where each lies: "iteration" where any tells its own, one outside them lying at the
-    last one before it; else "match", from 1 on."""
+    """The unit of the matches' axis, and each match's place on it.
+
+    It is "iteration" if any match has one; a match without one is placed at the last iteration before it. Otherwise it is
+    "match", counted from 1.
+    """
     told = [number(row.get("iteration")) for row in matches]
     if all(value is None for value in told):
         return "match", [float(place) for place in range(1, len(matches) + 1)]
@@ -39,7 +42,7 @@ def places(matches: List[Dict[str, Any]]) -> Tuple[str, List[float]]:
 
 
 def bars_together(xs: List[int], layers: List[Layer]) -> Tuple[List[int], List[Layer]]:
-    """`xs` and `layers` with neighbours in bars of their mean height where they are very many, else as they are."""
+    """`xs` and `layers` unchanged, or with neighbouring bars merged into their mean if there are very many."""
     together = -(-len(xs) // _MOST_BARS)
     if together <= 1:
         return xs, layers

@@ -1,4 +1,4 @@
-"""How a report comes about: files are read, charts drawn, games chosen, and all of it written into `experiments`."""
+"""Making a report: read the files, draw the charts, choose the games, and write everything into `experiments`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pawnzero.report.style import as_svg, style, write_png
 
 
 def write_report(agent: Agent) -> Dict[str, Any]:
-    """Write `experiments/report.html` and `experiments/report/*.png`; returns what the page shows, as figures.
+    """Write `experiments/report.html` and `experiments/report/*.png`; returns the figures that the page shows.
 
-    Of the agent's own files none is written and no lock is taken: it may be trained meanwhile. Without matplotlib the page has
-    no charts and says so. Raises PawnzeroError where the page cannot be written.
+    Takes no lock and changes none of the agent's own files, so the agent may be in training meanwhile. Without matplotlib the
+    page has no charts and says so. Raises PawnzeroError if the page cannot be written.
     """
     run = read_run(agent)
     told = headline(run)
@@ -51,8 +51,10 @@ def write_report(agent: Agent) -> Dict[str, Any]:
 
 
 def _draw(run: Run, folder: Path) -> Tuple[Dict[str, str], Dict[str, Path]]:
-    """The charts there is something to draw for, as SVG and as files, by name. A file that an earlier report left of one that
-    there is nothing to draw for is removed."""
+    """Draw every chart that has data, as SVG and as files, both by name.
+
+    Removes an earlier report's file of a chart without data.
+    """
     svgs: Dict[str, str] = {}
     files: Dict[str, Path] = {}
     try:
