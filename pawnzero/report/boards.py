@@ -17,8 +17,7 @@ _MARGIN = 22
 
 @dataclass(frozen=True)
 class Look:
-    """How a game's board looks: whether its squares have two shades, and SVG (SQUARE wide) for the symbols that have a
-    picture."""
+    """How a game's board looks: whether its squares have two shades, and SVG (SQUARE wide) for symbols that have a picture."""
 
     checkered: bool
     shapes: Dict[str, str]
