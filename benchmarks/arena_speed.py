@@ -2,9 +2,9 @@
 
     python benchmarks/arena_speed.py --games 100 --rounds 3
 
-Self-play is measured in full swing, its games spread over 100 plies (by `pawnzero bench`'s own measurement), the match from its
-first move to its last, so that the few long games at its end count against it. Both have 64 simulations a move and nets of 64×6
-(fresh ones, so that games differ).
+Self-play is measured in full swing, with its games spread over 100 plies (as `pawnzero bench` does). The match is measured from
+its first move to its last, so its few long games at the end count against it. Both use 64 simulations per move and 64×6 nets
+(untrained ones with different seeds, so that games differ).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from pawnzero.players import NetPlayer
 
 
 def selfplay_rate(evaluator: NetEvaluator, options: argparse.Namespace) -> float:
-    """Simulations a second of self-play."""
+    """Simulations per second of self-play."""
     speed = selfplay_speed(evaluator, Config().search, simulations=options.simulations, seconds=options.seconds)
     return float(speed["simulations"])
 
 
 def match_rate(evaluators: Sequence[NetEvaluator], games: int, simulations: int, max_plies: int) -> Dict[str, float]:
-    """Simulations a second of a whole match, and how long its games were."""
+    """Simulations per second of a whole match, its duration, and the mean length of its games."""
     game = get_game("chess")
     first, second = (
         NetPlayer(game, evaluator, name=str(number), simulations=simulations, search=Config().search)
@@ -69,7 +69,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     for _ in range(options.rounds):
         match = match_rate(evaluators, options.games, options.simulations, options.max_plies)
         selfplay.append(selfplay_rate(evaluators[0], options))
-        match["ratio"] = match["rate"] / statistics.mean(selfplay[-2:])  # self-play right before and right after it
+        match["ratio"] = match["rate"] / statistics.mean(selfplay[-2:])  # self-play just before and after it
         matches.append(match)
         if not options.json:
             print(

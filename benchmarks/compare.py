@@ -3,12 +3,12 @@
     python -m pip install open_spiel pgx mctx jax chess torch    # in an environment of its own, say ../peers
     python benchmarks/compare.py --peers-python ../peers/bin/python --lc0 lc0 --weights net.pb.gz
 
-Every line of the table is measured as ours, theirs, ours, so that a machine that slows down or speeds up on the way shows
-in the spread of ours and does not pass for a difference. Where a peer's unit of work is a thread or process, it gets as many
-as we do. A peer that is absent is passed over with a line that says how to install it.
+Every line of the table is measured as ours, theirs, ours, so that a machine that slows down or speeds up meanwhile shows in the
+spread of our two runs instead of passing for a difference. If a peer works with threads or processes, it gets as many as we do.
+A peer that is not installed is skipped, with a line that says how to install it.
 
-Simulations: one descent from a root to a leaf, a node's visit in lc0. OpenSpiel counts the root's evaluation among them,
-we do not.
+A simulation is one descent from the root to a leaf; in lc0, a visit. OpenSpiel includes the root's evaluation in the count, we
+do not.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ LC0 = "https://github.com/LeelaChessZero/lc0"
 
 @dataclass(frozen=True)
 class Contest:
-    """One line of the table to be: what we do and what the peer is asked to do.
+    """One line of the planned table: what we do, and what the peer must do.
 
-    ours: seconds → our rate; script and settings: the peer's, `processes` of them side by side
+    ours: seconds → our rate; script and settings: the peer's, run by `processes` processes side by side
     """
 
     work: str
@@ -57,7 +57,7 @@ class Contest:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. ours: the mean of the two runs around theirs."""
+    """One line of the table. ours: the mean of the two runs before and after theirs"""
 
     work: str
     unit: str
@@ -72,7 +72,7 @@ class Row:
 
 
 def contests(options: argparse.Namespace) -> Iterator[Contest]:
-    """What is compared, in the table's order."""
+    """The planned comparisons, in table order."""
     if "perft" in options.only:
         yield from _perft(options)
     if "search" in options.only:
@@ -128,7 +128,7 @@ def _ours(
         found = selfplay_speed(
             evaluator,
             SearchConfig(algorithm=algorithm),
-            settings=SelfplayConfig(),  # from the start, as the others do
+            settings=SelfplayConfig(),  # from the start, as the peers play
             games=games,
             threads=threads,
             simulations=options.simulations,
@@ -146,10 +146,10 @@ def _lc0(backend: str, options: argparse.Namespace) -> Dict[str, Any]:
 
 
 def measure(contest: Contest, options: argparse.Namespace) -> Row:
-    """Ours, theirs, ours. Raises Absent or Failed for the peer."""
+    """Measure ours, theirs, ours. Raises Absent or Failed for the peer."""
     python = options.peers_python
     if contest.script == "lc0.py":
-        python = sys.executable  # it needs nothing installed but lc0 itself
+        python = sys.executable  # needs nothing installed but lc0 itself
         if options.lc0 is None:
             raise Absent(f"name its binary with --lc0 ({LC0})")
     settings = {**contest.settings, "seconds": options.seconds}
@@ -175,7 +175,7 @@ def measure(contest: Contest, options: argparse.Namespace) -> Row:
 
 
 def compare(options: argparse.Namespace) -> Dict[str, Any]:
-    """All rows, what was passed over and why, and what is needed to judge them."""
+    """All rows, the peers that were skipped or failed and why, and the conditions of the measurement."""
     report: Dict[str, Any] = {
         "date": time.strftime("%Y-%m-%d %H:%M"),
         "machine": options.machine or _machine(),
@@ -198,7 +198,7 @@ def compare(options: argparse.Namespace) -> Dict[str, Any]:
 
 
 def _load() -> Optional[List[float]]:
-    """The load average, where the system has one: above the number of cores, others were at work as well."""
+    """The load average, if the system has one; if it exceeds the number of cores, other programs were running too."""
     return [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None
 
 
@@ -220,7 +220,7 @@ def _number(value: float) -> str:
 
 
 def plain_lines(report: Dict[str, Any]) -> Iterator[str]:
-    """The table for people, and under each line how the figures came about."""
+    """The table for people, with the details of each measurement."""
     yield f"{report['date']}   {report['machine']}   {report['software']}"
     yield f"load average before {report['load_before']}, after {report['load_after']}; {report['settings']}"
     for row in report["rows"]:
@@ -235,7 +235,7 @@ def plain_lines(report: Dict[str, Any]) -> Iterator[str]:
 
 
 def markdown_lines(report: Dict[str, Any]) -> Iterator[str]:
-    """The same as a table for docs/performance.md."""
+    """The table in Markdown, for docs/performance.md."""
     load = f"load average {report['load_before']} before and {report['load_after']} after (1, 5, 15 minutes)"
     yield f"{report['date']} · {report['machine']} · {report['software']} · {load}"
     yield ""
@@ -254,7 +254,7 @@ def _missing(report: Dict[str, Any]) -> Iterator[str]:
     lines = [f"{kind}: {line['peer']}: {line['why']}" for kind in ("absent", "failed") for line in report[kind]]
     if lines:
         yield ""
-        yield from dict.fromkeys(lines)  # each once
+        yield from dict.fromkeys(lines)  # without duplicates
 
 
 def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
@@ -287,7 +287,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Print the comparison. Returns 1 where a peer was there and failed."""
+    """Print the comparison. Returns 1 if an installed peer failed."""
     options = parse(argv)
     report = compare(options)
     if options.json:

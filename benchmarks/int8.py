@@ -5,9 +5,9 @@
   ONEDNN_MAX_CPU_ISA=AVX2 python benchmarks/int8.py --net shipped:chess --precision float32
   python benchmarks/int8.py --net shipped:chess --replay models/AgentA/checkpoints/replay.pt --games 800 --sims 32
 
-Prints both formats' positions a second on one core, their ratio, and how far off the answers are; with --games also a match
-of the one format against the other. Positions are those of a replay file, else those of random games. oneDNN's variable
-ONEDNN_MAX_CPU_ISA makes of a CPU an older one as far as convolutions go.
+Prints the positions per second of both formats on one core, their ratio, and the error of the int8 answers; with --games also a
+match between the two formats. Positions come from a replay file or from random games. With oneDNN's variable
+ONEDNN_MAX_CPU_ISA, convolutions run as on an older CPU.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BATCH = 256
 
 
 def positions(game_name: str, replay: Optional[Path], step: int, size: int) -> Question:
-    """Positions drawn from a replay file, or of random games."""
+    """Positions drawn from a replay file, or from random games."""
     game = get_game(game_name)
     if replay is None:
         return random_question(game, size)
@@ -48,7 +48,7 @@ def positions(game_name: str, replay: Optional[Path], step: int, size: int) -> Q
 
 
 def seconds(evaluator: NetEvaluator, asked: Question) -> float:
-    """Of one question."""
+    """Wall-clock seconds of one evaluation of `asked`."""
     began = time.perf_counter()
     evaluator.evaluate(asked)
     return time.perf_counter() - began
@@ -78,7 +78,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     asked, best = positions(net.game_name, args.replay, 1, _BATCH), {usual: float("inf"), whole: float("inf")}
     with ThreadPoolExecutor(1) as alone:
         for evaluator in best:
-            alone.submit(evaluator.enter_thread, 1000).result()  # that thread has one core
+            alone.submit(evaluator.enter_thread, 1000).result()  # gives this thread a single core
         for _ in range(args.rounds):
             for evaluator in best:
                 best[evaluator] = min(best[evaluator], alone.submit(seconds, evaluator, asked).result())

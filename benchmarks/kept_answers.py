@@ -3,8 +3,8 @@
   python benchmarks/kept_answers.py --checkpoint models/Four/checkpoints/latest.pt
   python benchmarks/kept_answers.py --game chess --sims 64 --games 64
 
-Prints the share of leaves whose answer was known, and how many times as fast self-play was for it, by processor time, which
-other work on the machine hardly touches.
+Prints the share of leaves that were in the cache, and the speed-up of self-play in CPU time, which other work on the machine
+hardly affects.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pawnzero.selfplay import Workload, play_games
 
 
 def play(evaluator: NetEvaluator, game: str, games: int, sims: int, plies: int, kept: bool) -> Tuple[float, int]:
-    """Processor seconds, and how many positions the net was asked about."""
+    """CPU seconds, and the number of positions that the net evaluated."""
     config = Config()
     workload, began = Workload(), time.process_time()
     for _ in play_games(
@@ -57,7 +57,7 @@ def main() -> None:
         checkpoint = load_checkpoint(args.checkpoint)
         game, net = checkpoint.game, checkpoint.make_net()
     evaluator = NetEvaluator(net, "cpu")
-    play(evaluator, game, 8, 4, 8, True)  # what is compiled or prepared first is not measured
+    play(evaluator, game, 8, 4, 8, True)  # compile and prepare everything before measuring
     ratios, share = [], 0.0
     for _ in range(args.rounds):
         without, dear = play(evaluator, game, args.games, args.sims, args.max_plies, False)

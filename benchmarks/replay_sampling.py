@@ -1,11 +1,11 @@
 """What a training sample costs, by the number of rows in the replay file: it should not matter.
 
-Fills files of chess positions from random games in a temporary folder, and prints a table:
+Fills files with chess positions of random games in a temporary folder, and prints a table:
 
     python benchmarks/replay_sampling.py --rows 10000 10000000
 
-A file of 10 million rows takes 3 GB of disk. Samples are timed right after opening, while their pages are being mapped, and
-again once the whole file has been touched, as it has been soon in a training run.
+A file of 10 million rows takes 3 GB of disk. Samples are timed just after opening the file, while its pages are being mapped,
+and again once the whole file has been touched, as soon happens in a training run.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ def random_game(number: int, plies: int = 100) -> GameRecord:
 
 
 def private_memory() -> float:
-    """Memory of this process that is not the mapped file, in MB (Linux; elsewhere 0)."""
+    """Memory of this process without the mapped file, in MB (Linux; elsewhere 0)."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.exists() else []
     return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 
 
 def microseconds(sampler: Sampler, size: int, seconds: float) -> float:
-    """CPU time a sample, in microseconds, over at least `seconds`."""
+    """CPU time per sample, in microseconds, over at least `seconds`."""
     steps = 0
     started = time.process_time()
     while time.process_time() - started < seconds:
@@ -78,7 +78,7 @@ def microseconds(sampler: Sampler, size: int, seconds: float) -> float:
 
 
 def measure(path: Path, rows: int, games: List[GameRecord], size: int, seconds: float) -> str:
-    """One line of the table."""
+    """Measure one line of the table."""
     buffer = ReplayBuffer(path, rows, "chess")
     started = time.process_time()
     number = 0
@@ -91,7 +91,7 @@ def measure(path: Path, rows: int, games: List[GameRecord], size: int, seconds: 
     opening = (time.process_time() - started) * 1e3
     sampler = buffer.sampler(seed=0)
     first = microseconds(sampler, size, seconds)
-    stored = buffer.games_stored  # a walk over the whole file maps it all
+    stored = buffer.games_stored  # reads the whole file, which maps all of it
     memory = private_memory()
     cost = microseconds(sampler, size, seconds)
     grown = private_memory() - memory

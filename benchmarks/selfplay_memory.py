@@ -24,7 +24,7 @@ from pawnzero.selfplay import Workload, play_games
 
 
 def resident() -> float:
-    """Megabytes that this process occupies in memory (Linux)."""
+    """Resident memory of this process in megabytes (Linux)."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 

@@ -1,4 +1,4 @@
-"""The other side of a comparison: a peer in processes of its own, which wait while pawnzero is measured."""
+"""The other side of a comparison: a peer in separate processes, which wait while pawnzero is measured."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ PEERS = Path(__file__).resolve().parent / "peers"
 
 
 class Absent(Exception):
-    """A peer is not installed; the message says how to install it."""
+    """The peer is not installed; the message says how to install it."""
 
 
 class Failed(Exception):
-    """A peer is there and did not work; the message is its last word."""
+    """The peer is installed but failed; the message is the last line of its standard error."""
 
 
 class Peer:
-    """A peer in `processes` of its own (see `peers/turn.py`), ready on entry, asked once, gone on exit.
+    """A peer in `processes` processes of its own (see `peers/turn.py`): ready on entry, measured once, ended on exit.
 
     python: its interpreter; script: a file name in `peers`. Raises Absent or Failed on entry, Failed in `rate`.
     """
@@ -52,7 +52,7 @@ class Peer:
         self._errors.close()
 
     def rate(self) -> Dict[str, Any]:
-        """What it reports; its `rate` is the sum over its processes, which start together. They have ended on return."""
+        """The peer's report; its `rate` is the sum over its processes, which start together. They have ended on return."""
         for child in self._children:
             assert child.stdin is not None
             child.stdin.write("go\n")
@@ -63,7 +63,7 @@ class Peer:
         return {**reports[0], "rate": sum(report["rate"] for report in reports)}
 
     def _message(self, child: subprocess.Popen[str]) -> Dict[str, Any]:
-        """The next JSON object that a child prints; whatever else its packages print is passed over."""
+        """The next JSON object that a child prints; other output of its packages is ignored."""
         assert child.stdout is not None
         for line in child.stdout:
             if line.startswith("{"):

@@ -4,9 +4,9 @@ Plays real self-play for a while and compares each finished tree with the tree o
 
     python benchmarks/tree_reuse.py --checkpoint models/AgentA/checkpoints/latest.pt
 
-kept: nodes under the move played (its own included) ÷ nodes of the tree: no way of keeping trees can save more.
-again: nodes of the next tree that were in that part ÷ nodes of the next tree: evaluations saved where a tree is kept as a
-store of the net's answers, with games that stay the same. visits: of the move played ÷ simulations.
+kept: nodes under the move played (its own included) ÷ nodes of the tree; no form of tree reuse can save more.
+again: nodes of the next tree that were in that part ÷ nodes of the next tree; the evaluations saved if the tree is used as a
+cache of the net's answers, which leaves the games unchanged. visits: of the move played ÷ simulations.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _SPREAD = 6.0
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 Nodes = Dict[int, Dict[int, int]]
-"""node → action → child, of one tree."""
+"""node → action → child, for one tree."""
 
 
 class MadeUp:
-    """An evaluator with a firm opinion of every position, drawn by chance but always the same: sharp, not good.
+    """An evaluator with pronounced but random answers, the same for the same position: sharp, not good.
 
-    Logits at the legal moves are spread evenly over `_SPREAD`, wins and losses over all that sum to 1 with a tenth of draws.
+    Logits of the legal moves are uniform over `_SPREAD`; wins are uniform, with a tenth of draws, and the sum is 1.
     """
 
     def enter_thread(self, workers: int) -> None:
@@ -56,14 +56,14 @@ class MadeUp:
 
 
 def _fraction(number: np.ndarray) -> np.ndarray:
-    """[0, 1) for each uint64, by the finaliser of splitmix64 (Steele, Lea and Flood, 2014)."""
+    """Map each uint64 to [0, 1) with the finaliser of splitmix64 (Steele, Lea and Flood, 2014)."""
     number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (number >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
 
 
 class Watch(Workload):
-    """Looks at each tree of self-play when its move is chosen. One thread only."""
+    """Examines each self-play tree when its move is chosen. Works with one thread only."""
 
     def __init__(self, moves: int, stop: threading.Event) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Watch(Workload):
         nodes = children(t, g)
         if g in self._kept:
             old, below, key = self._kept.pop(g)
-            if key == int(t.key[g, 0]):  # else another game sits here now
+            if key == int(t.key[g, 0]):  # otherwise another game has this tree now
                 self.again.append(common(old, below, nodes, 0) / len(nodes))
         below = nodes[0].get(action, -1)
         edge = int(np.flatnonzero(t.action[g, : t.edge_count[g, 0]] == action)[0])
@@ -103,7 +103,7 @@ class Watch(Workload):
 
 
 def children(t: Trees, g: int) -> Nodes:
-    """The nodes of tree g and what their actions lead to."""
+    """The nodes of tree g and the children their actions lead to."""
     nodes: Nodes = {node: {} for node in range(t.nodes[g])}
     for node in range(1, t.nodes[g]):
         nodes[int(t.parent[g, node])][int(t.action[g, t.parent_edge[g, node]])] = node
@@ -111,17 +111,17 @@ def children(t: Trees, g: int) -> Nodes:
 
 
 def size(nodes: Nodes, node: int) -> int:
-    """Nodes at and below `node`."""
+    """Number of nodes at and below `node`."""
     return 1 + sum(size(nodes, child) for child in nodes[node].values())
 
 
 def common(old: Nodes, a: int, new: Nodes, b: int) -> int:
-    """Nodes that two trees share from `a` in the one and `b` in the other on, which are the same position."""
+    """Number of nodes shared by two trees below `a` and `b`, which are the same position (both included)."""
     return 1 + sum(common(old, child, new, new[b][action]) for action, child in old[a].items() if action in new[b])
 
 
 def measure(evaluator: Evaluator, algorithm: str, options: argparse.Namespace) -> Dict[str, Any]:
-    """One line of the table, from at least `options.moves` moves."""
+    """Measure one line of the table, from at least `options.moves` moves."""
     stop = threading.Event()
     watch = Watch(options.moves, stop)
     played = play_games(
@@ -149,7 +149,7 @@ def measure(evaluator: Evaluator, algorithm: str, options: argparse.Namespace) -
 
 
 def evaluators(options: argparse.Namespace) -> Iterator[Tuple[str, Evaluator]]:
-    """Who answers, by name: nobody, chance, a fresh net, and a trained one where it is named."""
+    """The evaluators by name: uniform, random, an untrained net, and a trained one if given."""
     yield "uniform", UniformEvaluator()
     yield "made up, sharp", MadeUp()
     if not options.no_net:

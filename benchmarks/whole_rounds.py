@@ -2,7 +2,7 @@
 
     python benchmarks/whole_rounds.py --games 240
 
-The score is that of the side whose waves take whole rounds. Both have the same net, simulations and openings.
+The score is that of the side that takes whole rounds in a wave. Both sides have the same net, simulations and openings.
 """
 
 from __future__ import annotations

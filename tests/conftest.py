@@ -1,4 +1,4 @@
-"""What tests share: the command line in this process, and an agent that has lived through one tiny iteration."""
+"""Shared fixtures: the command line run in this process, and an agent after one tiny iteration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pawnzero.cli.main import main
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A suite started in the background of a script inherits an ignored SIGINT, and so would the processes it interrupts.
+# A suite started in a script's background inherits an ignored SIGINT, and so would the processes that it interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY: Dict[str, Any] = {
@@ -28,12 +28,12 @@ TINY: Dict[str, Any] = {
     "model": {"channels": 8, "blocks": 1},
     "selfplay": {"max_plies": 24},
 }
-"""Settings that make an iteration of chess take seconds. Openings of the arena are up to eight plies long."""
+"""Settings with which an iteration of chess takes seconds. Arena openings are up to eight plies long."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended and what it said."""
+    """How a command ended and what it printed."""
 
     code: int
     out: str
@@ -44,7 +44,7 @@ class Outcome:
         return json.loads(self.out)
 
     def error(self) -> str:
-        """The one line it failed with."""
+        """The one line with which it failed."""
         assert self.code in (1, 2), self
         lines = self.err.splitlines()
         assert len(lines) == 1, self.err
@@ -63,7 +63,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
         capsys.readouterr()
         try:
             code = main([str(argument) for argument in argv])
-        except SystemExit as stop:  # argparse's way to end
+        except SystemExit as stop:  # argparse exits this way
             code = int(stop.code or 0)
         out, err = capsys.readouterr()
         return Outcome(code, out, err)
@@ -102,13 +102,13 @@ def agent_dir(_lived: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What tests find out about this machine is no other test's and no user's business."""
+    """Gives each test its own measurements of the machine, separate from other tests' and the user's."""
     monkeypatch.setattr("pawnzero.remembered.cache_home", lambda: tmp_path.with_name(f"{tmp_path.name}-cache"))
 
 
 @pytest.fixture
 def failing_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The integrity checks run again, and one of them fails."""
+    """Makes the integrity checks run again, with one of them failing."""
     from pawnzero import prechecks
 
     real = prechecks.run_checks

@@ -2,9 +2,9 @@
 
   python tools/learning_curve.py /tmp/Four --config configs/connect_four.json --core-minutes 20 --points 5 --out four.json
 
-Computing is the processor time of this process, all threads together, judging left out: unlike wall-clock time it hardly
-depends on what else the machine does. The curve has a point for the untrained net and `--points` more, evenly spaced. Run
-again, it goes on where it was.
+Computing is measured as this process's CPU time over all threads, without judging: unlike wall-clock time it hardly depends on
+what else the machine does. The curve has a point for the untrained net and `--points` more, evenly spaced. The same command
+resumes an interrupted run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FIGURES = ("positions", "mistakes", "mistake_rate", "informative_mistake_rate", 
 
 
 class Judge:
-    """Judges an agent's latest net on always the same positions."""
+    """Judges an agent's latest net, always on the same positions."""
 
     def __init__(self, game: str, count: int, seed: int, sims: List[int]) -> None:
         self.game = get_game(game)
@@ -55,10 +55,10 @@ class Judge:
 
 
 def setting(text: str) -> Tuple[str, Any]:
-    """A key and its value from "trainer.lr=0.001". Raises UsageError for a value that the key cannot have."""
+    """The key and value in "trainer.lr=0.001". Raises UsageError for a value that the key cannot have."""
     key, _, value = text.partition("=")
     try:
-        return key, SETTINGS[key].parse(value) if key in SETTINGS else value  # `load_config` says which keys there are
+        return key, SETTINGS[key].parse(value) if key in SETTINGS else value  # `load_config` rejects unknown keys
     except UsageError as error:
         raise UsageError(f"{key} is {error}") from None
 

@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the commands' own texts and arguments, so that it says what --help says.
+"""Writes docs/cli.md from the commands' own texts and arguments, so that it matches --help.
 
 python tools/make_cli_docs.py
 """
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # this repository's commands, whichever pawnzero is installed
+sys.path.insert(0, str(ROOT))  # use this repository's commands, whichever pawnzero is installed
 
-from pawnzero.cli.main import COMMANDS, command_parser, module_of  # noqa: E402 - the line above comes first
-from pawnzero.cli.manual import read_arguments, read_texts  # noqa: E402 - as above
+from pawnzero.cli.main import COMMANDS, command_parser, module_of  # noqa: E402 - needs the path above
+from pawnzero.cli.manual import read_arguments, read_texts  # noqa: E402 - likewise
 
 PAGE = ROOT / "docs" / "cli.md"
 
@@ -50,7 +50,7 @@ def _command(name: str) -> Iterator[str]:
 
 
 def _cell(text: str, code: bool = False) -> str:
-    """`text` in a table; as code, each of the names that commas divide on its own."""
+    """`text` as a table cell; if `code`, each comma-separated name is marked as code."""
     text = text.replace("|", "\\|")
     return ", ".join(f"`{part}`" for part in text.split(", ")) if code else text
 

@@ -1,8 +1,8 @@
 """Makes pawnzero/data/openings_chess.txt: distinct balanced chess openings, found with Stockfish.
 
-Each opening is a random walk from the starting position: at every ply the engine looks at its best moves at a fixed number of
-nodes, and one of those within a margin of the best is drawn. A walk is kept when its last position is balanced and stood at
-the end of no walk before. The same seed, engine version and numbers give the same file. A thousand take five minutes.
+Each opening is a random walk from the starting position: at every ply, one of the engine's best moves within a margin of the
+best is drawn, at a fixed number of nodes. A walk is kept if its final position is balanced and new. The same seed, engine
+version and parameters give the same file. A thousand openings take five minutes.
 
     python tools/make_openings.py [--count 1000] [--engine stockfish]
 """
@@ -34,7 +34,7 @@ HEADER = """\
 
 
 class Guide:
-    """Asks the engine, remembering positions seen (walks share their first plies)."""
+    """Queries the engine; caches the moves of positions already seen (walks share their first plies)."""
 
     def __init__(self, engine: chess.engine.SimpleEngine) -> None:
         self._engine = engine

@@ -1,7 +1,7 @@
-"""lc0: `lc0 selfplay`, nodes counted move by move from what it prints.
+"""lc0: `lc0 selfplay`, counting nodes move by move from its output.
 
-Settings: binary, backend, weights (a path or null), simulations (visits a move), parallelism (games at once), seconds.
-Tried with lc0 0.31's binary and its backends random and eigen.
+Settings: binary, backend, weights (a path or null), simulations (visits per move), parallelism (games at once), seconds. Tested
+with lc0 0.31 and its backends random and eigen.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def arguments(settings: Settings) -> List[str]:
 
 
 def rate(lines: Iterable[str], seconds: float, about: Settings) -> float:
-    """Nodes a second, over at least `seconds` after the first moves. Raises RuntimeError where lc0 ends before that.
+    """Nodes per second, over at least `seconds` after the first moves. Raises RuntimeError if lc0 ends before that.
 
-    With --move-thinking lc0 prints `info … gameid 3 … nodes 66 …` as a search ends and then `bestmove … gameid 3 …`.
+    With --move-thinking, lc0 prints `info … gameid 3 … nodes 66 …` at the end of a search and then `bestmove … gameid 3 …`.
     """
     searched: Dict[str, int] = {}
     moves, nodes, started, last = 0, 0, 0.0, ""

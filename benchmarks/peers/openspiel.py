@@ -1,8 +1,8 @@
-"""OpenSpiel: perft, its Python MCTS without a net, and the same as its Python AlphaZero plays with a net, here one in torch.
+"""OpenSpiel: perft, its Python MCTS without a net, and its Python AlphaZero's self-play with a net, here in torch.
 
-Settings: task ("perft", "search" or "selfplay"), depth, simulations, channels, blocks, seconds. The net is asked about one
-position at a time, through OpenSpiel's own AlphaZero evaluator with its cache. (OpenSpiel's C++ search takes no evaluator
-from Python but random playouts.)
+Settings: task ("perft", "search" or "selfplay"), depth, simulations, channels, blocks, seconds. The net evaluates one position
+at a time, through OpenSpiel's own AlphaZero evaluator with its cache. (From Python, OpenSpiel's C++ search takes no evaluator
+other than random rollouts.)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Callable, Tuple
 from turn import Measure, Settings, repeat, take_turn
 
 CPUCT, NOISE, TEMPERATURE_PLIES = 1.75, (0.25, 0.3), 30
-"""As ours plays with PUCT."""
+"""As in our self-play with PUCT."""
 
 
 def set_up(settings: Settings) -> Tuple[Measure, Settings]:
@@ -47,9 +47,9 @@ def perft(state: Any, depth: int) -> int:
 
 
 def player(game: Any, evaluator: Any, simulations: int, *, solve: bool) -> Callable[[], int]:
-    """Plays game after game, a move a call; a call returns the simulations that its search did.
+    """A function that plays one move per call, game after game; it returns the simulations of its search.
 
-    solve: proven results travel up the tree (as ours do; OpenSpiel's AlphaZero plays without)
+    solve: back up proven results (as we do; OpenSpiel's AlphaZero does not)
     """
     import numpy as np
     from open_spiel.python.algorithms import mcts
@@ -99,12 +99,12 @@ def uniform_evaluator() -> Any:
 
 
 def net_evaluator(game: Any, channels: int, blocks: int) -> Tuple[Any, str]:
-    """OpenSpiel's evaluator for AlphaZero, with a torch net where it expects its own; and the format that is faster here."""
+    """OpenSpiel's AlphaZero evaluator with a torch net in place of its own, and the number format that is faster here."""
     import numpy as np
     import torch
     from open_spiel.python.algorithms.alpha_zero.evaluator import AlphaZeroEvaluator
 
-    torch.set_num_threads(1)  # a process a core plays
+    torch.set_num_threads(1)  # one process plays on each core
     shape, actions = game.observation_tensor_shape(), game.num_distinct_actions()
     net = se_resnet(shape[0], channels, blocks, actions).eval().to(memory_format=torch.channels_last)
 
@@ -133,7 +133,7 @@ def net_evaluator(game: Any, channels: int, blocks: int) -> Tuple[Any, str]:
 
 
 def se_resnet(planes: int, channels: int, blocks: int, actions: int) -> Any:
-    """The tower of pawnzero's net, on this game's planes and actions."""
+    """The tower of pawnzero's net, for this game's planes and actions."""
     import torch
     from torch import nn
 

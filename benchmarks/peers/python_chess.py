@@ -1,4 +1,4 @@
-"""python-chess: perft, the leaves counted without playing them. Settings: depth, seconds."""
+"""python-chess: perft, counting the last ply's moves without playing them. Settings: depth, seconds."""
 
 from __future__ import annotations
 

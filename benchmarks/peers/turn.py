@@ -1,7 +1,7 @@
-"""How a peer takes its turn: it gets ready, waits for the word, works for a while and reports its rate.
+"""The protocol of a peer: it prepares, waits for its turn, works for a while and reports its rate.
 
-A peer is a script that runs in the interpreter its packages live in, which is not the project's; it talks to `compare.py` in
-lines of JSON on its standard output, and imports nothing of pawnzero. By hand, with the settings it asks for:
+A peer is a script that runs in the interpreter with its packages, which is not the project's. It talks to `compare.py` in lines
+of JSON on standard output, and imports nothing of pawnzero. To run one by hand, with the settings it needs:
 
     echo go | python benchmarks/peers/python_chess.py '{"depth": 4, "seconds": 3}'
 """
@@ -15,14 +15,14 @@ from typing import Any, Callable, Dict, Tuple
 
 Settings = Dict[str, Any]
 Measure = Callable[[float], float]
-"""seconds → what was done a second, over at least that time."""
+"""seconds → units of work per second, over at least that time"""
 
 
 def take_turn(set_up: Callable[[Settings], Tuple[Measure, Settings]], install: str) -> None:
     """Run a peer with the settings on the command line (one JSON object).
 
-    set_up:  settings → what measures, warmed up, and a dict that says what was measured (it may be added to until the end).
-             It imports the peer's packages; where one is missing the peer is absent
+    set_up:  settings → a warmed-up measuring function, and a dict that describes it (which it may extend while measuring).
+    Imports the peer's packages; if one is missing, the peer is absent
     install: the command that installs them
     """
     settings = json.loads(sys.argv[1])
@@ -37,7 +37,7 @@ def take_turn(set_up: Callable[[Settings], Tuple[Measure, Settings]], install: s
 
 
 def repeat(work: Callable[[], int]) -> Measure:
-    """Measures what `work` counts, called again and again."""
+    """A function that calls `work` repeatedly and returns the units it counted per second."""
 
     def measure(seconds: float) -> float:
         done, started = 0, time.perf_counter()

@@ -113,7 +113,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     _tolerate_streams()
     try:
         args = make_parser().parse_args(argv)
-    except KeyboardInterrupt:  # all commands are being imported
+    except KeyboardInterrupt:  # while the commands are being imported
         return _fail("pawnzero", "interrupted", INTERRUPTED)
     return _run(module_of(args.command), args, f"pawnzero {args.command}")
 

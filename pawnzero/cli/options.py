@@ -187,7 +187,7 @@ def _check_game(game: str, path: Optional[Path]) -> None:
     """Raises UsageError for an unknown game, naming the file or flag that it came from."""
     if game == Config().game:
         return
-    from pawnzero.games import get_game  # here, since games take a while to load
+    from pawnzero.games import get_game  # imported here because games are slow to load
 
     try:
         get_game(game)

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
-    config.check_selfplay()  # before there is an agent
+    config.check_selfplay()  # before an agent is created
     device = read_device(args)
     from pawnzero.agent import Agent
     from pawnzero.selfplay_stage import selfplay_stage

@@ -15,7 +15,7 @@ Figures = Mapping[str, Any]
 
 
 def iteration_lines(found: Figures) -> List[str]:
-    """An iteration in a few lines, one per stage that left figures, and one for each alarm."""
+    """An iteration in a few lines, with its alarms. Stages without figures are left out."""
     lines = [f"iteration {found['iteration']}" + (" (already finished)" if found.get("already_done") else "")]
     if found["selfplay"]:
         lines.append(f"  self-play  {selfplay_line(found['selfplay'])}")

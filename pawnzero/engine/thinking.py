@@ -106,7 +106,7 @@ class Thinking:
         return not self.over and self.search.done
 
     def last_words(self) -> List[str]:
-        """The final info lines, if not sent yet, and `bestmove` with the expected reply."""
+        """The final info lines, if not sent yet, a note if the search was exhausted, and `bestmove` with the expected reply."""
         lines = self._infos() if self.search.simulations > self._told_of else []
         if self.search.full and self.search.fill == 1.0:
             lines.append(f"info string the tree is full ({self.search.room} positions in {self._options['Hash']} MB of Hash)")
