@@ -22,7 +22,7 @@ def take_turn(set_up: Callable[[Settings], Tuple[Measure, Settings]], install: s
     """Run a peer with the settings on the command line (one JSON object).
 
     set_up:  settings → a warmed-up measuring function, and a dict that describes it (which it may extend while measuring).
-    Imports the peer's packages; if one is missing, the peer is absent
+             Imports the peer's packages; if one is missing, the peer is absent
     install: the command that installs them
     """
     settings = json.loads(sys.argv[1])

@@ -24,9 +24,8 @@ class ShownGame:
     title, story: who played, and how it ended
     line:         the game
     given:        number of moves at the beginning that were given, not chosen by a player
-    outlook:      for each move, the WDL that the search expected before it, for the first side; None where it is not known. May
-    be
-                  empty
+    outlook:      for each move, the WDL that the search expected before it, for the first side; None where it is not known;
+                  may be empty
     """
 
     title: str

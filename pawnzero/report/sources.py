@@ -40,8 +40,7 @@ class Run:
     so_far:     games and positions that the self-play under way has finished; None outside self-play
     training:   records of train.json in order of step
     matches:    rows of arena.csv, oldest first: numbers, texts, `promoted` true or false, `pairs` five counts; None for an
-    empty
-                cell
+                empty cell
     ladder:     ladder.json without malformed players, pairings and anchor; None if there is none
     missing:    a sentence for each thing that could not be shown
     """
