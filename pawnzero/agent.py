@@ -125,7 +125,7 @@ class Agent:
 
     @property
     def latest(self) -> Path:
-        """The current net, which plays self-play."""
+        """The current net, which self-play uses."""
         return self.checkpoints / "latest.pt"
 
     @property
@@ -269,7 +269,7 @@ class Agent:
             try:
                 self._clear()
                 path = self.directory / "metadata.json"
-                if path.exists():  # a previous holder may have changed it
+                if path.exists():  # whoever held the lock before may have changed it since
                     self.metadata, self._iterations = read_metadata(path), None
                     try:
                         self._make_folders()
@@ -321,7 +321,7 @@ class Agent:
         try:
             if self.directory.is_dir():
                 own = {"checkpoints", "experiments", ".lock"}
-                left = ".metadata.json."  # left by an interrupted creation
+                left = ".metadata.json."  # of a creation that was interrupted
                 names = sorted(os.listdir(str(self.directory)))
                 strange = [name for name in names if name not in own and not name.startswith(left)]
                 if strange:

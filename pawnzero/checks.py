@@ -124,7 +124,7 @@ def run_checks(
 
 
 def check_perft(level: str = "quick", progress: Optional[Progress] = None) -> List[Row]:
-    """Check the published perft counts of the six usual positions. Raises UsageError for an unknown level."""
+    """Published perft counts of the six usual positions. Raises UsageError for an unknown level."""
     from pawnzero.games.chess.perft import perft
 
     if level not in LEVELS:

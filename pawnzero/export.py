@@ -81,7 +81,7 @@ def export_net(source: str, path: Path, format: str, device: str = "auto") -> Di
 
 
 def export_games(agent: Agent, path: Path, limit: int) -> Dict[str, Any]:
-    """Write the newest self-play games of the agent's replay buffer, at most `limit`, to `path` as PGN, oldest first.
+    """Write the newest self-play games of the agent's replay buffer, at most `limit`, to `path` as PGN, the oldest first.
 
     Returns the figures of `pawnzero export --json`. Raises PawnzeroError if the buffer holds no complete game.
     """

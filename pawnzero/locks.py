@@ -14,7 +14,7 @@ from pawnzero.errors import PawnzeroError
 if sys.platform == "win32":
     import msvcrt
 
-    _FAR = 1 << 30  # a locked byte cannot be read on Windows, so lock one far beyond the process id
+    _FAR = 1 << 30  # a locked byte cannot be read on Windows: lock one far beyond the process number
 
     def _take(stream: IO[str]) -> None:
         stream.seek(_FAR)

@@ -19,7 +19,7 @@ from pawnzero.journal import Journal
 from pawnzero.settings import read_shape
 
 FORMAT = 2
-"""Version of metadata.json; no other version is read."""
+"""Version of metadata.json; no other one is read."""
 
 _NUMBER = (int, float)
 _KINDS = {
@@ -80,7 +80,7 @@ def read_metadata(path: Path) -> Dict[str, Any]:
         raise PawnzeroError(str(error)) from None
     for shape in (metadata["model"], metadata.get("config", {}).get("model")):
         if isinstance(shape, dict) and shape.get("activation") == "relu":
-            del shape["activation"]  # as in `read_shape`
+            del shape["activation"]  # as `read_shape` does
     return metadata
 
 

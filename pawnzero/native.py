@@ -113,7 +113,7 @@ def cache_folder(path: Path) -> Optional[Path]:
 
 
 def kernel(function: F) -> F:
-    """Compile `function` with numba: it releases the GIL, divides like numpy and is cached on disk.
+    """Compile `function` with numba: releases the GIL, divides like numpy, is cached on disk.
 
     Kernels are plain loops over arrays. They never raise, and neither create nor return arrays: the Python function around them
     validates and allocates. So numba need not count references to arrays, which takes two atomic operations per array: some

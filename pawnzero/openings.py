@@ -40,7 +40,7 @@ _STREAM = 0x0BE9
 _COMMENT = re.compile(r'("[^"]*")|#.*')
 """A quoted string, which is kept, or a comment."""
 _OPERATION = re.compile(r'(?:"[^"]*"|[^;])+')
-"""One EPD operation; operations are separated by ";" outside quotes."""
+"""One of EPD's operations, which end with ";" outside quotes."""
 _COUNTERS = re.compile(r"([0-9]+) ([0-9]+)(?=[ ;]|$)")
 """The two counters of a FEN, after the position's four fields."""
 
@@ -62,8 +62,8 @@ def openings(
 
     max_plies: of the games that begin with them. Our own openings are shortened to leave a move to play
 
-    Raises UsageError that names the file, and the line of an opening that cannot be read, is illegal, ends the game or leaves
-    no move to play.
+    Raises UsageError that names the file, and the line of an opening that cannot be read, is not legal, ends the game or
+    leaves no move to play.
     """
     assert count >= 0, "a count below zero"
     order = np.random.default_rng([_STREAM, seed])

@@ -75,7 +75,7 @@ def in_san(game: Game) -> bool:
 
 
 def moves_of(text: str) -> List[str]:
-    """The moves in a movetext, without move numbers."""
+    """The moves in a movetext, without their numbers."""
     return [move for move in (_MOVE_NUMBER.sub("", word) for word in text.split()) if move]
 
 

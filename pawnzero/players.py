@@ -155,7 +155,7 @@ def game_of(spec: str) -> Optional[str]:
         return None
     if path.is_dir():
         return Agent.open(path).game
-    from pawnzero.formats.load import load_net  # imported here because torch is slow to load
+    from pawnzero.formats.load import load_net  # here, since torch takes a while to load
 
     return load_net(path).game
 
@@ -172,7 +172,7 @@ def best_or_latest(spec: str) -> Tuple[str, str]:
 def check_player(spec: str) -> None:
     """Raise as `parse_player` does if `spec` does not name a player, without loading or compiling anything."""
     if spec.startswith(UCI_PREFIX):
-        from pawnzero.uci_player import parse_uci  # imported here because python-chess's engine part is slow to load
+        from pawnzero.uci_player import parse_uci  # here, since python-chess's engine part takes a while to load
 
         parse_uci(spec)
     elif spec != RANDOM:
@@ -189,7 +189,8 @@ def parse_player(
     seed: int = 0,
     progress: Optional[Progress] = None,
 ) -> Player:
-    """The player that `spec` names.
+    """The player that `spec` names: an agent directory (its best net), a checkpoint file, lc0's weights, ``shipped:GAME``,
+    ``random`` or ``uci:COMMAND;OPTION=VALUE;…``.
 
     device, simulations, search and progress are for nets, seed is for the random mover. Raises UsageError if `spec` does not
     name a player or names one of another game, PawnzeroError for a file or an engine that does not work.
@@ -197,7 +198,7 @@ def parse_player(
     if spec == RANDOM:
         return RandomPlayer(seed)
     if spec.startswith(UCI_PREFIX):
-        from pawnzero.uci_player import UciPlayer, parse_uci  # slow to load, as above
+        from pawnzero.uci_player import UciPlayer, parse_uci  # here, since python-chess's engine part takes a while to load
 
         return UciPlayer(game, parse_uci(spec))
     name, checkpoint = locate_net(spec)
@@ -223,7 +224,7 @@ def net_player(
     progress: Optional[Progress] = None,
 ) -> NetPlayer:
     """The averaged net of the checkpoint, or the lc0 net, at `path`, playing under `name`. Raises as `parse_player` does."""
-    from pawnzero.formats.load import load_net  # imported here because torch is slow to load
+    from pawnzero.formats.load import load_net  # here, since torch takes a while to load
     from pawnzero.nets.evaluator import NetEvaluator
 
     checkpoint = load_net(path)

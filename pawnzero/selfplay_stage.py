@@ -288,13 +288,13 @@ class _Games:
                     tick=tick,
                 ):
                     figures, measured = figures_of(record, game), outlooks_of(record, game)
-                    last = buffer.total + len(record)  # sequence number of its last row
+                    last = buffer.total + len(record)  # the sequence number of its last row
                     self.journal.add({**figures, "last": last, "outlooks": measured})
                     buffer.append(record)
                     summary.add(figures)
                     outlooks.add(record.game_id, measured)
                     tick(1)
-                buffer.flush()  # before anything on disk says that these games are played
+                buffer.flush()  # before anything on the disk says that these games are played
             finally:
                 spent = cost()
                 summary.spent(spent)

@@ -80,7 +80,7 @@ class Workload:
 
     @property
     def seconds(self) -> Dict[str, float]:
-        """Thread time so far in seconds, by phase of a wave."""
+        """Thread time so far, by phase of a wave."""
         return {phase: sum(table.search.seconds[phase] for table in self._tables) for phase in PHASES}
 
 
@@ -259,7 +259,7 @@ class Table:
         share, rng = self.settings.full_search_share, self.search.trees.rng
         full = np.array([share >= 1.0 or uniform(rng, g) < share for g in trees])
         self.full[trees] = full
-        cheap = min(self.settings.cheap_sims, self.simulations)  # a tree has room for no more
+        cheap = min(self.settings.cheap_sims, self.simulations)  # a tree has no room for more
         return _Efforts(
             np.where(full, self.simulations, cheap).astype(np.int32),
             np.where(full, self._temperature(trees), 0.0).astype(np.float32),
