@@ -26,12 +26,13 @@ from pawnzero.sequential import Hypotheses
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    # Two arguments rather than one of two words, which argparse would not take with a flag between them.
     parser.add_argument(
-        "players",
-        nargs=2,
+        "first",
         metavar="PLAYER",
         help="an agent's directory, a checkpoint file, lc0's weights, shipped:GAME, random or uci:COMMAND;OPTION=VALUE;…",
     )
+    parser.add_argument("second", metavar="PLAYER", help="whom it plays against, named the same way")
     parser.add_argument("--games", type=natural(1), default=20, metavar="N", help="games to play (default: 20)")
     parser.add_argument(
         "--game", metavar="NAME", help="the game (default: the one the players' nets play, else that of --config, else chess)"
@@ -66,13 +67,14 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.openings import openings
     from pawnzero.players import check_player, game_of, parse_player
 
-    for spec in args.players:
+    specs = (args.first, args.second)
+    for spec in specs:
         check_player(spec)
-    game = get_game(args.game or next(filter(None, map(game_of, args.players)), config.game))
+    game = get_game(args.game or next(filter(None, map(game_of, specs)), config.game))
     starts = openings(game, (args.games + 1) // 2, config.seed, args.openings, max_plies=config.selfplay.max_plies)
     simulations = config.mcts_sims if args.sims is None else args.sims
     player = partial(parse_player, game=game, device=device, simulations=simulations, search=config.search, seed=config.seed)
-    with player(args.players[0]) as first, player(args.players[1]) as second, shown_progress() as progress:
+    with player(args.first) as first, player(args.second) as second, shown_progress() as progress:
         match = play_match(
             first,
             second,

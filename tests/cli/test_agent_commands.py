@@ -187,6 +187,11 @@ def test_arena_between_agents_checkpoints_and_random(cli: Any, agent_dir: Path, 
     assert (tmp_path / "games.pgn").read_text().count('[Event "pawnzero arena"]') == 12
 
 
+def test_flags_may_stand_between_the_players(cli: Any, tiny_config: Path) -> None:
+    argv = ["random", "--games", "2", "random", "--game", "tic_tac_toe", "--config", tiny_config, "--json"]
+    assert cli("arena", *argv).json()["games"] == 2
+
+
 def test_an_arena_with_a_sequential_test(cli: Any, tiny_config: Path) -> None:
     argv = ["arena", "random", "random", "--config", tiny_config, "--game", "tic_tac_toe", "--games", "400"]
     found = cli(*argv, "--sprt", "-800", "-300", "--alpha", "0.1", "--json").json()
