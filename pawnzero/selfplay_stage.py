@@ -1,7 +1,8 @@
 """An agent's self-play: play games with its latest net into its replay buffer, and resume after an interruption.
 
 Games are identified by their ids, so those in the buffer are not played again. A journal next to the buffer holds the figures
-of all of them. A game's line is written there before the game is added to the buffer, so every game in the buffer has its line.
+of all of them. A game's line is written there before the game is added to the buffer, so every game in the buffer has its line,
+and with it what all games had cost by then.
 The journal is emptied only when its games will not be resumed any more; lines left over after a kill have other ids and are
 ignored.
 """
@@ -210,11 +211,11 @@ class _Games:
         """The journal's content for these games before this call; lines of other games, left over after a kill, are ignored."""
         noted = _Noted({}, {})
         for line in self.journal.lines():
-            if isinstance(line.get("game_id"), int):
-                if line["game_id"] in self.ids:
-                    noted.games[line["game_id"]] = line
-            elif "session" in line and line.get("first") == self.ids.start:
-                noted.costs[line["session"]] = line
+            if isinstance(line.get("game_id"), int) and line["game_id"] in self.ids:
+                noted.games[line["game_id"]] = line
+            cost = line.get("cost", line)  # in a game's line, or in one of its own
+            if "session" in cost and cost.get("first") == self.ids.start:
+                noted.costs[cost["session"]] = cost
         return noted
 
     @cached_property
@@ -289,7 +290,7 @@ class _Games:
                 ):
                     figures, measured = figures_of(record, game), outlooks_of(record, game)
                     last = buffer.total + len(record)  # the sequence number of its last row
-                    self.journal.add({**figures, "last": last, "outlooks": measured})
+                    self.journal.add({**figures, "last": last, "outlooks": measured, "cost": cost()})
                     buffer.append(record)
                     summary.add(figures)
                     outlooks.add(record.game_id, measured)

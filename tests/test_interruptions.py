@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Mapping
 
 import pytest
 
@@ -373,3 +373,28 @@ def test_what_games_cost_is_added_up_over_two_interruptions(tmp_path: Path) -> N
     figures = selfplay_stage(agent, one_by_one, games=8, device="cpu")
     assert figures["games"] == 8
     assert figures["simulations"] >= figures["simulations_per_move"] * figures["positions"] - 1
+
+
+def die_before_the_cost_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Self-play dies where it would write what it has cost into a line of its own."""
+    add = Journal.add
+
+    def dies(journal: Journal, line: Mapping[str, Any]) -> None:
+        if "session" in line:
+            raise KeyboardInterrupt
+        add(journal, line)
+
+    monkeypatch.setattr(Journal, "add", dies)
+
+
+@pytest.mark.parametrize("played", [6, 0])
+def test_what_stored_games_cost_is_known_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, played: int) -> None:
+    agent = Agent.create(tmp_path / "A", CONFIG)
+    die_before_the_cost_is_noted(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(agent, CONFIG, games=8, device="cpu", progress=Notes("self-play", played) if played else Notes())
+    monkeypatch.undo()
+    figures = selfplay_stage(agent, CONFIG, games=8, device="cpu")
+    assert figures["games"] == 8
+    assert figures["simulations"] >= figures["simulations_per_move"] * figures["positions"] - 1
+    assert min(figures["evaluations"], figures["seconds"], figures["nodes_per_second"], sum(figures["phases"].values())) > 0
