@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import IO, Any, Dict, Iterator, List, Tuple, Type, Union
 
@@ -55,6 +56,20 @@ def reading(path: Path, kind: Type[PawnzeroError] = PawnzeroError) -> Iterator[N
 def linked_to(path: Path) -> Path:
     """The file that a symbolic link points to, even if it does not exist; `path` itself if it is not a link."""
     return Path(os.path.realpath(str(path))) if path.is_symlink() else path
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file that is of no use here, NAME.csv to NAME.1.csv or the next number that is free; returns its new name.
+
+    Raises PawnzeroError where it cannot be renamed.
+    """
+    names = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in count(1))
+    aside = next(name for name in names if not name.exists())
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise PawnzeroError(f"{path}: cannot be renamed ({error.strerror})") from None
+    return aside
 
 
 def in_shell(path: Union[str, Path]) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import os
-from itertools import count
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import text_bytes
+from pawnzero.files import set_aside, text_bytes
 from pawnzero.progress import Progress
 
 UNTRAINED = "untrained net"
@@ -94,9 +93,7 @@ def append_row(path: Path, values: Mapping[str, Any], progress: Optional[Progres
         # Also accepts the header as a spreadsheet saves it (BOM, CRLF).
         header = whole.partition(b"\n")[0].decode("utf-8-sig", "replace").rstrip("\r")
         if whole and header != ",".join(COLUMNS):
-            names = (f"{path.stem}.{number}{path.suffix}" for number in count(1))
-            aside = next(name for name in map(path.with_name, names) if not name.exists())
-            path.rename(aside)
+            aside = set_aside(path)
             before = whole = b""
             if progress is not None:
                 progress.note(f"{path}: its header is not this version's; it is now {aside.name}, and a new table begins")

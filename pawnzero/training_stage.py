@@ -6,11 +6,11 @@ from typing import Any, Dict, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config
-from pawnzero.files import read_json
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
 from pawnzero.selfplay_stage import open_replay, untrained_net
 from pawnzero.train import train
+from pawnzero.train.log import read_log
 from pawnzero.train.ratio import steps_worth
 from pawnzero.train.state import saved_step
 from pawnzero.train.team import ALONE, Team
@@ -135,8 +135,7 @@ def _train_until(
     if report.step < until_step:
         raise KeyboardInterrupt
     figures = report.to_json()
-    log = agent.experiments / "train.json"
-    if not report.steps_done and log.exists():  # killed after the last step: its figures are in the log
-        last = read_json(log)[-1]
-        figures.update({name: last[name] for name, value in figures.items() if value is None and name in last})
+    if not report.steps_done:  # killed after the last step: what it found stands in the log
+        for last in read_log(agent.experiments / "train.json", report.step, progress)[-1:]:
+            figures.update({name: last[name] for name, value in figures.items() if value is None and name in last})
     return figures

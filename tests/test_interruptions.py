@@ -7,7 +7,7 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any, List, Mapping
+from typing import Any, Dict, List, Mapping
 
 import pytest
 
@@ -21,7 +21,7 @@ from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
 from pawnzero.selfplay_stage import iteration_games, selfplay_stage
 from pawnzero.train_loop import train_loop
-from pawnzero.training_stage import train_stage
+from pawnzero.training_stage import iteration_training, train_stage
 from tests.iterations import CONFIG, Notes, moves
 
 
@@ -398,3 +398,31 @@ def test_what_stored_games_cost_is_known_after_a_kill(tmp_path: Path, monkeypatc
     assert figures["games"] == 8
     assert figures["simulations"] >= figures["simulations_per_move"] * figures["positions"] - 1
     assert min(figures["evaluations"], figures["seconds"], figures["nodes_per_second"], sum(figures["phases"].values())) > 0
+
+
+def be_killed_after_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Dict[str, Any]:
+    """An iteration whose process dies when all its steps are saved, before the agent knows. Returns what training found."""
+    found: List[Dict[str, Any]] = []
+
+    def dies(*arguments: Any) -> None:
+        found.append(iteration_training(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "iteration_training", dies)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(folder, CONFIG, device="cpu")
+    monkeypatch.undo()
+    return found[0]
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "[", "", "null"])
+def test_a_damaged_log_of_training_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    be_killed_after_training(tmp_path / "A", monkeypatch)
+    log = tmp_path / "A" / "experiments" / "train.json"
+    for _ in range(2):  # when nothing is left to train, and when something is
+        log.write_text(content)
+        notes = Notes()
+        found = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=notes)
+        assert found["train"]["steps_done"] == CONFIG.trainer_iters
+        assert len([text for text in notes.texts if str(log) in text]) == (content != "[]")
+    assert [record["step"] for record in json.loads(log.read_text())] == [10]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import read_json, write_json
+from pawnzero.files import read_json, set_aside, write_json
+from pawnzero.progress import Progress
 
 MOST_RECORDS = 2000
 _SECONDS_BETWEEN_WRITES = 5.0
@@ -36,12 +38,12 @@ def thinned(records: List[Record], most: int = MOST_RECORDS) -> List[Record]:
 
 
 class TrainLog:
-    """The records of a run in a file, continued from `step`: later ones, of a run killed after its last save, are dropped.
+    """Records of a run in a file, continued from `step` (see `read_log`).
 
-    Raises PawnzeroError if the file is not a JSON array of records, or the directory cannot be written.
+    Raises PawnzeroError if the directory cannot be written.
     """
 
-    def __init__(self, path: Optional[Path], step: int) -> None:
+    def __init__(self, path: Optional[Path], step: int, progress: Optional[Progress] = None) -> None:
         self._path = path
         self._written = time.monotonic()
         self.records: List[Record] = []
@@ -49,7 +51,7 @@ class TrainLog:
         self._board: Any = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.records = _earlier(path, step)
+            self.records = read_log(path, step, progress)
             self._board = _open_tensorboard(path.parent / "tensorboard", step)
 
     def add(self, record: Record) -> None:
@@ -76,13 +78,24 @@ class TrainLog:
             self._board.close()
 
 
-def _earlier(path: Path, step: int) -> List[Record]:
+def read_log(path: Path, step: int, progress: Optional[Progress] = None) -> List[Record]:
+    """The records in a file up to `step`: what a killed run wrote beyond its last saved state is dropped.
+
+    None where there is no file. One that holds anything else is set aside, which one line says: training does not need it.
+    """
     if not path.exists():
         return []
-    records = read_json(path)
-    if not isinstance(records, list) or not all(isinstance(r, dict) and isinstance(r.get("step"), int) for r in records):
-        raise PawnzeroError(f"{path}: expected a JSON array of records with a step each")
-    return [_sound(record) for record in records if record["step"] <= step]
+    records = None
+    with suppress(PawnzeroError):
+        records = read_json(path)
+    if isinstance(records, list) and all(isinstance(r, dict) and isinstance(r.get("step"), int) for r in records):
+        return [_sound(record) for record in records if record["step"] <= step]
+    aside = set_aside(path)
+    if progress is not None:
+        progress.note(
+            f"{path}: no JSON array of records with a step each; it is {aside.name} now, and the log of training begins anew"
+        )
+    return []
 
 
 def _sound(record: Record) -> Record:

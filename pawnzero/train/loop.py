@@ -109,7 +109,7 @@ def train(
     run = _Run(state, config, where, precision, progress, team)
     if positions is not None:
         with freed_memory_kept() if where.type == "cpu" else nullcontext():
-            run.go(positions, TrainLog(log if team.leads else None, state.step), checkpoints, save_every)
+            run.go(positions, TrainLog(log if team.leads else None, state.step, progress), checkpoints, save_every)
         if buffer.damaged:
             progress.note(f"{buffer.path}: damaged rows (wrong checksum) were drawn {buffer.damaged} times and left out")
     team.tell(None)  # a barrier: no process returns before the leader has written its files

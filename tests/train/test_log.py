@@ -8,8 +8,8 @@ from typing import List
 
 import pytest
 
-from pawnzero.errors import PawnzeroError
-from pawnzero.train.log import MOST_RECORDS, Record, TrainLog, thinned
+from pawnzero.train.log import MOST_RECORDS, Record, TrainLog, read_log, thinned
+from tests.iterations import Notes
 
 
 def test_thinning_keeps_the_newer_half_and_the_first() -> None:
@@ -63,10 +63,22 @@ def test_no_file_is_written_without_a_path(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("text", ["{}", "[1]", "[{}]", "[", ""])
-def test_another_file_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "train.json"
+@pytest.mark.parametrize("text", ["{}", "[1]", "[{}]", "[", "", "null", "\0\0"])
+def test_a_damaged_file_is_set_aside_and_told(tmp_path: Path, text: str) -> None:
+    path, notes = tmp_path / "train.json", Notes()
     path.write_text(text)
-    with pytest.raises(PawnzeroError, match=r"train\.json"):
-        TrainLog(path, step=0)
-    assert path.read_text() == text
+    log = TrainLog(path, 0, notes)
+    log.add({"step": 1})
+    log.close()
+    assert notes.texts == [
+        f"{path}: no JSON array of records with a step each; it is train.1.json now, and the log of training begins anew"
+    ]
+    assert (tmp_path / "train.1.json").read_text() == text
+    assert json.loads(path.read_text()) == [{"step": 1}]
+
+
+def test_a_file_without_records_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "train.json"
+    path.write_text("[]\n")
+    assert read_log(path, 5) == []
+    assert path.read_text() == "[]\n"
