@@ -173,7 +173,7 @@ class _Games:
         if stored:
             self.progress.note(f"{stored} of {stored + len(left)} games were played before the interruption")
         summary, outlooks = self._so_far(), self.remember()
-        precision = None
+        precision = self._precision_so_far()
         if left:
             evaluator = self._evaluator(device)
             precision = evaluator.precision
@@ -248,6 +248,10 @@ class _Games:
             summary.spent(cost)
         return summary
 
+    def _precision_so_far(self) -> Optional[str]:
+        """The number format of the newest answers before an interruption, where that is known."""
+        return next((cost["precision"] for cost in reversed(list(self._noted.costs.values())) if "precision" in cost), None)
+
     def _evaluator(self, device: str) -> NetEvaluator:
         """An evaluator of the agent's latest net."""
         on_cpu = resolve_device(device).type == "cpu"
@@ -262,7 +266,8 @@ class _Games:
         before = summary.positions
 
         def cost() -> Dict[str, Any]:
-            return {"first": self.ids.start, "session": session, "seconds": time.monotonic() - started, **workload.cost()}
+            known_by = {"first": self.ids.start, "session": session, "precision": evaluator.precision}
+            return {**known_by, "seconds": time.monotonic() - started, **workload.cost()}
 
         def tick(finished: int = 0) -> None:
             nonlocal noted

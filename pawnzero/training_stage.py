@@ -6,6 +6,7 @@ from typing import Any, Dict, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config
+from pawnzero.numbered import numbered_path
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
 from pawnzero.selfplay_stage import open_replay, untrained_net
@@ -135,7 +136,15 @@ def _train_until(
     if report.step < until_step:
         raise KeyboardInterrupt
     figures = report.to_json()
-    if not report.steps_done:  # killed after the last step: what it found stands in the log
-        for last in read_log(agent.experiments / "train.json", report.step, progress)[-1:]:
-            figures.update({name: last[name] for name, value in figures.items() if value is None and name in last})
+    if not report.steps_done:
+        known = _found_by_then(agent, report.step, progress)
+        figures.update({name: known[name] for name, value in figures.items() if value is None and name in known})
     return figures
+
+
+def _found_by_then(agent: Agent, step: int, progress: Progress) -> Dict[str, Any]:
+    """Figures of training that was killed after its last step, as the log and the checkpoints have them."""
+    last = next(iter(read_log(agent.experiments / "train.json", step, progress)[-1:]), {})
+    known = {**last, "last_loss": last["loss"]} if "loss" in last else dict(last)
+    numbered = numbered_path(agent.checkpoints, step)
+    return {**known, "checkpoint": str(numbered)} if numbered.exists() else known

@@ -397,6 +397,7 @@ def test_what_stored_games_cost_is_known_after_a_kill(tmp_path: Path, monkeypatc
     figures = selfplay_stage(agent, CONFIG, games=8, device="cpu")
     assert figures["games"] == 8
     assert figures["simulations"] >= figures["simulations_per_move"] * figures["positions"] - 1
+    assert figures["precision"] is not None
     assert min(figures["evaluations"], figures["seconds"], figures["nodes_per_second"], sum(figures["phases"].values())) > 0
 
 
@@ -413,6 +414,14 @@ def be_killed_after_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> D
         pipeline.run_iteration(folder, CONFIG, device="cpu")
     monkeypatch.undo()
     return found[0]
+
+
+def test_what_training_found_outlives_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = be_killed_after_training(tmp_path / "A", monkeypatch)
+    kept = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
+    assert kept["checkpoint"] == found["checkpoint"]
+    assert kept["last_loss"] == pytest.approx(found["last_loss"], rel=1e-6)
+    assert [name for name, value in kept.items() if value is None and found[name] is not None] == []
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "[", "", "null"])
