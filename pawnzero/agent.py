@@ -238,11 +238,20 @@ class Agent:
         write_json(path, self.metadata)
 
     def finish(self, found: Dict[str, Any], **changes: Any) -> None:
-        """Record the iteration in progress as finished, with the result `found`; `changes` are entries for `update`."""
-        finished = self.iterations
-        with Journal(self._log) as log:
-            log.add(found)
-        self.update(stage=None, next_iteration=found["iteration"] + 1, **changes)
+        """Record the iteration in progress as finished, with the result `found`; `changes` are entries for `update`.
+
+        A line that it already has is replaced: a kill between the two writes leaves one. Lines of later iterations are
+        removed: they belong to a metadata.json that an older copy has replaced.
+        """
+        finished, log, number = self.iterations, Journal(self._log), found["iteration"]
+        lines = list(log.lines())
+        before = [line for line in lines if line["iteration"] < number]
+        if len(before) < len(lines):
+            log.replace([*before, found])
+        else:
+            with log:
+                log.add(found)
+        self.update(stage=None, next_iteration=number + 1, **changes)
         finished.append(found)
 
     def keep_what_training_lacks(self, step: int) -> None:

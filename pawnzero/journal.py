@@ -1,4 +1,4 @@
-"""Append-only files with one JSON object per line, whose contents survive a crash of the writer."""
+"""Files with one JSON object per line, appended to or replaced whole; their contents survive a crash of the writer."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Dict, Iterator, Mapping, Optional, Type
+from typing import IO, Any, Dict, Iterable, Iterator, Mapping, Optional, Type
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import reading
+from pawnzero.files import reading, replacing
 
 
 class Journal:
-    """An append-only file with one JSON object per line.
+    """A file with one JSON object per line, which is appended to or replaced whole.
 
     A line has been passed to the operating system when `add` returns, and is on disk when the block ends. Readers skip a line
     that was cut short by a kill.
@@ -51,7 +51,7 @@ class Journal:
         """Append a line. Raises PawnzeroError if it cannot be written."""
         assert self._stream is not None, "opened for adding"
         try:
-            self._stream.write(json.dumps(line).encode() + b"\n")
+            self._stream.write(_encoded(line))
             self._stream.flush()
         except OSError as error:
             raise PawnzeroError(f"{self.path}: cannot be written ({error.strerror})") from None
@@ -70,7 +70,16 @@ class Journal:
             if isinstance(line, dict):
                 yield line
 
+    def replace(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Replace all lines by these. Raises PawnzeroError if they cannot be written; the file is then unchanged."""
+        with replacing(self.path) as stream:
+            stream.writelines(map(_encoded, lines))
+
     def remove(self) -> None:
         """Delete the file, if it exists."""
         if self.path.exists():
             self.path.unlink()
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(line).encode() + b"\n"

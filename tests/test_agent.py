@@ -74,6 +74,22 @@ def test_an_iteration_killed_while_it_was_written_down_is_finished_once_more(tmp
     assert Agent.open(agent.directory).iterations == agent.iterations == [found(0), found(1)]
 
 
+def test_no_iteration_stands_twice_in_the_record(tmp_path: Path) -> None:
+    """Neither after a kill between its line and metadata.json, nor after an older metadata.json was put back."""
+    agent = Agent.create(tmp_path / "A", SMALL)
+    log = agent.experiments / "iterations.jsonl"
+    with agent.lock():
+        for number in range(4):
+            agent.finish(found(number))
+        agent.update(next_iteration=2)
+    again = Agent.open(agent.directory)
+    with again.lock():
+        again.finish(found(2, seconds=7.0))
+    expected = [found(0), found(1), found(2, seconds=7.0)]
+    assert [json.loads(line) for line in log.read_text().splitlines()] == again.iterations == expected
+    assert again.metadata["next_iteration"] == 3
+
+
 def test_of_two_lines_of_an_iteration_the_later_one_counts(tmp_path: Path) -> None:
     agent = Agent.create(tmp_path / "A", SMALL)
     with agent.lock():
@@ -100,7 +116,8 @@ def test_what_is_not_written_is_not_lost(tmp_path: Path, monkeypatch: pytest.Mon
 
     before = path.read_bytes()
     with agent.lock(), monkeypatch.context() as patch:
-        patch.setattr(Journal, "add", full)
+        for name in ("add", "replace"):
+            patch.setattr(Journal, name, full)
         with pytest.raises(PawnzeroError, match="no room"):
             agent.finish(found(0))
     assert path.read_bytes() == before
