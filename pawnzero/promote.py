@@ -12,6 +12,7 @@ import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
@@ -51,8 +52,8 @@ def evaluate_and_promote(
     latest net's step. Writes experiments/last_arena.json and last_arena.pgn, a row of experiments/arena.csv, the agent's
     metadata and, on promotion, best.pt.
     Returns the contents of last_arena.json: the match (`MatchResult.to_json`) and `promoted`, `promotion` (the rule),
-    `threshold` (None if it is not the rule), `simulations`, `step`, `opponent`, `itself` (whether the opponent is the same
-    net), `iteration`, `time`. Raises PawnzeroError if there is no latest net.
+    `threshold` (None if it is not the rule), `simulations`, `step` and `sha256` (of the latest net and its file), `opponent`,
+    `itself` (whether the opponent is the same net), `iteration`, `time`. Raises PawnzeroError if there is no latest net.
     """
     progress = progress or Progress()
     with agent.lock():
@@ -63,7 +64,7 @@ def evaluate_and_promote(
                 f"{agent.directory}: no latest net to evaluate; `pawnzero train {in_shell(agent.directory)}` makes one"
             )
         trial = _Trial(agent, config, latest, best_net(agent), config.seed if seed is None else seed)
-        known = _already_played(agent, iteration, latest.step, progress)
+        known = _already_played(agent, iteration, trial, progress)
         if known is not None:
             _record(agent, known, progress, again=True)
             return known
@@ -92,10 +93,15 @@ class _Trial:
     best: Optional[Checkpoint]
     seed: int
 
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the latest net's file."""
+        return _digest(self.agent.latest.read_bytes())
+
     @property
     def itself(self) -> bool:
         """Whether the latest net already is the best one."""
-        return self.best is not None and self.agent.best.read_bytes() == self.agent.latest.read_bytes()
+        return self.best is not None and _digest(self.agent.best.read_bytes()) == self.digest
 
     @property
     def hypotheses(self) -> Optional[Hypotheses]:
@@ -147,6 +153,7 @@ class _Trial:
             "threshold": self.config.eval_threshold if self.hypotheses is None else None,
             "simulations": self.config.mcts_sims,
             "step": self.latest.step,
+            "sha256": self.digest,
             "opponent": match.second,
             "itself": self.itself,
         }
@@ -191,8 +198,11 @@ def _games_beside(agent: Agent) -> Iterator[Path]:
             beside.unlink()
 
 
-def _already_played(agent: Agent, iteration: Optional[int], step: int, progress: Progress) -> Optional[Dict[str, Any]]:
-    """The report of this iteration's match, if one was written before an interruption. Prints a note if it is damaged."""
+def _already_played(agent: Agent, iteration: Optional[int], trial: _Trial, progress: Progress) -> Optional[Dict[str, Any]]:
+    """The report of this iteration's match, if one was written before an interruption. Prints a note if it is damaged.
+
+    A report of another net of the same step does not count: nets restored from a copy may have been trained differently.
+    """
     path = agent.experiments / "last_arena.json"
     if iteration is None or not path.exists():
         return None
@@ -202,7 +212,8 @@ def _already_played(agent: Agent, iteration: Optional[int], step: int, progress:
     if not isinstance(report, dict):
         progress.note(f"{path}: not the report of a match; it is ignored")
         return None
-    if (report.get("iteration"), report.get("step")) != (iteration, step):
+    of = (report.get("iteration"), report.get("step"), report.get("sha256", trial.digest))  # earlier versions wrote no digest
+    if of != (iteration, trial.latest.step, trial.digest):
         return None
     try:
         cells(report), _of_best(report), has_row(path.with_name("arena.csv"), report)  # everything that `_record` reads

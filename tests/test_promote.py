@@ -201,7 +201,7 @@ def test_a_match_whose_row_was_torn_is_in_the_table_in_the_end(agent, torn):
 
 def test_a_report_of_an_earlier_version_is_not_played_again(agent):
     found, path = promote(agent, iteration=0), agent.experiments / "last_arena.json"
-    path.write_text(json.dumps({name: value for name, value in found.items() if name != "itself"}))
+    path.write_text(json.dumps({name: value for name, value in found.items() if name not in ("itself", "sha256")}))
     assert promote(agent, iteration=0)["promoted"] == found["promoted"]
     assert len(rows(agent)) == 1
 
@@ -328,3 +328,12 @@ def test_the_match_of_another_net_does_not_count_though_the_iteration_is_the_sam
     assert (found["step"], found["promoted"]) == (200, False)
     assert [row["step"] for row in rows(agent)] == ["100", "200"]
     assert load_checkpoint(agent.best).step == 100
+
+
+def test_the_match_of_another_net_does_not_count_though_its_step_is_the_same_too(agent):
+    before = promote(agent, iteration=0)
+    save_checkpoint(agent.latest, checkpoint(100, seed=8))
+    found = promote(agent, iteration=0, threshold=1.0)
+    assert before["sha256"] != found["sha256"] == hashlib.sha256(agent.latest.read_bytes()).hexdigest()
+    assert (found["promoted"], found["itself"]) == (False, False)
+    assert len(rows(agent)) == 2
