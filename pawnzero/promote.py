@@ -31,6 +31,7 @@ from pawnzero.openings import openings
 from pawnzero.players import NetPlayer
 from pawnzero.progress import Progress
 from pawnzero.search.random import stream
+from pawnzero.selfplay_stage import untrained_net
 from pawnzero.sequential import Hypotheses
 from pawnzero.stats import ACCEPT_H1
 
@@ -139,8 +140,7 @@ class _Trial:
 
         latest = player(self.latest.make_net(), f"{agent.name} latest (step {self.latest.step})", str(agent.latest))
         if self.best is None:
-            untrained = PolicyValueNet(agent.model, agent.game, agent.metadata["seed"])
-            return latest, player(untrained, UNTRAINED, UNTRAINED)
+            return latest, player(untrained_net(agent), UNTRAINED, UNTRAINED)
         return latest, player(self.best.make_net(), f"{agent.name} best (step {self.best.step})", str(agent.best))
 
     def report(self, match: MatchResult) -> Dict[str, Any]:
