@@ -21,26 +21,43 @@ from pawnzero.settings import read_shape
 FORMAT = 2
 """Version of metadata.json; no other one is read."""
 
+_Kinds = Mapping[str, Tuple[type, ...]]
+
 _NUMBER = (int, float)
+_NONE: type = type(None)
 _KINDS = {
     "game": (str,),
     "model": (dict,),
     "seed": (int,),
     "next_iteration": (int,),
-    "stage": (dict, type(None)),
+    "stage": (dict, _NONE),
 }
 """Types of the required entries of metadata.json."""
 _OPTIONAL = {
     "config": (dict,),
     "samples_owed": _NUMBER,
     "games_outside_iterations": (int,),
-    "selfplay_alone": (dict, type(None)),
+    "selfplay_alone": (dict, _NONE),
 }
 _STAGE = {"iteration": (int,), "name": (str,), "found": (dict,)}
 _FOUND = {"iteration": (int,)}
+_FOUND_BY_THEN: _Kinds = {
+    "frozen": (dict, _NONE),
+    "selfplay": (dict, _NONE),
+    "steps": (int, _NONE),
+    "until_step": (int, _NONE),
+    "samples_owed": (*_NUMBER, _NONE),
+    "lacks": (int, _NONE),
+    "train": (dict, _NONE),
+    "spent": _NUMBER,
+}
+"""Types of the entries that an iteration in progress has only from some stage on (see `under_way.UnderWay`)."""
+_FROZEN: _Kinds = {"archive": (list, _NONE), "resign_below": _NUMBER, "seed": (int,)}
 _ALONE = {"first": (int,), "games": (int,), "frozen": (dict,)}
 _ITERATION = {"iteration": (int,), "selfplay": (dict,), "train": (dict,), "arena": (dict,), "seconds": _NUMBER}
 """Types of the entries that are read from a finished iteration's record."""
+_NATURAL = ("seed", "next_iteration", "games_outside_iterations")
+"""Entries that may not be negative."""
 
 
 def new_metadata(name: str, config: Config) -> Dict[str, Any]:
@@ -67,13 +84,17 @@ def read_metadata(path: Path) -> Dict[str, Any]:
     if version != FORMAT:
         raise PawnzeroError(f"{path}: format {version!r}, expected {FORMAT} (written by another version?)")
     _check_kinds(metadata, _KINDS, "", path)
-    _check_kinds(metadata, {key: kinds for key, kinds in _OPTIONAL.items() if key in metadata}, "", path)
+    _check_kinds(metadata, _present(_OPTIONAL, metadata), "", path)
+    for key in _NATURAL:
+        if metadata.get(key, 0) < 0:
+            raise PawnzeroError(f"{path}: {key} is {metadata[key]}, expected 0 or more")
     stage, alone = metadata["stage"], metadata.get("selfplay_alone")
     if stage is not None:
         _check_kinds(stage, _STAGE, "stage.", path)
-        _check_kinds(stage["found"], _FOUND, "stage.found.", path)
+        _check_found(stage["found"], path)
     if alone is not None:
         _check_kinds(alone, _ALONE, "selfplay_alone.", path)
+        _check_kinds(alone["frozen"], _FROZEN, "selfplay_alone.frozen.", path)
     try:
         read_shape(metadata["model"], str(path))
     except UsageError as error:
@@ -96,7 +117,23 @@ def read_iterations(path: Path, before: int) -> List[Dict[str, Any]]:
     return [found[number] for number in sorted(found) if number < before]
 
 
-def _check_kinds(values: Mapping[str, Any], wanted: Mapping[str, Tuple[type, ...]], prefix: str, path: Path) -> None:
+def _check_found(found: Mapping[str, Any], path: Path) -> None:
+    """Raise PawnzeroError that names an entry with which the iteration in progress cannot be resumed."""
+    _check_kinds(found, {**_FOUND, **_present(_FOUND_BY_THEN, found)}, "stage.found.", path)
+    if found.get("frozen") is not None:
+        _check_kinds(found["frozen"], _FROZEN, "stage.found.frozen.", path)
+    if found.get("selfplay") is not None:
+        _check_kinds(found["selfplay"], {"positions": (int,)}, "stage.found.selfplay.", path)
+    if found.get("steps") is not None:
+        _check_kinds(found, {"until_step": (int,)}, "stage.found.", path)
+
+
+def _present(wanted: _Kinds, values: Mapping[str, Any]) -> _Kinds:
+    """The `wanted` entries that exist in `values`."""
+    return {key: kinds for key, kinds in wanted.items() if key in values}
+
+
+def _check_kinds(values: Mapping[str, Any], wanted: _Kinds, prefix: str, path: Path) -> None:
     """Raise PawnzeroError that names the first of the `wanted` entries that is missing or of another type."""
     for key, kinds in wanted.items():
         if type(values.get(key, ...)) not in kinds:

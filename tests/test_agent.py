@@ -217,6 +217,11 @@ def test_a_place_that_cannot_be_written(place: str) -> None:
         Agent.create(Path(place), SMALL)
 
 
+def under_way(**entries: Any) -> Dict[str, Any]:
+    """metadata.json's entry of an iteration under way that has found this."""
+    return {"stage": {"iteration": 0, "name": "train", "found": {"iteration": 0, **entries}}}
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -229,9 +234,21 @@ def test_a_place_that_cannot_be_written(place: str) -> None:
         ({"stage": {"iteration": 0, "found": {}}}, "stage.name is missing, expected str"),
         ({"stage": {"iteration": 0, "name": "train"}}, "stage.found is missing, expected dict"),
         ({"stage": {"iteration": 0, "name": "train", "found": {}}}, "stage.found.iteration is missing, expected int"),
+        (under_way(selfplay={}), "stage.found.selfplay.positions is missing, expected int"),
+        (under_way(selfplay=[]), "stage.found.selfplay is [], expected dict or null"),
+        (under_way(spent="x"), "stage.found.spent is 'x', expected int or float"),
+        (under_way(frozen={}), "stage.found.frozen.archive is missing, expected list or null"),
+        (under_way(steps=5), "stage.found.until_step is missing, expected int"),
+        ({"next_iteration": -1}, "next_iteration is -1, expected 0 or more"),
+        ({"seed": -1}, "seed is -1, expected 0 or more"),
+        ({"games_outside_iterations": -1}, "games_outside_iterations is -1, expected 0 or more"),
         ({"config": []}, "config is [], expected dict"),
         ({"samples_owed": "1"}, "samples_owed is '1', expected int or float"),
         ({"selfplay_alone": {"games": 4}}, "selfplay_alone.first is missing, expected int"),
+        (
+            {"selfplay_alone": {"first": 0, "games": 4, "frozen": {}}},
+            "selfplay_alone.frozen.archive is missing, expected list or null",
+        ),
         ({"model": {"channels": 8}}, "expected blocks in it"),
         ({"model": {"channels": -8, "blocks": 1, "se_ratio": 4}}, "channels is -8, expected an integer from 1 to 4,096"),
         (
