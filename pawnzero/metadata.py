@@ -8,6 +8,7 @@ before it updated metadata.json.
 from __future__ import annotations
 
 import dataclasses
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
@@ -77,9 +78,13 @@ def new_metadata(name: str, config: Config) -> Dict[str, Any]:
 
 def read_metadata(path: Path) -> Dict[str, Any]:
     """The contents of metadata.json. Raises PawnzeroError that names an invalid entry."""
-    metadata = read_json(path)
+    helps = "move it to another folder, and `pawnzero run` with the agent's own game, net shape and seed recreates it"
+    try:
+        metadata = read_json(path)
+    except PawnzeroError as error:
+        raise PawnzeroError(f"{error}; {helps}" if os.access(str(path), os.R_OK) else str(error)) from None
     if not isinstance(metadata, dict):
-        raise PawnzeroError(f"{path}: expected a JSON object with an agent's metadata")
+        raise PawnzeroError(f"{path}: expected a JSON object with an agent's metadata; {helps}")
     version = metadata.get("format")
     if version != FORMAT:
         raise PawnzeroError(f"{path}: format {version!r}, expected {FORMAT} (written by another version?)")
@@ -112,7 +117,10 @@ def read_iterations(path: Path, before: int) -> List[Dict[str, Any]]:
     """
     found: Dict[int, Dict[str, Any]] = {}
     for line in Journal(path).lines():
-        _check_kinds(line, _ITERATION, f"iteration {line.get('iteration', '?')}.", path)
+        try:
+            _check_kinds(line, _ITERATION, f"iteration {line.get('iteration', '?')}.", path)
+        except PawnzeroError as error:
+            raise PawnzeroError(f"{error}; take that line out, and the agent goes on without it") from None
         found[line["iteration"]] = line
     return [found[number] for number in sorted(found) if number < before]
 

@@ -323,3 +323,38 @@ def test_training_alone_never_goes_on_with_what_an_iteration_left(tmp_path: Path
     assert own["until_step"] == left["until_step"]
     assert (own["start_step"], own["seed"]) == (left["until_step"] - rest, config.seed)
     assert own["window"][1] > left["window"][1]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "helps"),
+    [
+        ("checkpoints/replay.pt", b"PZREPLAY", "move it away, and the next games begin a new one"),
+        (
+            "metadata.json",
+            b"",
+            "move it to another folder, and `pawnzero run` with the agent's own game, net shape and seed makes it again",
+        ),
+        (
+            "experiments/iterations.jsonl",
+            b'{"iteration": 0}\n',
+            "take that line out, and the agent goes on without it",
+        ),
+    ],
+)
+def test_what_helps_with_a_damaged_file_is_told_and_does_help(tmp_path: Path, file: str, content: bytes, helps: str) -> None:
+    agent_dir = tmp_path / "A"
+    pipeline.run_iteration(agent_dir, CONFIG, device="cpu")
+    pipeline.run_iteration(agent_dir, CONFIG, device="cpu")
+    second = (agent_dir / "experiments" / "iterations.jsonl").read_bytes().splitlines(keepends=True)[1]
+    damaged = agent_dir / file
+    damaged.write_bytes(content + second if damaged.suffix == ".jsonl" else content)
+    with pytest.raises(PawnzeroError) as caught:
+        pipeline.run_iteration(agent_dir, CONFIG, device="cpu")
+    assert str(damaged) in str(caught.value)
+    assert str(caught.value).endswith(helps)
+    if damaged.suffix == ".jsonl":
+        damaged.write_bytes(second)
+    else:
+        damaged.rename(tmp_path / damaged.name)
+    found = pipeline.run_iteration(agent_dir, CONFIG, device="cpu")
+    assert (found["iteration"], found["train"]["step"]) == (2, 3 * CONFIG.trainer_iters)

@@ -36,6 +36,9 @@ _PROBE = 512
 
 _COPY_BYTES = 1 << 24
 
+_ANEW = "move it away, and the next games begin a new one"
+"""What helps where a file cannot be read."""
+
 
 @inner_kernel
 def _sequence_at(words: np.ndarray, base: int, slot: int) -> int:
@@ -167,7 +170,7 @@ class Ring:
             self._read_header(stream.read(HEADER_BYTES))
             expected = HEADER_BYTES + self.capacity * self.row_type.itemsize
             if size != expected:
-                raise PawnzeroError(f"{self.path}: {size} bytes, expected {expected} (truncated?)")
+                raise PawnzeroError(f"{self.path}: {size} bytes, expected {expected} (truncated?); {_ANEW}")
             file = os.fstat(stream.fileno())
             view = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         words = np.frombuffer(view, np.uint64, offset=HEADER_BYTES)
@@ -177,14 +180,14 @@ class Ring:
 
     def _read_header(self, page: bytes) -> None:
         if not page.startswith(MAGIC):
-            raise PawnzeroError(f"{self.path}: not a replay file")
+            raise PawnzeroError(f"{self.path}: not a replay file; {_ANEW}")
         if len(page) < HEADER_BYTES:
-            raise PawnzeroError(f"{self.path}: {len(page)} bytes, expected {HEADER_BYTES} or more (truncated?)")
+            raise PawnzeroError(f"{self.path}: {len(page)} bytes, expected {HEADER_BYTES} or more (truncated?); {_ANEW}")
         _, version, size, order, _, self.capacity, self.base, raw_name = _HEADER.unpack_from(page)
         if version != FORMAT_VERSION:
             raise PawnzeroError(f"{self.path}: format {version}, expected {FORMAT_VERSION} (written by another version?)")
         if struct.unpack_from("<I", page, _HEADER.size)[0] != zlib.crc32(page[: _HEADER.size]):
-            raise PawnzeroError(f"{self.path}: the header is damaged (its checksum does not match)")
+            raise PawnzeroError(f"{self.path}: the header is damaged (its checksum does not match); {_ANEW}")
         name = raw_name.rstrip(b"\0").decode("ascii", "replace")
         if self._expected_game is not None and name != self._expected_game:
             raise PawnzeroError(f"{self.path}: holds games of {name}, expected {self._expected_game}")

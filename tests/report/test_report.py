@@ -280,7 +280,8 @@ def test_iterations_that_cannot_be_relied_on_leave_the_rest_of_the_page(tmp_path
     found = write_report(found_again(agent, [{**agent.iterations[1], "train": None}]))
     assert (found["iterations"], found["games"], found["matches"], found["steps"]) == (3, 0, 3, 60)
     assert [sentence for sentence in found["missing"] if "iterations.jsonl" in sentence] == [
-        f"{agent.experiments / 'iterations.jsonl'}: iteration 1.train is None, expected dict."
+        f"{agent.experiments / 'iterations.jsonl'}: iteration 1.train is None, expected dict; "
+        "take that line out, and the agent goes on without it."
     ]
     _, shown = read(found["html"])
     assert "iteration 1.train is None" in shown
