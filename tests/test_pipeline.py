@@ -332,7 +332,7 @@ def test_training_alone_never_goes_on_with_what_an_iteration_left(tmp_path: Path
         (
             "metadata.json",
             b"",
-            "move it to another folder, and `pawnzero run` with the agent's own game, net shape and seed makes it again",
+            "move it to another folder, and `pawnzero run` with the agent's own game, net shape and seed recreates it",
         ),
         (
             "experiments/iterations.jsonl",

@@ -17,6 +17,7 @@ from typing import Any, Dict, Iterator, NoReturn, Optional, Sequence, TextIO
 from pawnzero import __version__
 from pawnzero.cli.manual import read_texts
 from pawnzero.errors import PawnzeroError
+from pawnzero.files import in_shell
 from pawnzero.hangup import ASKING, HANGUP, leave_lost_terminal
 from pawnzero.launch import leave, refuse_several, this_launch
 
@@ -291,4 +292,4 @@ def _missing(name: str, error: ModuleNotFoundError) -> int:
     package = (error.name or "").split(".")[0]
     if package in ("", "pawnzero", "training"):
         raise error
-    return _fail(name, f"the package {package} is not installed; install it: {sys.executable} -m pip install {package}", 1)
+    return _fail(name, f"the package {package} is not installed; install it: {in_shell(sys.executable)} -m pip install {package}", 1)

@@ -8,7 +8,7 @@ from typing import Any, Dict, Tuple
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import replacing, text_bytes
+from pawnzero.files import in_shell, replacing, text_bytes
 from pawnzero.report.charts import PICTURES
 from pawnzero.report.games import shown_games
 from pawnzero.report.headline import headline
@@ -74,7 +74,7 @@ def _draw(run: Run, folder: Path) -> Tuple[Dict[str, str], Dict[str, Path]]:
         except ModuleNotFoundError as error:
             if error.name != "matplotlib":
                 raise
-            install = f"`{sys.executable} -m pip install matplotlib`"
+            install = f"`{in_shell(sys.executable)} -m pip install matplotlib`"
             run.missing.append(f"charts: the package matplotlib is not installed; install it: {install}")
             break
     return svgs, files

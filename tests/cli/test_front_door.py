@@ -206,12 +206,12 @@ def test_check_fails_on_a_mismatch(cli: Any, monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_a_missing_package_is_answered_with_the_command_that_installs_it(package: str, argv: list) -> None:
-    run = f"from pawnzero.cli.main import main; sys.exit(main({argv}))"
+    run = f"from pawnzero.cli.main import main; sys.executable = '/my tools/python'; sys.exit(main({argv}))"
     code = f"import sys; sys.modules[{package!r}] = None; {run}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert f"-m pip install {package}" in done.stderr
+    assert f"'/my tools/python' -m pip install {package}" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="paths of Unix")

@@ -347,11 +347,15 @@ def test_it_reads_beside_the_process_that_trains(tmp_path: Path) -> None:
     assert found["html"].exists()
 
 
-def test_without_matplotlib_the_page_has_no_charts_and_says_why(cli: Any, tmp_path: Path, no_charts: None) -> None:
+def test_without_matplotlib_the_page_has_no_charts_and_says_why(
+    cli: Any, tmp_path: Path, no_charts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/my tools/python")
     agent = invent(tmp_path, 2)
     shown = cli("report", agent.directory)
     assert shown.code == 0
-    assert len([line for line in shown.out.splitlines() if line.endswith("-m pip install matplotlib`")]) == 1
+    install = "`'/my tools/python' -m pip install matplotlib`"
+    assert len([line for line in shown.out.splitlines() if line.endswith(install)]) == 1
     source, text = read(agent.experiments / "report.html")
     assert "matplotlib is not installed" in text
     assert "<figure" not in source
