@@ -22,6 +22,7 @@ from pawnzero.promote import best_net, evaluate_and_promote
 from pawnzero.selfplay_stage import begin_games, iteration_games
 from pawnzero.training_stage import iteration_training, plan_training, step_reached
 from pawnzero.under_way import ARENA, SELFPLAY, TRAIN, UnderWay
+from pawnzero.words import counted
 
 
 def run_iteration(
@@ -197,13 +198,19 @@ def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Und
     stage = agent.metadata["stage"]
     under_way = UnderWay.of(stage)
     if under_way is not None and under_way.iteration == number:
-        until = under_way.until_step if stage["name"] == TRAIN and under_way.lacks is None else None
-        begun = "" if until is None else f", to step {until} as planned before the interruption"
+        begun = _as_begun(under_way) if stage["name"] == TRAIN else ""
         progress.note(f"iteration {number} of {agent.name} goes on with: {stage['name']}{begun}")
         agent.keep_settings(config, progress)
         return under_way
     agent.keep_settings(config, progress)
     return UnderWay(number)
+
+
+def _as_begun(under_way: UnderWay) -> str:
+    """Words for how far training goes on, whatever the settings say by now; empty if that is not planned yet."""
+    if under_way.lacks is not None:  # other training came between
+        return f", the {counted(under_way.lacks, 'steps')} it lacks, as planned before the interruption" if under_way.lacks > 0 else ""
+    return "" if under_way.until_step is None else f", to step {under_way.until_step} as planned before the interruption"
 
 
 def _complete(agent: Agent, under_way: UnderWay) -> Dict[str, Any]:

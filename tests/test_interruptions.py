@@ -235,7 +235,9 @@ def test_training_meanwhile_leaves_an_interrupted_iteration_its_own(tmp_path: Pa
         pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=Notes("train", 3))
     agent = Agent.open(tmp_path / "A")
     train_stage(agent, CONFIG, device="cpu")
-    reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu")["train"]
+    notes = Notes()
+    reached = pipeline.run_iteration(tmp_path / "A", CONFIG, device="cpu", progress=notes)["train"]
+    assert "iteration 0 of A goes on with: train, the 2 steps it lacks, as planned before the interruption" in notes.texts
     assert reached["step"] == 10
     assert (reached["steps_done"], reached["samples"]) == (CONFIG.trainer_iters, CONFIG.trainer_iters * CONFIG.batch_size)
 
