@@ -28,4 +28,6 @@ def wilson(count: Counts, of: Counts, z: float = Z_95) -> Tuple[np.ndarray, np.n
     spread = z * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     low, high = ((share + z2 / (2 * n) + end) / (1 + z2 / n) for end in (-spread, spread))
     some = np.asarray(of) > 0
-    return np.where(some, np.maximum(low, 0.0), 0.0), np.where(some, np.minimum(high, 1.0), 1.0)
+    # The share itself is within, and so are none and all of them; rounding would leave them out.
+    low, high = np.clip(low, 0.0, share), np.clip(high, share, 1.0)
+    return np.where(some, low, 0.0), np.where(some, high, 1.0)

@@ -20,6 +20,13 @@ def test_its_ends_are_the_shares_that_the_count_is_just_compatible_with(count: i
     assert low < high
 
 
+def test_the_share_itself_is_within_whatever_is_rounded() -> None:
+    of = np.arange(1, 2000)
+    for z in (Z_95, Z_95_ONE_SIDED):
+        assert not wilson(np.zeros_like(of), of, z)[0].any()
+        assert (wilson(of, of, z)[1] == 1.0).all()
+
+
 @pytest.mark.parametrize("share", [0.003, 0.01, 0.05, 0.5])
 def test_it_holds_the_truth(share: float) -> None:
     counts = np.random.default_rng(1).binomial(600, share, size=4000)
