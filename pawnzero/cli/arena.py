@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Optional
 
 from pawnzero.cli.display import shown_progress
-from pawnzero.cli.options import SIMS_HELP, add_device, add_json, add_settings, natural, read_device, read_settings
+from pawnzero.cli.options import add_device, add_json, add_settings, add_sims, natural, read_device, read_settings
 from pawnzero.cli.output import report
 from pawnzero.cli.stories import match_lines
 from pawnzero.errors import UsageError
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--beta", type=float, metavar="X", help="chance that the SPRT accepts ELO0 when ELO1 is true (default: 0.05)"
     )
-    parser.add_argument("--sims", type=natural(0), metavar="N", help=SIMS_HELP)
+    add_sims(parser)
     add_settings(parser, "selfplay.max_plies", "seed")
     add_device(parser)
     add_json(parser)

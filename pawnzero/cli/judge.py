@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
 from pawnzero.cli.display import shown_progress
-from pawnzero.cli.options import SIMS_HELP, add_device, add_json, add_settings, natural, read_device, read_settings
+from pawnzero.cli.options import add_device, add_json, add_settings, add_sims, natural, read_device, read_settings
 from pawnzero.cli.output import report
 from pawnzero.words import counted
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"connect_four: positions to sample, a third from each phase (default: {_COUNT})",
     )
-    parser.add_argument("--sims", type=natural(0), metavar="N", help=SIMS_HELP)
+    add_sims(parser)
     add_settings(parser, "seed")
     add_device(parser)
     add_json(parser)

@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Any, List, Mapping, Optional
 
 from pawnzero.cli.display import shown_progress
-from pawnzero.cli.options import add_agent, add_device, add_json, add_settings, finite, natural, read_device, read_settings
+from pawnzero.cli.options import (
+    add_agent,
+    add_device,
+    add_json,
+    add_settings,
+    add_sims,
+    finite,
+    natural,
+    read_device,
+    read_settings,
+)
 from pawnzero.cli.output import figure, report
 from pawnzero.words import counted
 
@@ -41,12 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="comma-separated, weakest first: fairy-stockfish, stockfish or uci:…; or none (default: those installed)",
     )
-    parser.add_argument(
-        "--sims",
-        type=natural(1),
-        metavar="N",
-        help="simulations per move of the nets (default: the ladder's own, for a new one mcts_sims)",
-    )
+    add_sims(parser, 1, "simulations per move of the nets (default: the ladder's own, for a new one mcts_sims)")
     parser.add_argument("--openings", type=Path, metavar="FILE", help="EPD or PGN in place of the built-in openings")
     parser.add_argument(
         "--anchor", metavar="NAME", help="the player whose rating is fixed (default: the ladder's own, at first random)"

@@ -19,11 +19,10 @@ _PREFIX = "setting:"
 _BY_NAME = "settings by name"
 _AMOUNTS = ("num_selfplay", "trainer_iters", "eval_games")
 
-SIMS_HELP = (
+_SIMS_HELP = (
     "simulations per move of a net; 0: the raw policy "
     f"(default: mcts_sims in the settings file, else {SETTINGS['mcts_sims'].default})"
 )
-"""Help for --sims in commands where it may be 0 and so is not the flag of a setting."""
 
 _OTHER_NAMES: Mapping[str, Tuple[str, ...]] = {
     "mcts_sims": ("--sims",),
@@ -58,6 +57,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", type=_device, default="auto", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (default: auto)"
     )
+
+
+def add_sims(parser: argparse.ArgumentParser, low: int = 0, text: str = _SIMS_HELP) -> None:
+    """Add --sims of at least `low`, for commands in which it is not a setting's flag: it may be 0, or `text` gives its default."""
+    parser.add_argument("--sims", "--mcts-sims", action=_OneName, type=natural(low), metavar="N", help=text)
 
 
 def add_amp(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ import argparse
 import random
 from typing import TYPE_CHECKING
 
-from pawnzero.cli.options import SIMS_HELP, add_device, add_settings, natural, read_device, read_settings
+from pawnzero.cli.options import add_device, add_settings, add_sims, read_device, read_settings
 from pawnzero.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="starting position: a FEN in chess, a board in other games",
     )
-    parser.add_argument("--sims", type=natural(0), metavar="N", help=SIMS_HELP)
+    add_sims(parser)
     add_settings(parser)
     add_device(parser)
 

@@ -77,6 +77,7 @@ def test_parsing_loads_nothing_heavy() -> None:
         ["train"],
         ["train", "x", "--agent-dir", "y"],
         ["arena", "random"],
+        ["judge", "x", "--sims", "1", "--mcts-sims", "0"],
         ["arena", "random", "random", "--games", "0"],
         ["perft", "startpos"],
         ["perft", "startpos", "-1"],
@@ -107,6 +108,12 @@ def test_bad_usage_compiles_nothing(tmp_path: Path, argv: list) -> None:
     refused = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
     assert refused.returncode == 2
     assert not [path for path in tmp_path.rglob("*") if path.is_file()], "kernels"
+
+
+@pytest.mark.parametrize("argv", [["arena", "x", "y"], ["judge", "x"], ["play", "x"], ["ladder", "x"]])
+def test_simulations_have_both_names_in_every_command(argv: list) -> None:
+    args = front.make_parser().parse_args([*argv, "--mcts-sims", "3", "--sims", "3"])
+    assert args.sims == 3
 
 
 def test_what_a_command_does_not_know_is_refused_under_its_name(cli: Any) -> None:
