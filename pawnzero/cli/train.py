@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if (args.agent is None) == (args.agent_dir is None):
+    if len({args.agent, args.agent_dir} - {None}) != 1:
         raise UsageError("expected one agent's directory, as AGENT_DIR or --agent-dir AGENT_DIR")
     from pawnzero.agent import Agent
 

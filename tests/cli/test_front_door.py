@@ -116,6 +116,10 @@ def test_simulations_have_both_names_in_every_command(argv: list) -> None:
     assert args.sims == 3
 
 
+def test_the_same_directory_may_be_named_in_both_ways(cli: Any) -> None:
+    assert "x: no agent here" in cli("train", "x", "--agent-dir", "./x").error()
+
+
 def test_what_a_command_does_not_know_is_refused_under_its_name(cli: Any) -> None:
     assert cli("train", "x", "--game", "chess").error().endswith("--game chess (see pawnzero train --help)")
 
