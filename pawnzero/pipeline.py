@@ -208,9 +208,11 @@ def _begin(agent: Agent, number: int, config: Config, progress: Progress) -> Und
 
 def _as_begun(under_way: UnderWay) -> str:
     """Words for how far training goes on, whatever the settings say by now; empty if that is not planned yet."""
-    if under_way.lacks is not None:  # other training came between
-        return f", the {counted(under_way.lacks, 'steps')} it lacks, as planned before the interruption" if under_way.lacks > 0 else ""
-    return "" if under_way.until_step is None else f", to step {under_way.until_step} as planned before the interruption"
+    if under_way.lacks is None:
+        steps = "" if under_way.until_step is None else f"to step {under_way.until_step}"
+    else:  # other training came between
+        steps = f"the {counted(under_way.lacks, 'steps')} it lacks," if under_way.lacks > 0 else ""
+    return f", {steps} as planned before the interruption" if steps else ""
 
 
 def _complete(agent: Agent, under_way: UnderWay) -> Dict[str, Any]:

@@ -292,4 +292,6 @@ def _missing(name: str, error: ModuleNotFoundError) -> int:
     package = (error.name or "").split(".")[0]
     if package in ("", "pawnzero", "training"):
         raise error
-    return _fail(name, f"the package {package} is not installed; install it: {in_shell(sys.executable)} -m pip install {package}", 1)
+    return _fail(
+        name, f"the package {package} is not installed; install it: {in_shell(sys.executable)} -m pip install {package}", 1
+    )

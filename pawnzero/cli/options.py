@@ -60,7 +60,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sims(parser: argparse.ArgumentParser, low: int = 0, text: str = _SIMS_HELP) -> None:
-    """Add --sims of at least `low`, for commands in which it is not a setting's flag: it may be 0, or `text` gives its default."""
+    """Add --sims of at least `low`, for commands in which it is no setting's flag: it may be 0, or `text` gives its default."""
     parser.add_argument("--sims", "--mcts-sims", action=_OneName, type=natural(low), metavar="N", help=text)
 
 
