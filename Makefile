@@ -26,7 +26,7 @@ demo: $(READY)
 	$(BIN)/python -m pawnzero run $(AGENT) --iterations 1 --num-selfplay 5 --trainer-iters 100 --eval-games 20
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import pytest
+import torch
 
 from pawnzero.cli.main import main
+from pawnzero.nets.threads import core_count
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # A suite started in a script's background inherits an ignored SIGINT, and so would the processes that it interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The tests' nets are so small that OpenMP's threads mostly wait for each other, and waiting they take the cores from whatever
+# runs beside: two workers of pytest-xdist on two cores needed four times the processor time for tests of training. So torch's
+# operators have one thread, here and in what tests start. Nets in this process have all cores, which are counted before.
+core_count()
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+LONGEST = ("tests/test_learning.py",)
+"""What takes a good part of a minute. Begun last, it would keep one worker of pytest-xdist busy when the others are done."""
 
 TINY: Dict[str, Any] = {
     "mcts_sims": 4,
@@ -53,6 +66,11 @@ class Outcome:
 
 
 Cli = Callable[..., Outcome]
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """The longest first; the others as they were."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture
@@ -104,6 +122,12 @@ def agent_dir(_lived: Path, tmp_path: Path) -> Path:
 def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives each test its own measurements of the machine, separate from other tests' and the user's."""
     monkeypatch.setattr("pawnzero.remembered.cache_home", lambda: tmp_path.with_name(f"{tmp_path.name}-cache"))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Whatever the test before has set."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
