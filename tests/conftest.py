@@ -44,6 +44,10 @@ TINY: Dict[str, Any] = {
 """Settings with which an iteration of chess takes seconds. Arena openings are up to eight plies long."""
 
 
+TELLING_OFTEN = "from pawnzero.cli import display, main; display._LOG_SECONDS = 0.1; main.entry()"
+"""A program for `python -c`: `pawnzero ARGUMENTS…`, whose log has a line each tenth of a second in place of every five."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended and what it printed."""

@@ -60,13 +60,14 @@ def test_a_gradient_that_is_wrong_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
         ("import time; time.sleep(60)", "did not answer within 1 s"),
-        ("import atexit, os; atexit.register(lambda: os._exit(3))", "failed"),
+        ("""import os; os.write(1, b'{"appetite": {}, "device": "cpu", "precision": "float32"}'); os._exit(3)""", "failed"),
     ],
 )
 def test_a_process_that_dies_or_hangs_is_a_fault(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, accident: str, told: str
 ) -> None:
-    """The accident happens in the process that computes: Python imports `sitecustomize` when it starts."""
+    """The accident happens in the process that computes: Python imports `sitecustomize` when it starts. One that fails after
+    it has answered is not believed."""
     (tmp_path / "sitecustomize.py").write_text(accident)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(probes, "_SECONDS", 1.0 if "sleep" in accident else 300.0)

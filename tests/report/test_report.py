@@ -242,7 +242,7 @@ def test_files_of_another_shape_are_said(tmp_path: Path, no_charts: None) -> Non
         ("opponent", "x" * 200_000),
     ],
 )
-def test_a_row_of_matches_with_a_wrong_cell_is_said(tmp_path: Path, column: str, cell: str) -> None:
+def test_a_row_of_matches_with_a_wrong_cell_is_said(tmp_path: Path, column: str, cell: str, no_charts: None) -> None:
     agent = invent(tmp_path, 3)
     path = agent.experiments / "arena.csv"
     with path.open(newline="") as stream:
@@ -267,11 +267,31 @@ def test_a_row_of_matches_with_a_wrong_cell_is_said(tmp_path: Path, column: str,
         {"alarms": [{"name": "draws"}]},
     ],
 )
-def test_an_iteration_that_holds_other_values_is_said(tmp_path: Path, wrong: Dict[str, Any]) -> None:
+def test_an_iteration_that_holds_other_values_is_said(tmp_path: Path, wrong: Dict[str, Any], no_charts: None) -> None:
     agent = invent(tmp_path, 3)
     found = write_report(found_again(agent, [{**agent.iterations[1], **wrong}]))
     assert found["games"] == 120
     assert "iterations.jsonl: 1 of 3 iterations hold unexpected values and are left out." in found["missing"]
+    read(found["html"])
+
+
+def test_charts_are_drawn_of_what_holds_the_expected_values(tmp_path: Path) -> None:
+    """One page with all its charts for the wrong values of the tests around, whose own pages have none."""
+    agent, played = invent(tmp_path, 4), ladder()
+    played["players"][2]["elo_low"] = "60"
+    write_json(agent.experiments / "ladder.json", {**played, "anchor": "random"})
+    path = agent.experiments / "arena.csv"
+    head, *rows = path.read_text().splitlines()
+    columns = head.split(",")
+    for number, (column, cell) in enumerate((("score_low", "abc"), ("pairs", "0 0 99 0 0"), ("games", "0"))):
+        cells = rows[number].split(",")
+        cells[columns.index(column)] = cell
+        rows[number] = ",".join(cells)
+    path.write_text("\n".join([head, *rows]) + "\n")
+    wrong: Tuple[Dict[str, Any], ...] = ({"selfplay": {"games": 60, "endings": {"mate": "many"}}}, {"alarms": None})
+    found = write_report(found_again(agent, [{**agent.iterations[1 + n], **values} for n, values in enumerate(wrong)]))
+    assert {picture.stem for picture in found["pictures"]} == CHARTS
+    assert (found["games"], found["matches"], found["ladder_players"]) == (120, 1, 4)
     read(found["html"])
 
 
@@ -311,7 +331,7 @@ def test_an_iteration_under_way_that_holds_other_values_is_said(tmp_path: Path, 
     assert any(sentence.startswith("metadata.json: 1 of 1 iterations under way hold") for sentence in found["missing"])
 
 
-def test_a_ladder_that_holds_other_values_is_said(tmp_path: Path) -> None:
+def test_a_ladder_that_holds_other_values_is_said(tmp_path: Path, no_charts: None) -> None:
     agent, played = invent(tmp_path, 2), ladder()
     played["players"][2]["elo_low"] = "60"
     write_json(agent.experiments / "ladder.json", {**played, "anchor": "random"})

@@ -79,7 +79,7 @@ def everything(folder: Path, team: Team) -> Dict[str, Any]:
     own: Dict[str, Any] = {} if team.leads else {"net": small(2)}
     found["tight"] = go(folder, "tight", CONFIG_OF_TEAM, team, **own)
     found["whole"] = go(folder, "whole", replace(CONFIG_OF_TEAM, batch_size=9, grad_accum_steps=1), team)
-    return found
+    return {**found, **formats(folder, team)}  # the last, as it changes what this process knows of its card
 
 
 def late(folder: Path, team: Team) -> Dict[str, Any]:
@@ -118,6 +118,6 @@ if __name__ == "__main__":
     scenario, place = sys.argv[1], Path(sys.argv[2])
     remembered.cache_home = lambda: place
     with joined("cpu", Progress()) as this_team:
-        result = {"everything": everything, "late": late, "formats": formats, "refused": refused}[scenario](place, this_team)
+        result = {"everything": everything, "late": late, "refused": refused}[scenario](place, this_team)
         (place / f"{this_team.rank}.json").write_text(json.dumps(result))
     leave(0)

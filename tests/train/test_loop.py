@@ -171,6 +171,17 @@ def test_stopping_and_going_on_changes_nothing(tmp_path: Path, buffer: ReplayBuf
     assert sorted(losses(parts)) == [10, 14, 20, 30]
 
 
+def test_with_several_threads_too(tmp_path: Path, buffer: ReplayBuffer) -> None:
+    """The other tests have one (conftest.py)."""
+    torch.set_num_threads(2)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(buffer, CONFIG, checkpoints=whole, until_step=4, device="cpu")
+    for until_step in (2, 4):
+        train(buffer, CONFIG, checkpoints=parts, until_step=until_step, device="cpu")
+    assert torch.get_num_threads() == 2
+    assert_same_state(whole, parts)
+
+
 def test_the_fused_update_s_counts_are_resumed_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where `load_state_dict` leaves them on the CPU, as in torch 2.0; "meta" stands for a card."""
 

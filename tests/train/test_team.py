@@ -142,11 +142,10 @@ def test_memory_that_runs_out_later_ends_all_with_a_reason(tmp_path: Path) -> No
     assert load_checkpoint(tmp_path / "late" / "latest.pt").step == 4
 
 
-def test_one_number_format_for_all_whatever_each_card_is_best_at(tmp_path: Path) -> None:
-    fill(tmp_path / "replay.pt").close()
-    reports = run_two("formats", tmp_path)
+def test_one_number_format_for_all_whatever_each_card_is_best_at(both: Path) -> None:
+    reports = [found(both, rank) for rank in (0, 1)]
     for name, format_of_leader in (("half", "bfloat16"), ("float", "float32")):
-        assert [found[name]["precision"] for found in reports] == [format_of_leader] * 2
+        assert [report[name]["precision"] for report in reports] == [format_of_leader] * 2
         assert reports[0][name]["last_loss"] == reports[1][name]["last_loss"]
 
 
