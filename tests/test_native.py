@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import types
@@ -36,19 +37,32 @@ def compiled_files(cache: Path) -> set:
     return {path for path in cache.rglob("*") if path.suffix in (".nbi", ".nbc")}
 
 
-def test_kernels_are_found_again_and_settings_have_folders_of_their_own(tmp_path: Path) -> None:
-    assert run(tmp_path).strip() == "9"
-    first = {path: path.stat().st_mtime_ns for path in compiled_files(tmp_path)}
+@pytest.fixture(scope="module")
+def _compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that was empty before PROGRAM ran. Tests get copies."""
+    cache = tmp_path_factory.mktemp("compiled") / "cache"
+    assert run(cache).strip() == "9"
+    return cache
+
+
+@pytest.fixture
+def cache(_compiled: Path, tmp_path: Path) -> Path:
+    """The test's own copy of a cache with PROGRAM's kernels, the files' times too."""
+    return Path(shutil.copytree(str(_compiled), str(tmp_path / "cache")))
+
+
+def test_kernels_are_found_again_and_settings_have_folders_of_their_own(cache: Path) -> None:
+    first = {path: path.stat().st_mtime_ns for path in compiled_files(cache)}
     assert first
-    assert run(tmp_path).strip() == "9"
-    assert {path: path.stat().st_mtime_ns for path in compiled_files(tmp_path)} == first
-    assert run(tmp_path, NUMBA_BOUNDSCHECK="1").strip() == "9"
-    assert len({path.parent for path in compiled_files(tmp_path)}) > len({path.parent for path in first})
+    assert run(cache).strip() == "9"
+    assert {path: path.stat().st_mtime_ns for path in compiled_files(cache)} == first
+    assert run(cache, NUMBA_BOUNDSCHECK="1").strip() == "9"
+    assert len({path.parent for path in compiled_files(cache)}) > len({path.parent for path in first})
 
 
 def test_a_cold_cache_is_told_once_and_a_warm_one_not_at_all(tmp_path: Path) -> None:
     def shown(cache: Path, *argv: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "pawnzero", "perft", "startpos", "1", *argv]
+        command = [sys.executable, "-m", "pawnzero", "perft", "startpos", "1", "--game", "tic_tac_toe", *argv]
         environment = {**os.environ, "PAWNZERO_CACHE": str(cache)}
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
 
@@ -57,7 +71,7 @@ def test_a_cold_cache_is_told_once_and_a_warm_one_not_at_all(tmp_path: Path) -> 
     cold = shown(tmp_path / "cache")
     told = cold.stdout.splitlines()[0]
     assert re.match(
-        r"compiling kernels that are used here for the first time \(pawnzero\.games\.chess\.\w+ first\): up to half", told
+        r"compiling kernels that are used here for the first time \(pawnzero\.games\.tic_tac_toe first\): up to half", told
     )
     assert len(cold.stdout.splitlines()) == 2
     assert len(shown(tmp_path / "cache").stdout.splitlines()) == 1
@@ -70,17 +84,16 @@ def test_a_cold_cache_is_told_once_and_a_warm_one_not_at_all(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 @pytest.mark.parametrize("kept", [0, 100])
-def test_damaged_files_of_the_cache_are_made_anew(tmp_path: Path, suffix: str, kept: int) -> None:
-    run(tmp_path)
-    damaged = [path for path in compiled_files(tmp_path) if path.suffix == suffix]
+def test_damaged_files_of_the_cache_are_made_anew(cache: Path, suffix: str, kept: int) -> None:
+    damaged = [path for path in compiled_files(cache) if path.suffix == suffix]
     assert damaged
     for path in damaged:
         path.write_bytes(path.read_bytes()[:kept])
-    assert run(tmp_path).strip() == "9"
+    assert run(cache).strip() == "9"
     assert any(path.stat().st_size > kept for path in damaged)
-    whole = {path: path.stat().st_mtime_ns for path in compiled_files(tmp_path)}
-    assert run(tmp_path).strip() == "9"
-    assert {path: path.stat().st_mtime_ns for path in compiled_files(tmp_path)} == whole
+    whole = {path: path.stat().st_mtime_ns for path in compiled_files(cache)}
+    assert run(cache).strip() == "9"
+    assert {path: path.stat().st_mtime_ns for path in compiled_files(cache)} == whole
 
 
 def test_an_unwritable_cache_stops_nobody(tmp_path: Path) -> None:
