@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import pytest
 from blocks import read_blocks
@@ -66,12 +66,13 @@ def test_quick_commands(command: str, clone: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of Unix")
-def test_the_python_example(clone: Path) -> None:
-    _run("pawnzero selfplay models/AgentA --games 2 --sims 2 --max-plies 20 --device cpu", clone)
+def test_the_python_example(clone: Path, cli: Any) -> None:
+    agent = clone / "models" / "AgentA"
+    assert cli("selfplay", agent, "--games", 2, "--sims", 2, "--max-plies", 20, "--device", "cpu").code == 0
     (example,) = (text for mark, _, text in BLOCKS if mark == "python")
     (clone / "example.py").write_text(example)
     _run("python3 example.py", clone)
-    assert (clone / "models" / "AgentA" / "checkpoints" / "latest.pt").is_file()
+    assert (agent / "checkpoints" / "latest.pt").is_file()
     _run("python3 example.py", clone)
 
 
