@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -73,8 +74,8 @@ def set_aside(path: Path) -> Path:
 
 
 def in_shell(path: Union[str, Path]) -> str:
-    """`path` quoted for a shell, where necessary."""
-    return shlex.quote(str(path))
+    """`path` quoted for the system's shell, where necessary."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def check_folder(path: Path) -> None:

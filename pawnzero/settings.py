@@ -137,7 +137,7 @@ def _collect(pairs: Iterator[Tuple[str, Any]], place: str) -> Dict[str, Any]:
     found: Dict[str, Any] = {}
     named: Dict[str, str] = {}
     for key, value in pairs:
-        target = _ALIASES.get(key, key)
+        target = resolved(key)
         if target not in SETTINGS:
             raise UsageError(f"{place}: {_unknown(key)}")
         try:
@@ -202,9 +202,14 @@ def _whole(found: Mapping[str, Any]) -> Config:
     return config
 
 
+def resolved(key: str) -> str:
+    """The key of the setting that `key` names: itself, unless it is an alias."""
+    return _ALIASES.get(key, key)
+
+
 def keys_in(path: Path) -> Set[str]:
     """The dotted keys of the settings in a file that `load_config` has accepted, with aliases resolved."""
-    return {_ALIASES.get(key, key) for key, _ in _flatten(read_json(path), "", str(path))}
+    return {resolved(key) for key, _ in _flatten(read_json(path), "", str(path))}
 
 
 def read_shape(values: Any, place: str) -> ModelConfig:

@@ -103,7 +103,7 @@ def _find_command(text: str, command: str) -> Tuple[str, ...]:
         shutil.which(words[0], path=EXTRA_PATH) if os.path.basename(words[0]) == words[0] else None
     )
     if found is None:
-        quoted = "; a path with spaces has to be in quotes" if len(words) > 1 else ""
+        quoted = "; a path with spaces has to be in quotes" if len(words) > 1 and os.path.basename(words[0]) != words[0] else ""
         raise UsageError(f"player {text!r}: engine {words[0]!r} not found on the PATH or in {EXTRA_PATH}{quoted}")
     return (found, *words[1:])
 

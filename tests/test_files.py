@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pawnzero.agent import Agent
-from pawnzero.files import replacing, write_json
+from pawnzero.files import in_shell, replacing, write_json
 from pawnzero.replay import ReplayBuffer
 from tests.iterations import CONFIG
 from tests.test_selfplay import play
@@ -22,6 +22,13 @@ def test_a_number_that_is_not_finite_is_written_as_null(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, {"a": [float("nan"), 1.5], "b": {"c": (float("inf"), -float("inf"), "NaN")}})
     assert json.loads(path.read_text(), parse_constant=pytest.fail) == {"a": [None, 1.5], "b": {"c": [None, None, "NaN"]}}
+
+
+def test_a_command_can_be_pasted_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert in_shell("my tools/python") == "'my tools/python'"
+    monkeypatch.setattr("pawnzero.files.os.name", "nt")
+    assert in_shell(r"C:\me\.venv\Scripts\python.exe") == r"C:\me\.venv\Scripts\python.exe"
+    assert in_shell(r"C:\my tools\python.exe") == '"C:\\my tools\\python.exe"'
 
 
 @links

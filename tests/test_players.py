@@ -137,6 +137,7 @@ def test_uci_names_are_taken_apart():
     [
         ("uci:", "no command"),
         ("uci:no-such-engine;nodes=1", "'no-such-engine' not found on the PATH or in /usr/games"),
+        ("uci:nonesuch --fast", "'nonesuch' not found on the PATH or in /usr/games$"),
         ("uci:/my engines/stockfish", "'/my' not found on the PATH or in /usr/games; a path with spaces has to be in quotes"),
         ("uci:a 'b", "cannot be read"),
         (FAKE + ";nodes=0", "nodes is '0', expected an integer of at least 1"),

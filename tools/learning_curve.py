@@ -26,7 +26,7 @@ from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.pipeline import run_iteration
 from pawnzero.players import NetPlayer
 from pawnzero.selfplay_stage import latest_net
-from pawnzero.settings import SETTINGS, load_config
+from pawnzero.settings import SETTINGS, load_config, resolved
 
 TRAINED = ("step", "policy_loss", "value_loss", "policy_kl", "held_out_policy_loss", "held_out_value_loss")
 PLAYED = ("draw_rate", "mean_plies", "distinct_openings", "evaluations", "simulations", "seconds")
@@ -58,7 +58,8 @@ def setting(text: str) -> Tuple[str, Any]:
     """The key and value in "trainer.lr=0.001". Raises UsageError for a value that the key cannot have."""
     key, _, value = text.partition("=")
     try:
-        return key, SETTINGS[key].parse(value) if key in SETTINGS else value  # `load_config` rejects unknown keys
+        known = SETTINGS.get(resolved(key))
+        return key, known.parse(value) if known else value  # `load_config` rejects unknown keys
     except UsageError as error:
         raise UsageError(f"{key} is {error}") from None
 

@@ -181,9 +181,10 @@ def _check_promotion(args: argparse.Namespace, config: Config, path: Optional[Pa
             if key == "eval_threshold" and where:
                 print(f"{next(iter(names))} is not used: {path} sets eval_promotion to {config.eval_promotion}")
                 continue
+            remedy = f"{rule} there" if given else f"--eval-promotion {rule} as well"
             raise UsageError(
                 f"{next(iter(names))} needs --eval-promotion {rule}, but eval_promotion is {config.eval_promotion}{where}; "
-                f"expected --eval-promotion {rule} as well, or no {next(iter(names))}"
+                f"expected {remedy}, or no {next(iter(names))}"
             )
 
 

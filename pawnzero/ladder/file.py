@@ -27,4 +27,4 @@ def read_ladder(path: Path) -> Dict[str, Any]:
         problem = "expected a list of players"
     else:
         return ladder
-    raise PawnzeroError(f"{path}: no ladder of this version ({problem})")
+    raise PawnzeroError(f"{path}: not a ladder of this version ({problem})")

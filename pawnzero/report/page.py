@@ -56,9 +56,11 @@ def _tiles(run: Run) -> Iterator[Tile]:
     """The key figures, as (name, value, remark)."""
     finished, outside = run.agent.metadata["next_iteration"], run.agent.metadata.get("games_outside_iterations", 0)
     hours = f"in {run.hours:.1f} hours" if run.hours >= 1 else f"in {counted(round(60 * run.hours), 'minutes')}"
-    yield "iterations", f"{finished:,}", hours if finished else "none finished yet"
+    recorded = sum(found["iteration"] < finished for found in run.iterations)
+    partly = f", as far as {recorded:,} of {finished:,} iterations say" if recorded < finished else ""
+    yield "iterations", f"{finished:,}", f"{hours}{partly}" if finished else "none finished yet"
     apart = f"{outside:,} of them outside iterations" if outside else f"with {run.positions:,} positions"
-    yield "games of self-play", f"{run.games + outside:,}", apart
+    yield "games of self-play", f"{run.games + outside:,}", f"{apart}{partly}"
     yield "training steps", f"{run.steps:,}", ""
     if run.matches:
         match = run.matches[-1]

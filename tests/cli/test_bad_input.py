@@ -91,7 +91,7 @@ def test_a_flag_of_the_other_rule_of_promotion(
     for argv, told in (
         (
             ("--config", by_test, "--eval-promotion", "sprt", "--threshold", "0.6"),
-            "--threshold needs .*but eval_promotion is sprt; expected",
+            "--threshold needs .*but eval_promotion is sprt; expected threshold there, or no --threshold",
         ),
         (("--config", tiny_config, "--eval-elo1", "20"), "--eval-elo1 needs --eval-promotion sprt, but .* is threshold"),
         (("--config", by_test, "--eval-promotion", "threshold", "--eval-elo0", "0"), "--eval-elo0 .* is threshold; expected"),

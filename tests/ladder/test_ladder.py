@@ -199,7 +199,7 @@ def test_other_terms_are_refused(agent, tmp_path):
     with pytest.raises(UsageError, match=r"anchor 'nobody', expected a player of the ladder: .*\brandom\b"):
         ladder(agent, anchor="nobody")
     (agent.experiments / "ladder.json").write_text('{"format": 7}')
-    with pytest.raises(PawnzeroError, match=r"ladder\.json: no ladder of this version"):
+    with pytest.raises(PawnzeroError, match=r"ladder\.json: not a ladder of this version"):
         ladder(agent)
 
 

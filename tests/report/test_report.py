@@ -226,7 +226,7 @@ def test_files_of_another_shape_are_said(tmp_path: Path, no_charts: None) -> Non
     write_json(agent.experiments / "ladder.json", {**ladder(), "format": 2})
     write_json(agent.experiments / "train.json", [{"loss": 1.0}, 7, {"step": 3, "policy_loss": None, "value_loss": 0.5}])
     found = write_report(agent)
-    assert any("ladder.json: no ladder of this version (format 2, expected 1)" in sentence for sentence in found["missing"])
+    assert any("ladder.json: not a ladder of this version (format 2, expected 1)" in sentence for sentence in found["missing"])
     assert any("train.json: 2 of 3 records" in sentence for sentence in found["missing"])
     read(found["html"])
 
@@ -305,6 +305,7 @@ def test_iterations_that_cannot_be_relied_on_leave_the_rest_of_the_page(tmp_path
     ]
     _, shown = read(found["html"])
     assert "iteration 1.train is None" in shown
+    assert shown.count("as far as 0 of 3 iterations say") == 2  # of the hours and of the games
 
 
 @pytest.mark.parametrize("name", ["iterations.jsonl", "selfplay.jsonl", "arena.csv", "train.json", "ladder.json"])
