@@ -22,7 +22,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.files import in_shell, linked_to, read_json, write_json
+from pawnzero.files import in_shell, linked_to, read_json, set_aside, write_json
 from pawnzero.games import get_game
 from pawnzero.journal import Journal
 from pawnzero.locks import locked
@@ -237,15 +237,20 @@ class Agent:
         self.metadata = {**read_metadata(path), **changes}
         write_json(path, self.metadata)
 
-    def finish(self, found: Dict[str, Any], **changes: Any) -> None:
+    def finish(self, found: Dict[str, Any], progress: Optional[Progress] = None, **changes: Any) -> None:
         """Record the iteration in progress as finished, with the result `found`; `changes` are entries for `update`.
 
-        A line that it already has is replaced: a kill between the two writes leaves one. Lines of later iterations are
-        removed: they belong to a metadata.json that an older copy has replaced.
+        A line that it already has is replaced: a kill between the two writes leaves one. A record that goes on to later
+        iterations, whose metadata.json an older copy has replaced, is set aside, which one line says.
         """
         finished, log, number = self.iterations, Journal(self._log), found["iteration"]
         lines = list(log.lines())
         before = [line for line in lines if line["iteration"] < number]
+        newest = max((line["iteration"] for line in lines), default=number)
+        if newest > number:
+            aside = set_aside(self._log)
+            if progress is not None:
+                progress.note(f"{self._log}: went on to iteration {newest}, and this is {number}; it is now {aside.name}")
         if len(before) < len(lines):
             log.replace([*before, found])
         else:

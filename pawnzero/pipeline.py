@@ -87,7 +87,7 @@ def _next_iteration(agent: Agent, config: Config, device: str, use_amp: bool, pr
     precheck(agent.game, agent.experiments, progress)
     under_way = _begin(agent, agent.metadata["next_iteration"], config, progress)
     _Iteration(agent, config, under_way, device, use_amp, progress).run()
-    return _complete(agent, under_way)
+    return _complete(agent, under_way, progress)
 
 
 @dataclass
@@ -215,7 +215,7 @@ def _as_begun(under_way: UnderWay) -> str:
     return f", {steps} as planned before the interruption" if steps else ""
 
 
-def _complete(agent: Agent, under_way: UnderWay) -> Dict[str, Any]:
+def _complete(agent: Agent, under_way: UnderWay, progress: Progress) -> Dict[str, Any]:
     line, owed = under_way.finished(agent.metadata.get("samples_owed", 0.0))
-    agent.finish(line, samples_owed=owed)
+    agent.finish(line, progress, samples_owed=owed)
     return line

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
@@ -198,6 +198,10 @@ def _games_beside(agent: Agent) -> Iterator[Path]:
             beside.unlink()
 
 
+_FIGURES = {figure.name for figure in fields(MatchResult)} - {"played"} | {"winrate", "threshold", "simulations", "opponent"}
+"""What a report of a match has at least."""
+
+
 def _already_played(agent: Agent, iteration: Optional[int], trial: _Trial, progress: Progress) -> Optional[Dict[str, Any]]:
     """The report of this iteration's match, if one was written before an interruption. Prints a note if it is damaged.
 
@@ -217,7 +221,10 @@ def _already_played(agent: Agent, iteration: Optional[int], trial: _Trial, progr
         return None
     try:
         cells(report), _of_best(report), has_row(path.with_name("arena.csv"), report)  # everything that `_record` reads
+        whole = type(report["promoted"]) is bool and report.keys() >= _FIGURES
     except (KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
         progress.note(f"{path}: the report of iteration {iteration} is damaged; its match is played again")
         return None
     return report

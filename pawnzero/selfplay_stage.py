@@ -214,7 +214,7 @@ class _Games:
             if isinstance(line.get("game_id"), int) and line["game_id"] in self.ids:
                 noted.games[line["game_id"]] = line
             cost = line.get("cost", line)  # in a game's line, or in one of its own
-            if "session" in cost and cost.get("first") == self.ids.start:
+            if isinstance(cost, dict) and "session" in cost and cost.get("first") == self.ids.start:
                 noted.costs[cost["session"]] = cost
         return noted
 
@@ -241,9 +241,10 @@ class _Games:
             for game_id, figures in self._noted.games.items():
                 if game_id in self._stored:
                     summary.add(figures)
-        except KeyError as error:
+        except (KeyError, TypeError) as error:
             where = f"{self.journal.path}: the line of a game"
-            raise PawnzeroError(f"{where} lacks {error} (written by another version?)") from None
+            lacks = f"lacks {error}" if isinstance(error, KeyError) else "holds unexpected values"
+            raise PawnzeroError(f"{where} {lacks} (written by another version?)") from None
         for cost in self._noted.costs.values():
             summary.spent(cost)
         return summary
@@ -318,7 +319,7 @@ def _read_outlooks(agent: Agent, progress: Progress) -> Outlooks:
         try:
             return Outlooks(read_json(path))
         except PawnzeroError:
-            progress.note(f"{path}: damaged; which scores are hopeless is measured from scratch")
+            progress.note(f"{path}: damaged or of another version; which scores are hopeless is measured from scratch")
     return Outlooks()
 
 

@@ -136,7 +136,7 @@ def _train_until(
     if report.step < until_step:
         raise KeyboardInterrupt
     figures = report.to_json()
-    if not report.steps_done:
+    if not report.steps_done and report.stage_steps:  # not where other training has come between
         known = _found_by_then(agent, report.step, progress)
         figures.update({name: known[name] for name, value in figures.items() if value is None and name in known})
     return figures

@@ -19,6 +19,7 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import replacing
 from pawnzero.journal import Journal
 from pawnzero.progress import Progress
+from tests.iterations import Notes
 
 SMALL = Config(model=ModelConfig(channels=8, blocks=1), game="tic_tac_toe", seed=5)
 
@@ -84,7 +85,12 @@ def test_no_iteration_stands_twice_in_the_record(tmp_path: Path) -> None:
         agent.update(next_iteration=2)
     again = Agent.open(agent.directory)
     with again.lock():
-        again.finish(found(2, seconds=7.0))
+        notes = Notes()
+        again.finish(found(2, seconds=7.0), notes)
+    assert len(notes.texts) == 1
+    assert "went on to iteration 3, and this is 2; it is now iterations.1.jsonl" in notes.texts[0]
+    aside = (agent.experiments / "iterations.1.jsonl").read_text().splitlines()
+    assert [json.loads(line)["iteration"] for line in aside] == [0, 1, 2, 3]
     expected = [found(0), found(1), found(2, seconds=7.0)]
     assert [json.loads(line) for line in log.read_text().splitlines()] == again.iterations == expected
     assert again.metadata["next_iteration"] == 3

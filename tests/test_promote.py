@@ -178,11 +178,11 @@ def test_a_damaged_report_is_passed_over(agent, content, told):
     assert len(rows(agent)) == 1
 
 
-@pytest.mark.parametrize("change", [{"by_colour": []}, {"endings": None}, {"sprt": 7}])
+@pytest.mark.parametrize("change", [{"by_colour": []}, {"endings": None}, {"sprt": 7}, {"promoted": "yes"}, {"winrate": ...}])
 def test_a_report_with_a_damaged_entry_is_passed_over(agent, change):
     path, notes = agent.experiments / "last_arena.json", _Notes()
     found = promote(agent, iteration=0)
-    path.write_text(json.dumps({**found, **change}))
+    path.write_text(json.dumps({name: value for name, value in {**found, **change}.items() if value is not ...}))
     promote(agent, iteration=0, progress=notes)
     assert any("is damaged; its match is played again" in line for line in notes.lines)
     assert set(json.loads(path.read_text())) == set(found)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from pawnzero.errors import PawnzeroError
-from pawnzero.files import read_json, set_aside, write_json
+from pawnzero.files import reading, set_aside, write_json
 from pawnzero.progress import Progress
 
 MOST_RECORDS = 2000
@@ -81,13 +80,17 @@ class TrainLog:
 def read_log(path: Path, step: int, progress: Optional[Progress] = None) -> List[Record]:
     """The records in a file up to `step`: what a killed run wrote beyond its last saved state is dropped.
 
-    None where there is no file. One that holds anything else is set aside, which one line says: training does not need it.
+    None if there is no file. A file that holds anything else is set aside, which one line says: training does not need it.
+    Raises PawnzeroError if it cannot be read.
     """
     if not path.exists():
         return []
-    records = None
-    with suppress(PawnzeroError):
-        records = read_json(path)
+    with reading(path):
+        text = path.read_bytes()
+    try:
+        records = json.loads(text)
+    except ValueError:
+        records = None
     if isinstance(records, list) and all(isinstance(r, dict) and isinstance(r.get("step"), int) for r in records):
         return [_sound(record) for record in records if record["step"] <= step]
     aside = set_aside(path)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import List
 
 import pytest
 
+from pawnzero.errors import PawnzeroError
 from pawnzero.train.log import MOST_RECORDS, Record, TrainLog, read_log, thinned
 from tests.iterations import Notes
 
@@ -82,3 +84,12 @@ def test_a_file_without_records_is_gone_on_with(tmp_path: Path) -> None:
     path.write_text("[]\n")
     assert read_log(path, 5) == []
     assert path.read_text() == "[]\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a directory cannot be opened there, which is another error")
+def test_a_log_that_cannot_be_read_is_not_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "train.json"
+    path.mkdir()
+    with pytest.raises(PawnzeroError, match=r"train\.json: cannot be read"):
+        read_log(path, 10)
+    assert path.is_dir()
