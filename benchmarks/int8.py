@@ -90,7 +90,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             NetPlayer(game, one, name=one.precision, simulations=args.sims, search=SearchConfig(), net=net.description)
             for one in (whole, usual)
         ]
-        match = play_match(*players, games=args.games, openings=openings(game, args.games // 2, seed=5), game=game, seed=5)
+        match = play_match(
+            *players, games=args.games, openings=openings(game, (args.games + 1) // 2, seed=5), game=game, seed=5
+        )
         found = estimate(match.pairs)
         print(
             f"int8 against {usual.precision}, {match.games} games at {args.sims} simulations: +{match.wins} ={match.draws} "

@@ -216,7 +216,7 @@ def _already_played(agent: Agent, iteration: Optional[int], trial: _Trial, progr
     if not isinstance(report, dict):
         progress.note(f"{path}: not the report of a match; it is ignored")
         return None
-    of = (report.get("iteration"), report.get("step"), report.get("sha256", trial.digest))  # earlier versions wrote no digest
+    of = (report.get("iteration"), report.get("step"), report.get("sha256"))
     if of != (iteration, trial.latest.step, trial.digest):
         return None
     try:

@@ -15,7 +15,8 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.replay import ReplayBuffer
 from tests.iterations import Notes
-from tests.test_agent import SMALL, found
+from tests.test_agent import SMALL
+from tests.test_iterations_record import found
 from tests.train.random_games import fill, random_record
 
 

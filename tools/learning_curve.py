@@ -29,7 +29,7 @@ from pawnzero.selfplay_stage import latest_net
 from pawnzero.settings import SETTINGS, load_config, resolved
 
 TRAINED = ("step", "policy_loss", "value_loss", "policy_kl", "held_out_policy_loss", "held_out_value_loss")
-PLAYED = ("draw_rate", "mean_plies", "distinct_openings", "evaluations", "simulations", "seconds")
+PLAYED = ("draw_rate", "mean_plies", "distinct_openings", "seconds")
 FIGURES = ("positions", "mistakes", "mistake_rate", "informative_mistake_rate", "fastest_win_rate", "value_sign_accuracy")
 
 
@@ -112,20 +112,8 @@ def main() -> None:
                 "minutes": round(so_far["wall"] / 60.0, 2),
                 "iteration": found["iteration"],
                 "positions": so_far["positions"],
-                "train": {
-                    name: found["train"][name]
-                    for name in (
-                        "step",
-                        "policy_loss",
-                        "value_loss",
-                        "policy_kl",
-                        "held_out_policy_loss",
-                        "held_out_value_loss",
-                    )
-                },
-                "selfplay": {
-                    name: found["selfplay"][name] for name in ("draw_rate", "mean_plies", "distinct_openings", "seconds")
-                },
+                "train": {name: found["train"][name] for name in TRAINED},
+                "selfplay": {name: found["selfplay"][name] for name in PLAYED},
                 **critic.look(Agent.open(args.agent), config),
             }
             curve["points"].append(point)

@@ -80,7 +80,7 @@ class TrainLog:
 def read_log(path: Path, step: int, progress: Optional[Progress] = None) -> List[Record]:
     """The records in a file up to `step`: what a killed run wrote beyond its last saved state is dropped.
 
-    None if there is no file. A file that holds anything else is set aside, which one line says: training does not need it.
+    Empty if there is no file. A file that holds anything else is set aside, which one line says: training does not need it.
     Raises PawnzeroError if it cannot be read.
     """
     if not path.exists():
