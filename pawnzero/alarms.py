@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Sequence
 
-from pawnzero.shares import wilson
+from pawnzero.wilson import wilson
 
 FEWEST_GAMES = 20
 """Fewer games than this, those of the default match, are too few to judge shares of games."""

@@ -24,8 +24,8 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 from pawnzero import stats
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import UsageError
-from pawnzero.games.alike import game_key
 from pawnzero.games.base import COMMON_ENDINGS, MAX_PLIES, Game
+from pawnzero.games.duplicates import game_key
 from pawnzero.games.line import Line
 from pawnzero.pgn import append_games, format_game
 from pawnzero.players import Forfeit, Player

@@ -27,8 +27,8 @@ import numpy as np
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import UsageError
 from pawnzero.files import reading
-from pawnzero.games.alike import position_keys
 from pawnzero.games.base import ONGOING, Game
+from pawnzero.games.duplicates import position_keys
 from pawnzero.games.line import Line
 from pawnzero.pgn import games_in, in_san, moves_of
 

@@ -22,10 +22,10 @@ from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json, replacing, write_json
 from pawnzero.games import get_game
-from pawnzero.matches import UNTRAINED, append_row, cells, has_row
+from pawnzero.match_log import UNTRAINED, append_row, cells, has_row
 from pawnzero.nets.checkpoint import Checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.nets.kept import load_best, load_latest
+from pawnzero.nets.latest_and_best import load_best, load_latest
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.openings import openings
 from pawnzero.players import NetPlayer

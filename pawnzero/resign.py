@@ -9,7 +9,7 @@ import numpy as np
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
 from pawnzero.records import GameRecord
-from pawnzero.shares import Z_95_ONE_SIDED, wilson
+from pawnzero.wilson import Z_95_ONE_SIDED, wilson
 
 _MOST_OUTLOOKS = 1000
 """Number of newest entries kept: older ones come from other nets."""

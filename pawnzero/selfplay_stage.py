@@ -25,7 +25,7 @@ from pawnzero.games import get_game
 from pawnzero.journal import Journal
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.nets.kept import load_latest
+from pawnzero.nets.latest_and_best import load_latest
 from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress

@@ -17,7 +17,7 @@ from typing import Any, Dict, Hashable, Optional, Set, Tuple
 from pawnzero import stats
 from pawnzero.config import MOST_ELO
 from pawnzero.errors import UsageError
-from pawnzero.stopped import estimate_stopped
+from pawnzero.sprt_estimate import estimate_stopped
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import math
 from dataclasses import dataclass
 from typing import Optional, Sequence, Tuple
 
-from pawnzero.shares import Z_95
+from pawnzero.wilson import Z_95
 
 OUTCOMES = 5
 """Number of outcomes of a pair; outcome i is i / 2 points for the first player, a score of i / 4."""

@@ -10,7 +10,7 @@ import pytest
 from pawnzero.errors import PawnzeroError
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
-from pawnzero.nets.kept import load_latest
+from pawnzero.nets.latest_and_best import load_latest
 from pawnzero.numbered import check_latest, numbered_path
 
 

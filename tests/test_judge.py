@@ -18,7 +18,7 @@ from pawnzero.judge import judge, read_positions, sample_positions, solver_for
 from pawnzero.judge.solvers import NO_MOVE, BitBullySolver, EnumeratedSolver, Solver
 from pawnzero.judge.store import Store
 from pawnzero.players import Forfeit, NetPlayer, Player, RandomPlayer
-from pawnzero.shares import wilson
+from pawnzero.wilson import wilson
 from tests.games.shuttle import LEFT, MATCHES, Shuttle
 
 TTT = get_game("tic_tac_toe")

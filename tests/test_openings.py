@@ -12,7 +12,7 @@ import pytest
 from pawnzero import openings as subject
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
-from pawnzero.games.alike import position_keys
+from pawnzero.games.duplicates import position_keys
 from pawnzero.games.line import Line
 from pawnzero.games.tic_tac_toe import TicTacToe
 from pawnzero.openings import openings, read_openings

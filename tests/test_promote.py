@@ -15,7 +15,7 @@ from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
-from pawnzero.matches import COLUMNS, UNTRAINED
+from pawnzero.match_log import COLUMNS, UNTRAINED
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pawnzero.pgn import read_games

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from pawnzero.cli.display import shown_progress
     from pawnzero.games import get_game
     from pawnzero.play.screen import screen_for
-    from pawnzero.play.table import Table
+    from pawnzero.play.session import Session
     from pawnzero.play.thinker import Thinker
     from pawnzero.players import NetPlayer, best_or_latest, check_player, game_of, parse_player
 
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             screen.say(
                 f"{player.name} has {game.sides[1 - person]}, you have {game.sides[person]}; help lists what you can type"
             )
-        Table(game, start, player, person, thinker, screen).run()
+        Session(game, start, player, person, thinker, screen).run()
     return 0
 
 

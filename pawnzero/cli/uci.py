@@ -23,7 +23,7 @@ from pawnzero.files import reading
 from pawnzero.shipped import net_file
 
 if TYPE_CHECKING:
-    from pawnzero.engine.mind import Mind
+    from pawnzero.engine.net import EngineNet
 
 _DIGITS = 8
 
@@ -56,10 +56,10 @@ def _serve(args: argparse.Namespace, name: str, config: Config) -> None:
     from pawnzero.engine.reader import standard_input
     from pawnzero.engine.session import Session
 
-    def load(threads: int, tell: Callable[[str], None]) -> Mind:
-        from pawnzero.engine.mind import load_mind  # only when needed: this takes seconds
+    def load(threads: int, tell: Callable[[str], None]) -> EngineNet:
+        from pawnzero.engine.net import load_net  # only when needed: this takes seconds
 
-        return load_mind(args.net, args.device, threads, tell)
+        return load_net(args.net, args.device, threads, tell)
 
     def write(line: str) -> None:
         print(line, file=args.stdout, flush=True)

@@ -19,7 +19,7 @@ from pawnzero.engine.reader import queued
 from pawnzero.errors import PawnzeroError, UsageError
 
 if TYPE_CHECKING:  # imported at run time only when needed, because it takes long
-    from pawnzero.engine.mind import Mind
+    from pawnzero.engine.net import EngineNet
     from pawnzero.engine.thinking import Known, Thinking
     from pawnzero.games.base import Game
     from pawnzero.games.line import Line
@@ -32,18 +32,18 @@ Tell = Callable[[str], None]
 class Session:
     """An engine called `name` that answers lines with lines.
 
-    load:   makes the mind when it is first needed, for a number of threads (see `mind.load_mind`)
+    load:   makes the net when it is first needed, for a number of threads (see `net.load_net`)
     search: the settings that the options start from
     write:  receives each line of output
     """
 
-    def __init__(self, name: str, load: Callable[[int, Tell], Mind], search: SearchConfig, write: Tell) -> None:
+    def __init__(self, name: str, load: Callable[[int, Tell], EngineNet], search: SearchConfig, write: Tell) -> None:
         self._name = name
         self._load = load
         self._search = search
         self._write = write
         self._options = Options(search)
-        self._mind: Optional[Mind] = None
+        self._net: Optional[EngineNet] = None
         self._threads = 0
         self._line: Optional[Line] = None
         self._refused = ""
@@ -139,7 +139,7 @@ class Session:
         limits, complaints = parse_go(words)
         for complaint in complaints:
             self._tell(complaint)
-        mind = self._ready()
+        net = self._ready()
         from pawnzero.engine.place import any_move
         from pawnzero.engine.thinking import Known, Thinking
         from pawnzero.games.line import Line
@@ -148,21 +148,21 @@ class Session:
             self._tell(f"go: there is no position to search, because {self._refused!r} was refused")
             self._thinking = Known(limits, None)
             return
-        line = self._line or Line(mind.game)
+        line = self._line or Line(net.game)
         if line.over:
-            lost = int(mind.game.ending_values[line.ending]) < 0
+            lost = int(net.game.ending_values[line.ending]) < 0
             self._write(f"info depth 0 score {'mate' if lost else 'cp'} 0")
             self._thinking = Known(limits, any_move(line))
             return
-        only = self._only(mind.game, line, limits.searchmoves)
+        only = self._only(net.game, line, limits.searchmoves)
         seed = int.from_bytes(os.urandom(8), "little")
         while self._thinking is None:
             try:
-                self._thinking = Thinking(mind, line, limits, self._options, self._search, only, began=began, seed=seed)
+                self._thinking = Thinking(net, line, limits, self._options, self._search, only, began=began, seed=seed)
             except MemoryError:
                 if self._options["Hash"] == 1:
                     self._tell("no memory for a Hash of 1 MB; a move is played without a search")
-                    allowed = [mind.game.format_action(line.state, action) for action in only]
+                    allowed = [net.game.format_action(line.state, action) for action in only]
                     self._thinking = Known(limits, allowed[0] if allowed else any_move(line))
                     return
                 smaller = self._options["Hash"] // 2
@@ -198,25 +198,25 @@ class Session:
 
         return get_game("chess")
 
-    def _ready(self) -> Mind:
-        """The loaded mind; it is loaded again if `Threads` has changed."""
+    def _ready(self) -> EngineNet:
+        """The loaded net; it is loaded again if `Threads` has changed."""
         threads = self._options["Threads"]
-        if self._mind is None or self._threads != threads:
+        if self._net is None or self._threads != threads:
             try:
-                self._mind = self._load(threads, self._tell)
-                self._warm(self._mind)
+                self._net = self._load(threads, self._tell)
+                self._warm(self._net)
             except PawnzeroError as error:
                 self._tell(f"error: {error}")
                 raise PawnzeroError(str(error)) from None  # not a UsageError: the engine cannot continue
             self._threads = threads
-        return self._mind
+        return self._net
 
-    def _warm(self, mind: Mind) -> None:
+    def _warm(self, net: EngineNet) -> None:
         """Search a little, so that the first move's clock pays for no compiling or loading."""
         from pawnzero.games.line import Line
         from pawnzero.search.position import PositionSearch
 
-        search = PositionSearch(Line(mind.game), mind.evaluator, self._search, room=_WARMING_SIMULATIONS, leaves=mind.leaves)
+        search = PositionSearch(Line(net.game), net.evaluator, self._search, room=_WARMING_SIMULATIONS, leaves=net.leaves)
         search.run()
         search.read()
 

@@ -9,7 +9,7 @@ from typing import List, Optional, Sequence
 from pawnzero.config import SearchConfig
 from pawnzero.engine.info import info_lines, whole_depth, written
 from pawnzero.engine.limits import Limits
-from pawnzero.engine.mind import Mind
+from pawnzero.engine.net import EngineNet
 from pawnzero.engine.options import Options
 from pawnzero.games.line import Line
 from pawnzero.search.position import PositionSearch, room_in
@@ -25,7 +25,7 @@ class Thinking:
 
     def __init__(
         self,
-        mind: Mind,
+        net: EngineNet,
         line: Line,
         limits: Limits,
         options: Options,
@@ -36,7 +36,7 @@ class Thinking:
         seed: int,
     ) -> None:
         self.line = line
-        self._game = mind.game
+        self._game = net.game
         self._limits = limits
         self._began = self._told = self._searched_until = began
         self._options = options
@@ -53,7 +53,7 @@ class Thinking:
         cut_short = limits.infinite or limits.depth is not None or self._seconds is not None
         self.search = PositionSearch(
             line,
-            mind.evaluator,
+            net.evaluator,
             # Within one chess tree, positions hardly ever recur, and Hash is to be spent on the tree alone.
             dataclasses.replace(
                 search,
@@ -61,9 +61,9 @@ class Thinking:
                 cpuct=options["CPuct"],
                 keep_answers=False,
             ),
-            room=room_in(mind.game, options["Hash"]),
+            room=room_in(net.game, options["Hash"]),
             simulations=min(allowed) if allowed else None,
-            leaves=options["MinibatchSize"] or mind.leaves,
+            leaves=options["MinibatchSize"] or net.leaves,
             only=only,
             temperature=options["Temperature"],
             seed=seed,

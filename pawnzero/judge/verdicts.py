@@ -31,7 +31,7 @@ from pawnzero.judge.positions import PHASES, phase_of
 from pawnzero.judge.solvers import NO_MOVE, Solver
 from pawnzero.players import Forfeit, Player
 from pawnzero.progress import Progress
-from pawnzero.shares import wilson
+from pawnzero.wilson import wilson
 
 DRAW_VALUE = 1 / 3
 """A value nearer to 0 than this predicts a draw."""

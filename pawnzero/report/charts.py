@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from pawnzero.matches import UNTRAINED
+from pawnzero.match_log import UNTRAINED
+from pawnzero.report.chart_groups import Layer, bars_together, matches_together, places
 from pawnzero.report.ladder_picture import ladder_figure
 from pawnzero.report.sources import Run, number
 from pawnzero.report.style import (
@@ -21,7 +22,6 @@ from pawnzero.report.style import (
     plain_ticks,
     with_interval,
 )
-from pawnzero.report.together import Layer, bars_together, matches_together, places
 from pawnzero.settings import by_dotted_key
 
 if TYPE_CHECKING:

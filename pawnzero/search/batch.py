@@ -10,7 +10,7 @@ import numpy as np
 from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
-from pawnzero.search.answers import Answers
+from pawnzero.search.cache import Answers
 from pawnzero.search.evaluator import Collect, Evaluator, OverlappingEvaluator, Question, UniformEvaluator, allocate_question
 from pawnzero.search.kernels import attach, expand, gather, select
 from pawnzero.search.parameters import parameters

@@ -8,7 +8,7 @@ from typing import List, Tuple
 import numpy as np
 
 from pawnzero.search.batch import BatchedSearch
-from pawnzero.search.course import deepest, edge_to_expect, plies_to_end
+from pawnzero.search.pv import deepest, edge_to_expect, plies_to_end
 from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNPROVEN, Trees
 
 WDL = Tuple[float, float, float]

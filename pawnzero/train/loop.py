@@ -19,12 +19,12 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.nets.threads import heed_quota
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
-from pawnzero.train.ahead import ahead
 from pawnzero.train.crowding import Crowding
 from pawnzero.train.heap import freed_memory_kept
 from pawnzero.train.log import Record, TrainLog
 from pawnzero.train.memory import SMALLER_NET, MicroBatch, patiently
 from pawnzero.train.precision import TrainPrecision, check_precision, choose_precision
+from pawnzero.train.prefetch import prefetch
 from pawnzero.train.report import Tally, TrainReport, rounded
 from pawnzero.train.samples import Samples, make_samples
 from pawnzero.train.signals import StopRequest
@@ -194,7 +194,7 @@ class _Run:
         def draw(step: int) -> Samples:
             return self._draw(positions.train, step, *self._share)
 
-        with closing(ahead(draw, steps)) as batches:
+        with closing(prefetch(draw, steps)) as batches:
             for own in batches:
                 samples, asked = self._of_all(own, stop.asked)
                 self._tally.add(self._stepper.step(samples), figure_weights(samples), samples.age)

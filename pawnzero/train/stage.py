@@ -10,7 +10,7 @@ import torch
 
 from pawnzero.config import Config, TrainConfig
 from pawnzero.errors import PawnzeroError
-from pawnzero.nets.kept import load_latest
+from pawnzero.nets.latest_and_best import load_latest
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.numbered import check_latest
 from pawnzero.progress import Progress

@@ -7,7 +7,7 @@ from queue import Queue
 from typing import Iterator, List, Sequence, Tuple, Union
 
 from pawnzero.config import SearchConfig
-from pawnzero.engine.mind import Mind
+from pawnzero.engine.net import EngineNet
 from pawnzero.engine.session import Session
 from pawnzero.games import get_game
 from pawnzero.search import UniformEvaluator
@@ -38,8 +38,8 @@ def talk(*steps: Step, search: SearchConfig = SearchConfig(), evaluator: object 
         everything.append(line)
         said.put(line)
 
-    mind = Mind(CHESS, evaluator or UniformEvaluator(), 4)  # type: ignore[arg-type]
-    Session("test", lambda threads, tell: mind, search, write).run(lines())
+    net = EngineNet(CHESS, evaluator or UniformEvaluator(), 4)  # type: ignore[arg-type]
+    Session("test", lambda threads, tell: net, search, write).run(lines())
     return everything
 
 

@@ -18,7 +18,7 @@ import torch
 from pawnzero.agent import Agent
 from pawnzero.cli import uci as cli_uci
 from pawnzero.config import ModelConfig
-from pawnzero.engine.mind import load_mind
+from pawnzero.engine.net import load_net
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
@@ -165,29 +165,29 @@ def test_a_net_that_cannot_be_loaded_ends_the_engine(net: Path, tmp_path: Path) 
     assert b"readyok" not in done.stdout
     assert done.stderr.decode().splitlines()[-1].startswith("pawnzero uci: error: ")
     with pytest.raises(PawnzeroError, match="plays connect_four, expected a player of chess"):
-        load_mind(str(save_net(tmp_path / "four.pt", "connect_four")), "cpu", 0, print)
+        load_net(str(save_net(tmp_path / "four.pt", "connect_four")), "cpu", 0, print)
 
 
 def test_an_agent_without_a_best_net_plays_its_latest(agent_dir: Path) -> None:
     told: List[str] = []
-    load_mind(str(agent_dir), "cpu", 0, told.append)
+    load_net(str(agent_dir), "cpu", 0, told.append)
     assert "best.pt" in told[-1]
     (agent_dir / "checkpoints" / "best.pt").unlink()
-    load_mind(str(agent_dir), "cpu", 0, told.append)
+    load_net(str(agent_dir), "cpu", 0, told.append)
     assert "no best net yet, so the latest one plays" in told[-2]
     assert "latest.pt" in told[-1]
 
 
 def test_threads_are_the_net_s_cores(net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = core_count()
-    monkeypatch.setattr("pawnzero.engine.mind.usable_cores", lambda: 2)
+    monkeypatch.setattr("pawnzero.engine.net.usable_cores", lambda: 2)
     told: List[str] = []
     try:
-        assert load_mind(str(net), "cpu", 1, print).leaves == 8
+        assert load_net(str(net), "cpu", 1, print).leaves == 8
         assert core_count() == torch.get_num_threads() == 1
-        assert load_mind(str(net), "cpu", 2, print).leaves == 16
+        assert load_net(str(net), "cpu", 2, print).leaves == 16
         assert core_count() == torch.get_num_threads() == 2
-        assert load_mind(str(net), "cpu", 1024, told.append).leaves == 16
+        assert load_net(str(net), "cpu", 1024, told.append).leaves == 16
         assert core_count() == 2
         assert told[0] == "Threads is 1024, but the net runs on 2, all the cores there are"
     finally:

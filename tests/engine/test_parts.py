@@ -10,7 +10,7 @@ from pawnzero.config import SearchConfig
 from pawnzero.engine import thinking
 from pawnzero.engine.info import centipawns, per_mille
 from pawnzero.engine.limits import Limits, parse_go
-from pawnzero.engine.mind import Mind
+from pawnzero.engine.net import EngineNet
 from pawnzero.engine.options import Options
 from pawnzero.engine.place import parse_place
 from pawnzero.errors import UsageError
@@ -93,9 +93,9 @@ def test_values_as_people_read_them() -> None:
 def test_figures_are_those_of_the_last_wave_however_long_the_answer_was_held(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [5.0]
     monkeypatch.setattr(thinking, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    search, mind = SearchConfig(), Mind(get_game("chess"), UniformEvaluator(), 4)
+    search, net = SearchConfig(), EngineNet(get_game("chess"), UniformEvaluator(), 4)
     limits = Limits(infinite=True)
-    one = thinking.Thinking(mind, Line(mind.game), limits, Options(search), search, (), began=now[0], seed=0)
+    one = thinking.Thinking(net, Line(net.game), limits, Options(search), search, (), began=now[0], seed=0)
     now[0] += 0.25
     one.advance()
     one.advance()
@@ -106,9 +106,9 @@ def test_figures_are_those_of_the_last_wave_however_long_the_answer_was_held(mon
 def test_the_own_time_begins_with_the_ponderhit(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [5.0]
     monkeypatch.setattr(thinking, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    search, mind = SearchConfig(), Mind(get_game("chess"), UniformEvaluator(), 4)
+    search, net = SearchConfig(), EngineNet(get_game("chess"), UniformEvaluator(), 4)
     limits = Limits(movetime=1000, ponder=True)
-    one = thinking.Thinking(mind, Line(mind.game), limits, Options(search), search, (), began=now[0], seed=0)
+    one = thinking.Thinking(net, Line(net.game), limits, Options(search), search, (), began=now[0], seed=0)
     for seconds, word, over in ((0.0, "", False), (90.0, "", False), (0.0, "hit", False), (0.9, "", False), (0.2, "", True)):
         now[0] += seconds
         if word:

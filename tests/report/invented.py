@@ -12,7 +12,7 @@ from pawnzero.config import Config, SearchConfig, SelfplayConfig
 from pawnzero.files import write_json
 from pawnzero.games import get_game
 from pawnzero.journal import Journal
-from pawnzero.matches import append_row
+from pawnzero.match_log import append_row
 from pawnzero.openings import openings
 from pawnzero.players import parse_player
 from pawnzero.replay import ReplayBuffer

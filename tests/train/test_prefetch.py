@@ -7,20 +7,20 @@ from typing import List
 
 import pytest
 
-from pawnzero.train.ahead import ahead
+from pawnzero.train.prefetch import prefetch
 
 
 def test_results_come_in_order_from_another_thread() -> None:
     def draw(step: int) -> object:
         return step, threading.current_thread() is threading.main_thread()
 
-    assert list(ahead(draw, range(3, 10), depth=2)) == [(step, False) for step in range(3, 10)]
-    assert list(ahead(draw, range(0))) == []
+    assert list(prefetch(draw, range(3, 10), depth=2)) == [(step, False) for step in range(3, 10)]
+    assert list(prefetch(draw, range(0))) == []
 
 
 def test_no_more_than_depth_are_prepared_and_closing_stops() -> None:
     drawn: List[int] = []
-    batches = ahead(lambda step: drawn.append(step) or step, range(100), depth=2)
+    batches = prefetch(lambda step: drawn.append(step) or step, range(100), depth=2)
     assert next(batches) == 0
     batches.close()
     assert set(drawn) <= {0, 1, 2}
@@ -33,7 +33,7 @@ def test_an_error_is_raised_at_its_place() -> None:
             raise KeyError("no row")
         return step
 
-    batches = ahead(draw, range(6))
+    batches = prefetch(draw, range(6))
     assert [next(batches) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(KeyError, match="no row"):
         next(batches)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pawnzero import stats
-from pawnzero.stopped import estimate_stopped, leaves, stays_above
+from pawnzero.sprt_estimate import estimate_stopped, leaves, stays_above
 from tests.test_stats_simulated import stopped_pairs, stronger_by
 
 MATCHES = 500

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pawnzero.shares import Z_95, Z_95_ONE_SIDED, wilson
+from pawnzero.wilson import Z_95, Z_95_ONE_SIDED, wilson
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 20), (1, 20), (10, 20), (20, 20), (6, 600)])

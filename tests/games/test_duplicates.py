@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pawnzero.games import get_game
-from pawnzero.games.alike import game_key, position_keys
+from pawnzero.games.duplicates import game_key, position_keys
 from pawnzero.games.line import Line
 
 

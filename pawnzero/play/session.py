@@ -21,7 +21,7 @@ _SHOWN_MOVES = 5
 _SUGGESTIONS = 6
 
 
-class Table:
+class Session:
     """A game of `person` (0 or 1; None: nobody) against `player`, who plays both sides if there is no person.
 
     thinker: the player's net, which answers `eval` and `hint`; None if the player has no net

@@ -16,7 +16,7 @@ _BATCH_OF_A_CARD = 128
 
 
 @dataclass(frozen=True)
-class Mind:
+class EngineNet:
     """What the engine thinks with. leaves: how many leaves to evaluate at once"""
 
     game: Game
@@ -34,7 +34,7 @@ class Notes(Progress):
         self._tell(text)
 
 
-def load_mind(spec: str, device: str, threads: int, tell: Callable[[str], None]) -> Mind:
+def load_net(spec: str, device: str, threads: int, tell: Callable[[str], None]) -> EngineNet:
     """Load the averaged net of `spec` (a checkpoint file or an agent) on `device`.
 
     It uses `threads` cores (0: torch's default), but no more than this process may use. Takes seconds. Raises UsageError for a
@@ -59,4 +59,4 @@ def load_mind(spec: str, device: str, threads: int, tell: Callable[[str], None])
     assert isinstance(evaluator, NetEvaluator)
     tell(f"{player.details['Net']} on {evaluator.description}")
     on_cpu = evaluator.device.type == "cpu"
-    return Mind(game, evaluator, _BATCH_OF_A_CORE * core_count() if on_cpu else _BATCH_OF_A_CARD)
+    return EngineNet(game, evaluator, _BATCH_OF_A_CORE * core_count() if on_cpu else _BATCH_OF_A_CARD)

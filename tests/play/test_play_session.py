@@ -15,7 +15,7 @@ from pawnzero.config import SearchConfig
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.play.screen import PlainScreen, TerminalScreen
-from pawnzero.play.table import Table
+from pawnzero.play.session import Session
 from pawnzero.play.thinker import Thinker
 from pawnzero.players import Forfeit, Move, NetPlayer, Player, RandomPlayer, parse_player
 from pawnzero.search import UniformEvaluator
@@ -49,7 +49,7 @@ def play(capsys: pytest.CaptureFixture[str]) -> Any:
         position: str = "startpos",
     ) -> str:
         screen = PlainScreen(iter([word + "\n" for word in words]))
-        Table(game, game.parse(position), player or First(), person, thinker, screen).run()
+        Session(game, game.parse(position), player or First(), person, thinker, screen).run()
         return capsys.readouterr().out
 
     return run

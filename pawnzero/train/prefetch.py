@@ -9,7 +9,7 @@ from typing import Callable, Deque, Generator, Iterable, TypeVar
 T = TypeVar("T")
 
 
-def ahead(draw: Callable[[int], T], steps: Iterable[int], depth: int = 2) -> Generator[T, None, None]:
+def prefetch(draw: Callable[[int], T], steps: Iterable[int], depth: int = 2) -> Generator[T, None, None]:
     """Yield ``draw(step)`` for each step, with up to `depth` results prepared while the caller works on an earlier one.
 
     An error in `draw` is raised when the caller reaches that step. Close the generator to stop early.

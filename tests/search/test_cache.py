@@ -11,7 +11,7 @@ import pytest
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.records import GameRecord
-from pawnzero.search.answers import Answers
+from pawnzero.search.cache import Answers
 from pawnzero.search.evaluator import Question, allocate_question
 from pawnzero.selfplay import Workload, play_games
 from tests.search.naive import HashEvaluator
