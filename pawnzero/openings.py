@@ -4,8 +4,8 @@ Chess has a list of its own (`data/openings_chess.txt`; its header says how it w
 openings are the positions a few plies from the start, as many plies as it takes to have enough positions that differ by the
 game's symmetries: players that treat mirror images alike would play the same game twice. A user's file may hold
 
-* PGN games: in chess, the moves of each main line are an opening; in other games, only games written by the arena and self-play
-  can be read, and their given plies are the opening,
+* PGN games, of which the moves of each main line are an opening, or the given plies where a header ``GivenPlies`` counts them,
+  as in games written by the arena and self-play; in games other than chess only those can be read,
 * or one opening per line: a position (EPD or FEN in chess, the game's own text form otherwise), or the moves from the starting
   position in the game's notation, separated by spaces. Empty lines and what follows ``#`` outside quotes are skipped.
 
@@ -30,7 +30,7 @@ from pawnzero.files import reading
 from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.duplicates import position_keys
 from pawnzero.games.line import Line
-from pawnzero.pgn import games_in, in_san, moves_of
+from pawnzero.pgn import games_in, given_plies, in_san, moves_of
 
 logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # otherwise it would also report a file's errors
 
@@ -131,7 +131,7 @@ def _reads(read: Callable[[], object]) -> bool:
 
 def _read_written(path: Path, text: str) -> Iterator[Opening]:
     for number, written in enumerate(games_in(text), 1):
-        start, moves = written.headers.get("FEN", ""), written.moves[: written.given_plies]
+        start, moves = written.headers.get("FEN", ""), written.moves[: given_plies(written.headers)]
         if start or moves:
             yield Opening(f"{path}: game {number}", start, tuple(moves))
 
@@ -179,7 +179,7 @@ def _read_pgn(path: Path, text: str) -> Iterator[Opening]:
         if game.errors:
             raise UsageError(f"{place}, before line {counted.lines + 1}: {game.errors[0]}")
         start = game.headers.get("FEN", "")
-        moves = tuple(move.uci() for move in game.mainline_moves())
+        moves = tuple(move.uci() for move in game.mainline_moves())[: given_plies(game.headers)]
         if start or moves:
             yield Opening(place, start, moves)
 

@@ -34,18 +34,18 @@ class WrittenGame(NamedTuple):
     headers: Dict[str, str]
     moves: List[str]
 
-    @property
-    def given_plies(self) -> Optional[int]:
-        """Number of moves at the beginning that were given rather than chosen; None if the headers do not say."""
-        given = self.headers.get("GivenPlies", "")
-        return int(given) if given.isdecimal() else None
-
     def replay(self, game: Game) -> Line:
         """The game as a line. Raises UsageError that quotes an invalid position or move."""
         line = Line(game, game.parse(self.headers["FEN"]) if "FEN" in self.headers else None)
         for move in self.moves:
             line.push(game.parse_action(line.state, move))
         return line
+
+
+def given_plies(headers: Mapping[str, str]) -> Optional[int]:
+    """The number of moves at the beginning of a game that were given rather than chosen; None if its headers do not say."""
+    given = headers.get("GivenPlies", "")
+    return int(given) if given.isdecimal() else None
 
 
 def format_game(game: Game, headers: Mapping[str, str], line: Line, result: Optional[int]) -> str:

@@ -140,6 +140,13 @@ def test_pgn_main_lines(tmp_path):
     assert CHESS.format(short.state).startswith("4k3/8/8/8/8/8/8/5RK1 b - -")
 
 
+def test_of_a_game_of_the_arena_the_given_plies_are_the_opening(tmp_path):
+    file = tmp_path / "match.pgn"
+    file.write_text('[Event "a"]\n[GivenPlies "2"]\n\n1. f3 e5 2. g4 Qh4# 0-1\n\n[Event "b"]\n[GivenPlies "0"]\n\n1. e4 *\n\n')
+    (line,) = openings(CHESS, 1, seed=0, file=file)
+    assert [CHESS.format_action(state, action) for state, action in zip(line.states, line.actions)] == ["f2f3", "e7e5"]
+
+
 def test_the_same_position_counts_once(tmp_path):
     file = tmp_path / "twice.txt"
     file.write_text("e2e4 e7e5 g1f3\ng1f3 e7e5 e2e4\nd2d4\n")

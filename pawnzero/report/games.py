@@ -11,7 +11,7 @@ from pawnzero.games import get_game
 from pawnzero.games.base import Game
 from pawnzero.games.drawing import drawing
 from pawnzero.games.line import Line
-from pawnzero.pgn import RESULTS, WrittenGame, moves_of, movetext, read_games
+from pawnzero.pgn import RESULTS, WrittenGame, given_plies, moves_of, movetext, read_games
 from pawnzero.replay import ReplayBuffer
 
 _FROM_ARENA = 2
@@ -80,7 +80,7 @@ def _of_arena(agent: Agent, game: Game) -> Iterator[ShownGame]:
             title=f"{tags.get('White', '?')} against {tags.get('Black', '?')}",
             story=_story(tags["Result"], tags.get("Ending", ""), line),
             line=line,
-            given=written.given_plies or 0,
+            given=given_plies(written.headers) or 0,
             outlook=[],
         )
 
