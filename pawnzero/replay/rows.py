@@ -141,6 +141,26 @@ def _keep_largest(policy: np.ndarray, keep: int, kept: np.ndarray) -> None:
         kept[best] = True
 
 
+@inner_kernel
+def _is_distribution(policy: np.ndarray) -> bool:
+    """Whether no probability is negative or NaN, and their sum is 1 to a hundredth."""
+    total = 0.0
+    for i in range(len(policy)):
+        if not (policy[i] >= 0.0):
+            return False
+        total += policy[i]
+    return abs(total - 1.0) < 1e-2
+
+
+@inner_kernel
+def _sum_kept(policy: np.ndarray, kept: np.ndarray) -> float:
+    total = 0.0
+    for i in range(len(policy)):
+        if kept[i]:
+            total += policy[i]
+    return total
+
+
 @allocating_kernel
 def pack_policies(policy: np.ndarray, start: np.ndarray, count: np.ndarray, out: np.ndarray, sparse: np.ndarray) -> int:
     """Pack probabilities as fractions of 65,535 that sum to exactly 65,535: differences of rounded running sums.
@@ -152,43 +172,31 @@ def pack_policies(policy: np.ndarray, start: np.ndarray, count: np.ndarray, out:
     most = 0
     for t in range(len(count)):
         most = max(most, count[t])
-    kept = np.zeros(most, np.bool_)
+    marks = np.zeros(most, np.bool_)
     for t in range(len(count)):
         length = start[t + 1] - start[t]
         if length == 0:
             continue
-        if length != count[t]:
-            return t
-        row = policy[start[t] : start[t + 1]]
-        total = 0.0
-        for i in range(length):
-            if not (row[i] >= 0.0):
-                return t
-            total += row[i]
-        if not (abs(total - 1.0) < 1e-2):
+        row, kept = policy[start[t] : start[t + 1]], marks[:length]
+        if length != count[t] or not _is_distribution(row):
             return t
         sparse[t] = length > room
+        indices = 0
+        kept[:] = True
         if sparse[t]:
-            _keep_largest(row, room // 2, kept[:length])
-            total = 0.0
-            for i in range(length):
-                if kept[i]:
-                    total += row[i]
-        running = 0.0
-        before = 0
-        slot = 0
+            indices = room // 2
+            _keep_largest(row, indices, kept)
+        total = _sum_kept(row, kept)
+        running, before, slot = 0.0, 0, 0
         for i in range(length):
-            if sparse[t] and not kept[i]:
-                continue
-            running += row[i]
-            after = int(running / total * _ONE + 0.5)
-            if sparse[t]:
-                out[t, slot] = i
-                out[t, room // 2 + slot] = after - before
-            else:
-                out[t, slot] = after - before
-            before = after
-            slot += 1
+            if kept[i]:
+                running += row[i]
+                after = int(running / total * _ONE + 0.5)
+                if sparse[t]:
+                    out[t, slot] = i
+                out[t, indices + slot] = after - before
+                before = after
+                slot += 1
     return -1
 
 

@@ -204,6 +204,39 @@ def _place(t, g, budget, gumbel_scale, noisy):
 _place_in_kernel = inner_kernel(_place)
 
 
+@inner_kernel
+def _remember_root(t, g):
+    """Put the position at the root first among the earlier ones that the net's input planes show."""
+    room = t.past_state.shape[1]
+    if room == 0:
+        return
+    words = t.past_state.shape[2]
+    kept = min(t.past_length[g], room - 1)
+    for j in range(kept, 0, -1):
+        for word in range(words):
+            t.past_state[g, j, word] = t.past_state[g, j - 1, word]
+        t.past_repeated[g, j] = t.past_repeated[g, j - 1]
+    for word in range(words):
+        t.past_state[g, 0, word] = t.state[g, 0, word]
+    t.past_repeated[g, 0] = t.repeated[g, 0]
+    t.past_length[g] = kept + 1
+
+
+@inner_kernel
+def _count_earlier(t, g, key, reversible):
+    """Add the root to the positions that can recur, of which an irreversible move leaves none, and count `key` among them."""
+    if reversible == 0:
+        t.past_keys[g] = 0
+    elif t.past_keys[g] < t.past_key.shape[1]:
+        t.past_key[g, t.past_keys[g]] = t.key[g, 0]
+        t.past_keys[g] += 1
+    earlier = 0
+    for j in range(t.past_keys[g]):
+        if t.past_key[g, j] == key:
+            earlier += 1
+    return earlier
+
+
 @kernel
 def move_on(t, trees, positions, plies_left, budget, gumbel_scale, noisy, endings):
     """Make the position after the move played the root of each tree.
@@ -217,26 +250,8 @@ def move_on(t, trees, positions, plies_left, budget, gumbel_scale, noisy, ending
     words = state.shape[1]
     for i in range(len(trees)):
         g = trees[i]
-        room = t.past_state.shape[1]
-        if room > 0:
-            kept = min(t.past_length[g], room - 1)
-            for j in range(kept, 0, -1):
-                for word in range(words):
-                    t.past_state[g, j, word] = t.past_state[g, j - 1, word]
-                t.past_repeated[g, j] = t.past_repeated[g, j - 1]
-            for word in range(words):
-                t.past_state[g, 0, word] = t.state[g, 0, word]
-            t.past_repeated[g, 0] = t.repeated[g, 0]
-            t.past_length[g] = kept + 1
-        if reversible[i] == 0:
-            t.past_keys[g] = 0
-        elif t.past_keys[g] < t.past_key.shape[1]:
-            t.past_key[g, t.past_keys[g]] = t.key[g, 0]
-            t.past_keys[g] += 1
-        earlier = 0
-        for j in range(t.past_keys[g]):
-            if t.past_key[g, j] == key[i]:
-                earlier += 1
+        _remember_root(t, g)
+        earlier = _count_earlier(t, g, key[i], reversible[i])
         for word in range(words):
             t.state[g, 0, word] = state[i, word]
         t.key[g, 0] = key[i]
