@@ -118,7 +118,7 @@ def _threads(machine: Machine) -> Iterator[Finding]:
     asked = machine.environment.get("OMP_NUM_THREADS", "")
     if asked.isdigit() and int(asked) < int(machine.cores_allowed):
         what = f"OMP_NUM_THREADS={asked}: training uses {asked} of {machine.cores_allowed:g} cores"
-        yield Finding(WARNING, what, "unset OMP_NUM_THREADS")
+        yield Finding(WARNING, what, "unset OMP_NUM_THREADS, unless other programs need the other cores")
     if machine.torch_threads > machine.cores_allowed + 0.5:
         what = f"torch starts {machine.torch_threads} threads, but only {machine.cores_allowed:g} cores may be used"
         yield Finding(WARNING, what, f"export OMP_NUM_THREADS={max(1, int(machine.cores_allowed))}")
