@@ -202,6 +202,21 @@ def _whole(found: Mapping[str, Any]) -> Config:
     return config
 
 
+def assignment(text: str) -> Tuple[str, Any]:
+    """The key and value in "trainer.lr=0.001", for `load_config`, which rejects unknown keys.
+
+    Raises UsageError for a text without "=", and for a value that the key cannot have.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f'"{text}", expected KEY=VALUE, as in trainer.lr=0.001')
+    known = SETTINGS.get(resolved(key))
+    try:
+        return key, known.parse(value) if known else value
+    except UsageError as error:
+        raise UsageError(f"{key} is {error}") from None
+
+
 def resolved(key: str) -> str:
     """The key of the setting that `key` names: itself, unless it is an alias."""
     return _ALIASES.get(key, key)

@@ -14,7 +14,7 @@ import platform
 import time
 from datetime import date
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config, to_json
@@ -26,7 +26,7 @@ from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.pipeline import run_iteration
 from pawnzero.players import NetPlayer
 from pawnzero.selfplay_stage import latest_net
-from pawnzero.settings import SETTINGS, load_config, resolved
+from pawnzero.settings import assignment, load_config
 
 TRAINED = ("step", "policy_loss", "value_loss", "policy_kl", "held_out_policy_loss", "held_out_value_loss")
 PLAYED = ("draw_rate", "mean_plies", "distinct_openings", "seconds")
@@ -54,16 +54,6 @@ class Judge:
         return found
 
 
-def setting(text: str) -> Tuple[str, Any]:
-    """The key and value in "trainer.lr=0.001". Raises UsageError for a value that the key cannot have."""
-    key, _, value = text.partition("=")
-    try:
-        known = SETTINGS.get(resolved(key))
-        return key, known.parse(value) if known else value  # `load_config` rejects unknown keys
-    except UsageError as error:
-        raise UsageError(f"{key} is {error}") from None
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("agent", type=Path)
@@ -78,7 +68,7 @@ def main() -> None:
     args = parser.parse_args()
 
     try:
-        overrides = dict(map(setting, args.set))
+        overrides = dict(map(assignment, args.set))
         config = load_config(args.config, overrides)
     except UsageError as error:
         parser.error(str(error))
