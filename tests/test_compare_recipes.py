@@ -6,17 +6,17 @@ import importlib
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
-from iterations import CONFIG
+from iterations import CONFIG, Notes
 
 from pawnzero.agent import Agent
-from pawnzero.config import to_json
+from pawnzero.config import Config, to_json
 from pawnzero.pipeline import run_until
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
-ARMS = ("--arm", "recipe", "--arm", "fewer", "mcts_sims=2")
+ARMS = ("--arm", "recipe", "--arm", "fewer", "mcts_sims=3")
 AT_ONCE = ("--core-minutes", "1e-6", "--games", "4", "--sims", "2")
 """One iteration an agent, and short matches."""
 
@@ -49,36 +49,81 @@ def test_trains_each_recipe_from_each_seed_and_compares_them(
 
     assert set(found["agents"]) == {"recipe_3", "recipe_5", "fewer_3", "fewer_5"}
     for name, agent in found["agents"].items():
-        (iteration,) = Agent.open(tmp_path / "cmp" / name).iterations
-        assert agent["iterations"] == 1
+        trained = Agent.open(tmp_path / "cmp" / name)
+        assert len(trained.iterations) == 1
         assert agent["core_minutes"] > 0.0
-        assert agent["evaluations"] == iteration["selfplay"]["evaluations"]
-        assert agent["step"] == iteration["train"]["step"] == 5
-        used = Agent.open(tmp_path / "cmp" / name).metadata["config"]
-        assert used["seed"] == int(name[-1])
-        assert used["mcts_sims"] == (8 if name.startswith("recipe") else 2)
+        used = trained.metadata["config"]
+        assert (used["seed"], used["mcts_sims"]) == (int(name[-1]), 8 if name.startswith("recipe") else 3)
     assert set(found["matches"]) == {"fewer_3 recipe_3", "fewer_5 recipe_5"}
     by_seed = found["differences"]["fewer"]["by_seed"]
     assert set(by_seed) == {"3", "5"}
     assert all(low < elo < high for elo, low, high in by_seed.values())
-    assert "fewer against recipe" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "fewer against recipe" in printed
+    assert "by the 2 seeds" in printed
 
 
-def test_resumes_and_adds_to_a_finished_comparison(compare: Compare) -> None:
+def test_the_arm_that_wins_its_match_is_ahead(compare: Compare, tmp_path: Path) -> None:
+    compare(*ARMS, "--seeds", "3", *AT_ONCE)
+    file = tmp_path / "cmp" / "comparison.json"
+    found = json.loads(file.read_text())
+    found["matches"]["fewer_3 recipe_3"]["pairs"] = [0, 0, 0, 0, 2]  # all four games won by the first named
+    file.write_text(json.dumps(found))
+    again = compare(*ARMS, "--seeds", "3", *AT_ONCE)
+    assert again["differences"]["fewer"]["mean"][0] > 0.0
+
+
+def test_each_side_of_a_match_plays_its_own_net(compare: Compare, tool: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: List[Tuple[Path, int]] = []
+    make = tool.net_player
+
+    def noted(path: Path, **terms: Any) -> Any:
+        asked.append((path, terms["search"].gumbel_considered))
+        return make(path, **terms)
+
+    monkeypatch.setattr(tool, "net_player", noted)
+    compare("--arm", "recipe", "search.gumbel_considered=5", "--arm", "other", "--seeds", "3", *AT_ONCE)
+    assert [(path.parent.parent.name, considered) for path, considered in asked] == [("other_3", 5), ("recipe_3", 5)]
+
+
+def test_goes_on_after_an_interruption(
+    compare: Compare, tool: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = tool.run_iteration
+    interrupted: List[Path] = []
+
+    def stopped_in_its_match(place: Path, config: Config, **how: Any) -> Dict[str, Any]:
+        stop = place.name == "fewer_3" and not interrupted
+        interrupted.extend([place] if stop else [])
+        return dict(run(place, config, progress=Notes("arena", 0) if stop else None, **how))
+
+    monkeypatch.setattr(tool, "run_iteration", stopped_in_its_match)
+    with pytest.raises(SystemExit) as exit_:
+        compare(*ARMS, "--seeds", "3", *AT_ONCE)
+    assert exit_.value.code == 130
+    before = json.loads((tmp_path / "cmp" / "comparison.json").read_text())["agents"]["fewer_3"]["core_minutes"]
+    assert before > 1e-6  # enough already, but its iteration is not finished
+
+    found = compare(*ARMS, "--seeds", "3", *AT_ONCE)
+    assert found["agents"]["fewer_3"]["core_minutes"] > before
+    (done,) = Agent.open(tmp_path / "cmp" / "fewer_3").iterations
+    assert done["train"]["step"] == CONFIG.trainer_iters
+
+
+def test_adds_to_a_finished_comparison(compare: Compare, tmp_path: Path) -> None:
     first = compare(*ARMS, "--seeds", "3", *AT_ONCE)
     assert compare(*ARMS, "--seeds", "3", *AT_ONCE) == first
 
     wider = compare(*ARMS, "--arm", "third", "trainer.lr=0.01", "--seeds", "3", "4", *AT_ONCE)
-    assert len(wider["agents"]) == 6
-    assert len(wider["matches"]) == 4
+    assert (len(wider["agents"]), len(wider["matches"])) == (6, 4)
     for kind in ("agents", "matches"):
         assert {name: wider[kind][name] for name in first[kind]} == first[kind]
 
-    used = max(agent["core_minutes"] for agent in wider["agents"].values())
+    used = max(agent["core_minutes"] for agent in first["agents"].values())
     longer = compare(*ARMS, "--seeds", "3", "--core-minutes", str(1.1 * used), "--games", "4", "--sims", "2")
-    assert all(longer["agents"][name]["iterations"] > 1 for name in first["agents"])
-    (match,) = (longer["matches"][name] for name in first["matches"])
-    assert match["steps"] == [longer["agents"][name]["step"] for name in ("fewer_3", "recipe_3")]
+    assert all(len(Agent.open(tmp_path / "cmp" / name).iterations) > 1 for name in first["agents"])
+    (match,) = first["matches"]
+    assert longer["matches"][match]["nets"] != first["matches"][match]["nets"]
 
 
 def test_copies_of_an_agent_go_on_from_it(compare: Compare, tmp_path: Path) -> None:
@@ -87,9 +132,10 @@ def test_copies_of_an_agent_go_on_from_it(compare: Compare, tmp_path: Path) -> N
 
     assert Agent.open(tmp_path / "First").metadata["next_iteration"] == 2
     for name, agent in found["agents"].items():
-        assert Agent.open(tmp_path / "cmp" / name).metadata["next_iteration"] == 3
-        assert agent["iterations"] == 1
-        assert agent["step"] == 15
+        copy = Agent.open(tmp_path / "cmp" / name)
+        assert [one["iteration"] for one in copy.iterations] == [0, 1, 2]
+        assert copy.iterations[-1]["train"]["step"] == 15
+        assert agent["begun"] == 2
 
 
 def test_the_interval_is_students(tool: ModuleType) -> None:
@@ -102,13 +148,17 @@ def test_the_interval_is_students(tool: ModuleType) -> None:
     ("words", "expected"),
     [
         (["--arm", "recipe"], "--arm twice or more"),
-        (["--arm", "recipe", "--arm", "recipe", "mcts_sims=2"], "two arms have the same name"),
+        (["--arm", "recipe", "--arm", "recipe", "mcts_sims=3"], "two arms have the same name"),
         (["--arm", "recipe", "--arm", "fewer", "mcts_sim=2"], "the nearest valid one is 'mcts_sims'"),
         (["--arm", "recipe", "--arm", "fewer", "mcts_sims"], "expected KEY=VALUE"),
         (["--arm", "recipe", "--arm", "fewer", "mcts_sims=x"], "expected an integer"),
         (["--arm", "recipe", "--arm", "../up", "mcts_sims=2"], "expected a name of letters"),
         (["--arm", "recipe", "--arm", "other", "seed=2"], "--seeds"),
+        (["--arm", "recipe", "--arm", "few", "selfplay.full_search_share=0.5"], "arm few: "),
+        (["--arm", "recipe", "--arm", "other", "game=connect_four"], "arm other plays connect_four, expected tic_tac_toe"),
         ([*ARMS, "--seeds", "1", "1"], "different ones"),
+        ([*ARMS, "--seeds", "-1"], "seed is -1"),
+        ([*ARMS, "--games", "3"], "expected an even number"),
         ([*ARMS, "--from", "nobody"], "no agent here"),
     ],
 )
@@ -116,17 +166,32 @@ def test_wrong_input_gets_one_line(
     compare: Compare, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: List[str], expected: str
 ) -> None:
     with pytest.raises(SystemExit) as exit_:
-        compare(*words, *AT_ONCE)
+        compare(*AT_ONCE, *words)
     (line,) = capsys.readouterr().err.splitlines()
     assert exit_.value.code == 2
     assert expected in line
     assert not list(tmp_path.glob("cmp/*/metadata.json"))
 
 
-def test_refuses_another_recipe_under_the_same_name(compare: Compare, capsys: pytest.CaptureFixture[str]) -> None:
-    first = compare(*ARMS, "--seeds", "3", *AT_ONCE)
+def refused(compare: Compare, capsys: pytest.CaptureFixture[str], *words: str) -> str:
     with pytest.raises(SystemExit) as exit_:
-        compare("--arm", "recipe", "--arm", "fewer", "mcts_sims=3", "--seeds", "3", *AT_ONCE)
+        compare(*AT_ONCE, *words)
     assert exit_.value.code == 2
-    assert "its arm fewer is {'mcts_sims': 2}" in capsys.readouterr().err
+    return capsys.readouterr().err
+
+
+def test_refuses_what_would_compare_something_else(
+    compare: Compare, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_until(tmp_path / "cmp" / "recipe_4", CONFIG, iterations=1, device="cpu")
+    first = compare(*ARMS, "--seeds", "3", *AT_ONCE)
+    seed, origin = ("--seeds", "3"), str(tmp_path / "cmp" / "recipe_4")
+    assert "its arm fewer is {'mcts_sims': 3}" in refused(
+        compare, capsys, "--arm", "recipe", "--arm", "fewer", "mcts_sims=4", *seed
+    )
+    assert 'begun with another "from"' in refused(compare, capsys, *ARMS, *seed, "--from", origin)
+    assert "not an agent of this comparison" in refused(compare, capsys, *ARMS, "--seeds", "4")
+    assert "or more" in refused(compare, capsys, *ARMS, *seed, "--core-minutes", "1e-7")
+    wider = ("--arm", "recipe", "--arm", "wide", "model.channels=16", *seed, "--from", origin)
+    assert "arm wide has another game or net" in refused(compare, capsys, *wider)
     assert compare(*ARMS, "--seeds", "3", *AT_ONCE) == first
