@@ -177,6 +177,16 @@ class TrainConfig:
             "min": 0.0,
         },
     )
+    reset_every: int = field(
+        default=0,
+        metadata={
+            "help": "iterations after which the net starts anew and learns from the stored positions; 0: never",
+            "min": 0,
+        },
+    )
+    reset_ratio: float = field(
+        default=2.0, metadata={"help": "samples per position of the window that a net trains on after a reset", "min": 0.001}
+    )
     window_start: int = field(
         default=0,
         metadata={"help": "positions after which the sampling window grows more slowly; 0: sample the whole buffer", "min": 0},

@@ -47,6 +47,7 @@ _FOUND_BY_THEN: _Kinds = {
     "selfplay": (dict, _NONE),
     "steps": (int, _NONE),
     "until_step": (int, _NONE),
+    "reset": (bool, _NONE),
     "samples_owed": (*_NUMBER, _NONE),
     "lacks": (int, _NONE),
     "train": (dict, _NONE),

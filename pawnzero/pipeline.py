@@ -143,9 +143,10 @@ class _Iteration:
     def _train(self) -> None:
         under_way = self.under_way
         if under_way.steps is None:
-            plan_training(self.agent, self.config, under_way)
+            plan_training(self.agent, self.config, under_way, self.progress)
             self._enter(TRAIN)
         elif under_way.lacks is not None:
+            under_way.reset = under_way.reset and under_way.lacks == under_way.steps  # or its new net would be replaced again
             under_way.until_step, under_way.lacks = step_reached(self.agent) + under_way.lacks, None
             self._enter(TRAIN)
         trained = iteration_training(self.agent, self.config, under_way, self.device, self.use_amp, self.progress)

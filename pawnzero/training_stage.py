@@ -9,6 +9,7 @@ from pawnzero.config import Config
 from pawnzero.numbered import numbered_path
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
+from pawnzero.replay.window import window_rows
 from pawnzero.selfplay_stage import open_replay, untrained_net
 from pawnzero.train import train
 from pawnzero.train.log import read_log
@@ -16,6 +17,7 @@ from pawnzero.train.ratio import steps_worth
 from pawnzero.train.state import saved_step
 from pawnzero.train.team import ALONE, Team
 from pawnzero.under_way import UnderWay
+from pawnzero.words import counted
 
 _OF_TRAINING = ("batch_size", "grad_accum_steps", "trainer", "keep_checkpoints", "seed", "replay_capacity")
 """Prefixes of the settings that training uses when it runs alone."""
@@ -56,11 +58,18 @@ def train_stage(
         return _unless_interrupted(_train_until(agent, config, stage, until_step, device, use_amp, progress, team=team))
 
 
-def plan_training(agent: Agent, config: Config, under_way: UnderWay) -> None:
-    """Set how far an iteration trains, once its games are played: `steps`, `until_step` and `samples_owed` of `under_way`."""
+def plan_training(agent: Agent, config: Config, under_way: UnderWay, progress: Progress) -> None:
+    """Set how far an iteration trains, once its games are played: `steps`, `until_step`, `reset` and `samples_owed`."""
     assert under_way.selfplay is not None, "an iteration trains when it has played"
     under_way.steps = config.trainer_iters
-    if config.trainer.replay_ratio > 0.0:
+    every = config.trainer.reset_every
+    under_way.reset = every > 0 and under_way.iteration > 0 and under_way.iteration % every == 0
+    if under_way.reset:
+        with open_replay(agent, config, progress) as buffer:
+            positions = min(len(buffer), window_rows(buffer.total, config.trainer))
+        under_way.steps, _ = steps_worth(positions, config.trainer.reset_ratio, config.step_samples)
+        progress.note(f"{agent.name}'s net starts anew and learns from {counted(positions, 'positions')}")
+    elif config.trainer.replay_ratio > 0.0:
         positions, owed = under_way.selfplay["positions"], agent.metadata.get("samples_owed", 0.0)
         under_way.steps, under_way.samples_owed = steps_worth(positions, config.trainer.replay_ratio, config.step_samples, owed)
     under_way.until_step = step_reached(agent) + under_way.steps
@@ -82,7 +91,9 @@ def iteration_training(
     assert under_way.steps is not None, "how many steps it trains is planned before"
     assert under_way.until_step is not None, "how far it trains is planned before"
     name, steps, positions = f"iteration {under_way.iteration}", under_way.steps, under_way.selfplay["positions"]
-    trained = _train_until(agent, config, name, under_way.until_step, device, use_amp, progress, epoch_steps=steps)
+    trained = _train_until(
+        agent, config, name, under_way.until_step, device, use_amp, progress, epoch_steps=steps, reset=bool(under_way.reset)
+    )
     known = trained["stage_steps"]
     done = max(known, steps)
     samples = trained["stage_samples"] + (done - known) * config.step_samples
@@ -115,6 +126,7 @@ def _train_until(
     use_amp: bool,
     progress: Progress,
     epoch_steps: Optional[int] = None,
+    reset: bool = False,
     team: Team = ALONE,
 ) -> Dict[str, Any]:
     """Train, or resume. Returns the figures; raises KeyboardInterrupt if a signal stopped training before `until_step`."""
@@ -131,6 +143,7 @@ def _train_until(
             net=None if agent.latest.exists() else untrained_net(agent),
             epoch_steps=epoch_steps,
             stage=stage,
+            reset=reset,
             team=team,
         )
     if report.step < until_step:

@@ -58,6 +58,7 @@ def train(
     epoch_steps: Optional[int] = None,
     save_every: int = SAVE_EVERY,
     stage: str = "",
+    reset: bool = False,
     team: Team = ALONE,
 ) -> TrainReport:
     """Train until the net has made `until_step` steps in all, and save it into the directory `checkpoints`.
@@ -75,6 +76,7 @@ def train(
     save_every:  steps between numbered checkpoints; there is always one at the end. `latest.pt` is written with each, and in
                  between where they are more than SAVE_SECONDS apart.
     stage:       name of what this training belongs to, chosen by the caller.
+    reset:       start the stage with a new net, which takes the place of that in `latest.pt` and counts on from its steps.
     team:        the processes that share each step's samples; all make the same call, and only the leader writes and reports.
 
     On SIGINT, SIGTERM and SIGHUP (on the main thread) the current step is finished and saved, and `interrupted` is set in the
@@ -93,7 +95,10 @@ def train(
     first, stop = team.share(config.step_samples)
     a_pass = min(config.batch_size, stop - first)
     _make_folder(checkpoints)
-    state = patiently(lambda: open_state(checkpoints, config, buffer.game.name, net, where), f"the net; {SMALLER_NET}")
+    reset_for = (stage, until_step) if reset else None
+    state = patiently(
+        lambda: open_state(checkpoints, config, buffer.game.name, net, where, reset_for), f"the net; {SMALLER_NET}"
+    )
     # One choice for all: each process would measure its own GPU, and gradients of scaled and unscaled losses would be summed.
     precision = team.tell(choose_precision(where, state.net.shape.channels, use_amp, a_pass) if team.leads else None)
     if not team.leads:

@@ -14,22 +14,26 @@ NET = "net"
 """The `part` of the optimizer's parameter groups that belong to the net itself, not to an auxiliary head."""
 
 
-def learning_rate(step: int, config: TrainConfig, begin: int, end: int) -> float:
-    """Learning rate of the step that follows `step` finished ones.
+def learning_rate(step: int, config: TrainConfig, begin: int, end: int, born: int = 0) -> float:
+    """Learning rate of the step that follows `step` finished ones, in a stage of the steps `begin` to `end`.
 
-    It rises linearly to `lr` over the agent's first `warmup_steps`. Then, by `schedule`, it
+    born: the step at which the net last started anew; 0: only when it was made
+
+    It rises linearly to `lr` over the net's first `warmup_steps`. In a stage that started it anew it then falls like cosine,
+    over that stage. Otherwise, by `schedule`, it
       constant: stays at `lr`;
       cosine:   decays along half a cosine wave to lr · `schedule_factor` (Loshchilov and Hutter, "SGDR", 2017), from the end
                 of the warm-up to the agent's step `schedule_steps`; if that is 0, over the stage's steps, `begin` to `end`;
       drop:     is lr · `schedule_factor` from the agent's step `schedule_steps` on.
     """
-    rise = min(1.0, (step + 1) / max(config.warmup_steps, 1))
-    if config.schedule == "constant":
+    rise = min(1.0, (step - born + 1) / max(config.warmup_steps, 1))
+    schedule = "cosine" if 0 < born == begin else config.schedule
+    if schedule == "constant":
         return config.lr * rise
-    if config.schedule_steps > 0:
+    if config.schedule_steps > 0 and not 0 < born == begin:
         begin, end = 0, config.schedule_steps
-    if config.schedule == "cosine":
-        fallen = _half_wave(step, max(begin, config.warmup_steps), end)
+    if schedule == "cosine":
+        fallen = _half_wave(step, max(begin, born + config.warmup_steps), end)
     else:
         fallen = 1.0 if step >= end else 0.0
     return config.lr * rise * (1.0 - fallen * (1.0 - config.schedule_factor))
@@ -42,7 +46,7 @@ def _half_wave(step: int, begin: int, end: int) -> float:
 
 
 def averaging_decay(step: int, config: TrainConfig) -> float:
-    """Decay of the weights' moving average at its update with the weights after `step` steps.
+    """Decay of the weights' moving average at its update with the weights after `step` steps of the net.
 
     (1 + step) / (10 + step) until that exceeds `ema_decay`, so that the average of a short run is not dominated by the initial
     weights (the rule of TensorFlow's ExponentialMovingAverage with `num_updates`).

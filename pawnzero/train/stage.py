@@ -10,6 +10,7 @@ import torch
 
 from pawnzero.config import Config, TrainConfig
 from pawnzero.errors import PawnzeroError
+from pawnzero.nets.checkpoint import Checkpoint
 from pawnzero.nets.latest_and_best import load_latest
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.numbered import check_latest
@@ -27,8 +28,18 @@ class Positions:
     held_out: Optional[Sampler]
 
 
-def open_state(checkpoints: Path, config: Config, game: str, net: Optional[PolicyValueNet], device: torch.device) -> TrainState:
+def open_state(
+    checkpoints: Path,
+    config: Config,
+    game: str,
+    net: Optional[PolicyValueNet],
+    device: torch.device,
+    reset_for: Optional[Tuple[str, int]] = None,
+) -> TrainState:
     """The state saved in `checkpoints`' `latest.pt`, else a fresh state of `net` or of a new net; on the device.
+
+    reset_for: the name and end of a stage that starts the net anew: unless that stage has begun, the state is that of a new
+               net, which counts on from the saved one's steps
 
     Raises PawnzeroError if `latest.pt` is missing although there are numbered checkpoints, is damaged, or is of another game or
     shape than the net, or if the net is of another game than the positions.
@@ -38,11 +49,23 @@ def open_state(checkpoints: Path, config: Config, game: str, net: Optional[Polic
     check_latest(checkpoints)
     shape = config.model if net is None else net.shape
     checkpoint = load_latest(checkpoints, game, shape)
+    begun = reset_for is None or checkpoint is None or _stage_of(checkpoint) == reset_for
+    replaced = None if begun else checkpoint
     if net is None:
-        net = PolicyValueNet(shape, game, config.seed)
+        net = PolicyValueNet(shape, game, config.seed + (0 if replaced is None else replaced.step))
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # 1.1 to 1.2 times as fast, CPU or GPU
     net.train()
-    return TrainState(net, config.trainer, checkpoint, config.seed)
+    if replaced is None:
+        return TrainState(net, config.trainer, checkpoint, config.seed)
+    state = TrainState(net, config.trainer, seed=config.seed)
+    state.follow(replaced)
+    return state
+
+
+def _stage_of(checkpoint: Checkpoint) -> Tuple[str, int]:
+    """Name and end of the stage that a checkpoint was saved in; ("", -1) if it has none."""
+    stage = (checkpoint.training or {}).get("stage") or {}
+    return stage.get("name", ""), stage.get("until_step", -1)
 
 
 def begin_stage(

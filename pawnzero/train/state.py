@@ -68,6 +68,8 @@ class TrainState:
         """The module to train: the net and its auxiliary heads."""
         self.step = 0
         self.epoch = 0
+        self.born = 0
+        """The step at which the net last started anew."""
         self.stage: Optional[Stage] = None
         self.scaler: Optional[Dict[str, Any]] = None
         """State of the loss scaling at the last save; None if no stage has scaled its loss."""
@@ -94,6 +96,7 @@ class TrainState:
             for name, head in self.module.heads.items():
                 if name in heads:
                     head.load_state_dict(heads[name])
+            self.born = training.get("born", 0)
             stage = training["stage"]
             self.stage = Stage(**{**stage, "window": tuple(stage["window"])})
             self.scaler = training["scaler"]
@@ -113,10 +116,14 @@ class TrainState:
             for parameter, moments in self.optimizer.state.items():
                 moments["step"] = moments["step"].to(parameter.device)
 
+    def follow(self, before: Checkpoint) -> None:
+        """Count on from the steps of the net that this new one replaces."""
+        self.step, self.epoch, self.born = before.step, before.epoch, before.step
+
     def advance(self, config: TrainConfig, samples: int) -> None:
         """Count one finished step of `samples` samples, and update the moving average."""
         self.step += 1
-        average(list(self.averaged.values()), self._weights, averaging_decay(self.step, config))
+        average(list(self.averaged.values()), self._weights, averaging_decay(self.step - self.born, config))
         assert self.stage is not None
         self.stage = replace(self.stage, steps=self.stage.steps + 1, samples=self.stage.samples + samples)
         self.epoch = self.stage.epoch(self.step)
@@ -164,6 +171,7 @@ class TrainState:
             training={
                 "optimizer": self.optimizer.state_dict(),
                 "stage": asdict(self.stage),
+                "born": self.born,
                 "scaler": self.scaler,
                 "heads": {name: head.state_dict() for name, head in self.module.heads.items()},
             },

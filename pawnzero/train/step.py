@@ -94,7 +94,10 @@ class Stepper:
         """
         stage = self.state.stage
         assert stage is not None
-        set_rate(self.state.optimizer, learning_rate(self.state.step, self._config, stage.start_step, stage.until_step))
+        set_rate(
+            self.state.optimizer,
+            learning_rate(self.state.step, self._config, stage.start_step, stage.until_step, self.state.born),
+        )
         if not self._tried:
             self._try_out(samples)
         with self._team.step():
