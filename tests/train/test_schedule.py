@@ -50,6 +50,19 @@ def test_the_rate_drops_once() -> None:
         load_config(overrides={"trainer.schedule": "linear"})
 
 
+def test_after_a_reset_the_rate_rises_again_and_falls_over_that_stage() -> None:
+    config = TrainConfig(lr=0.01, warmup_steps=4, schedule_factor=0.2)
+    found = [learning_rate(step, config, 50, 70, born=50) for step in range(50, 70)]
+    rise = [0.0025, 0.005, 0.0075, 0.01]
+    fall = [0.002 + 0.008 * (1 + math.cos(math.pi * (step - 4) / 16)) / 2 for step in range(4, 20)]
+    assert found == pytest.approx(rise + fall)
+    assert [learning_rate(step, config, 70, 80, born=50) for step in (70, 79)] == [0.01, 0.01]
+    assert learning_rate(71, config, 70, 80, born=69) == pytest.approx(0.0075)  # still rising in the next stage
+    falling = TrainConfig(lr=0.01, warmup_steps=4, schedule="cosine", schedule_steps=100, schedule_factor=0.2)
+    assert [learning_rate(step, falling, 50, 70, born=50) for step in range(50, 70)] == pytest.approx(found)
+    assert learning_rate(100, falling, 90, 100, born=50) == pytest.approx(0.002)
+
+
 def test_average_follows_closely_at_first_and_slowly_later() -> None:
     config = TrainConfig(ema_decay=0.99)
     decays = [averaging_decay(step, config) for step in (1, 100, 10_000)]
