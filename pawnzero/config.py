@@ -180,7 +180,7 @@ class TrainConfig:
     reset_every: int = field(
         default=0,
         metadata={
-            "help": "iterations after which the net starts anew and learns from the stored positions; 0: never",
+            "help": "every so many iterations a new net replaces the old one and learns what is stored; 0: never",
             "min": 0,
         },
     )

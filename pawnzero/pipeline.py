@@ -146,7 +146,8 @@ class _Iteration:
             plan_training(self.agent, self.config, under_way, self.progress)
             self._enter(TRAIN)
         elif under_way.lacks is not None:
-            under_way.reset = under_way.reset and under_way.lacks == under_way.steps  # or its new net would be replaced again
+            if under_way.lacks < under_way.steps:
+                under_way.reset = False  # its new net has begun to learn, and must not be replaced again
             under_way.until_step, under_way.lacks = step_reached(self.agent) + under_way.lacks, None
             self._enter(TRAIN)
         trained = iteration_training(self.agent, self.config, under_way, self.device, self.use_amp, self.progress)
@@ -211,6 +212,8 @@ def _as_begun(under_way: UnderWay) -> str:
     """Words for how far training goes on, whatever the settings say by now; empty if that is not planned yet."""
     if under_way.lacks is None:
         steps = "" if under_way.until_step is None else f"to step {under_way.until_step}"
+        if under_way.reset:
+            steps += " with a new net"
     else:  # other training came between
         steps = f"the {counted(under_way.lacks, 'steps')} it lacks," if under_way.lacks > 0 else ""
     return f", {steps} as planned before the interruption" if steps else ""

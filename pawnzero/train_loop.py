@@ -21,13 +21,15 @@ from pawnzero.train.loop import train
 from pawnzero.train.report import TrainReport
 from pawnzero.train.state import saved_step
 
+_OF_ITERATIONS = ("trainer.replay_ratio", "trainer.reset_every", "trainer.reset_ratio")
+"""Settings that only an iteration can follow: it knows its number and what it has played."""
 _TOP_LEVEL = ("batch_size", "grad_accum_steps", "keep_checkpoints", "seed")
 _SETTINGS = {
     **{name: name for name in _TOP_LEVEL},
-    **{key.split(".")[1]: key for key in SETTINGS if key.startswith("trainer.") and key != "trainer.replay_ratio"},
+    **{key.split(".")[1]: key for key in SETTINGS if key.startswith("trainer.") and key not in _OF_ITERATIONS},
     "iters": "trainer_iters",
 }
-"""Full names of the settings by key of the dictionary. The replay ratio is left out: only iterations know what is new."""
+"""Full names of the settings by key of the dictionary."""
 
 _OTHERS: Dict[str, Any] = {"ckpt_dir": None, "epochs": 1, "device": None, "use_amp": False}
 

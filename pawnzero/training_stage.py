@@ -9,11 +9,11 @@ from pawnzero.config import Config
 from pawnzero.numbered import numbered_path
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
-from pawnzero.replay.window import window_rows
 from pawnzero.selfplay_stage import open_replay, untrained_net
 from pawnzero.train import train
 from pawnzero.train.log import read_log
 from pawnzero.train.ratio import steps_worth
+from pawnzero.train.stage import window_length
 from pawnzero.train.state import saved_step
 from pawnzero.train.team import ALONE, Team
 from pawnzero.under_way import UnderWay
@@ -66,7 +66,7 @@ def plan_training(agent: Agent, config: Config, under_way: UnderWay, progress: P
     under_way.reset = every > 0 and under_way.iteration > 0 and under_way.iteration % every == 0
     if under_way.reset:
         with open_replay(agent, config, progress) as buffer:
-            positions = min(len(buffer), window_rows(buffer.total, config.trainer))
+            positions = window_length(buffer, config.trainer)
         under_way.steps, _ = steps_worth(positions, config.trainer.reset_ratio, config.step_samples)
         progress.note(f"{agent.name}'s net starts anew and learns from {counted(positions, 'positions')}")
     elif config.trainer.replay_ratio > 0.0:
@@ -84,7 +84,8 @@ def iteration_training(
     whether a signal came during the last step or its save. Raises KeyboardInterrupt if a signal came before that, otherwise as
     `pawnzero.train.train`.
 
-    The figure `replay_ratio` is samples per position that the iteration played; None if it played none. Steps that latest.pt
+    The figure `reset` is whether it began with a new net, and `replay_ratio` is samples per position that the iteration played;
+    None if it played none. Steps that latest.pt
     has no record of, because other training came between, are assumed to have had as many samples each as a step has now.
     """
     assert under_way.selfplay is not None, "an iteration trains when it has played"
@@ -98,7 +99,7 @@ def iteration_training(
     done = max(known, steps)
     samples = trained["stage_samples"] + (done - known) * config.step_samples
     ratio = round(samples / positions, 4) if positions else None
-    return {**_figures(trained), "steps_done": done, "samples": samples, "replay_ratio": ratio}
+    return {**_figures(trained), "steps_done": done, "samples": samples, "replay_ratio": ratio, "reset": bool(under_way.reset)}
 
 
 def step_reached(agent: Agent) -> int:

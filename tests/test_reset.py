@@ -61,6 +61,7 @@ def test_a_new_net_learns_from_all_that_is_stored(tmp_path: Path) -> None:
     assert latest(tmp_path / "A").step == found["train"]["step"] == step + positions // config.batch_size
     assert training(tmp_path / "A")["born"] == step
     assert moments_counted(tmp_path / "A") == found["train"]["steps_done"]
+    assert [one["train"]["reset"] for one in (*before, found)] == [False, False, True]
     log = json.loads((tmp_path / "A" / "experiments" / "train.json").read_text())
     assert 0.001 < log[-1]["lr"] < 0.003  # near the end of the cosine, a tenth of lr
 
@@ -96,8 +97,10 @@ def test_an_interrupted_reset_goes_on_as_if_it_had_not_been(tmp_path: Path) -> N
     for count in (0, 3):  # before the first step, which leaves nothing of the new net, and after three
         with pytest.raises(KeyboardInterrupt):
             pipeline.run_iteration(tmp_path / "parts", config, device="cpu", progress=Notes("train", count))
-    parts = pipeline.run_iteration(tmp_path / "parts", config, device="cpu")
-    assert parts["train"]["steps_done"] == whole["train"]["steps_done"]
+    notes = Notes()
+    parts = pipeline.run_iteration(tmp_path / "parts", config, device="cpu", progress=notes)
+    assert any(text.endswith("with a new net as planned before the interruption") for text in notes.texts)
+    assert moments_counted(tmp_path / "parts") == parts["train"]["steps_done"] == whole["train"]["steps_done"]
     assert_same_net(tmp_path / "whole", tmp_path / "parts")
 
 
@@ -112,3 +115,27 @@ def test_other_training_in_between_is_not_replaced(tmp_path: Path) -> None:
     found = pipeline.run_iteration(tmp_path / "A", config, device="cpu")
     assert training(tmp_path / "A")["born"] == born
     assert moments_counted(tmp_path / "A") == found["train"]["step"] - born > between - born
+
+
+def test_other_training_before_a_reset_is_replaced_as_planned(tmp_path: Path) -> None:
+    config = resetting()
+    pipeline.run_until(tmp_path / "A", config, iterations=2, device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", config, device="cpu", progress=Notes("train", 0))
+    train_stage(Agent.open(tmp_path / "A"), config, device="cpu")
+    between = latest(tmp_path / "A").step
+    found = pipeline.run_iteration(tmp_path / "A", config, device="cpu")
+    assert training(tmp_path / "A")["born"] == between
+    assert moments_counted(tmp_path / "A") == found["train"]["step"] - between
+
+
+def test_a_window_and_the_average_are_those_of_the_new_net(tmp_path: Path) -> None:
+    config = resetting(window_start=40, window_growth=0.0, ema_decay=0.999)
+    found = pipeline.run_until(tmp_path / "A", config, iterations=3, device="cpu")["iterations"]
+    assert sum(one["selfplay"]["positions"] for one in found) > 2 * 40
+    assert found[-1]["train"]["steps_done"] == 40 // config.batch_size
+    # After two steps the average weighs the first weights by 2/11 · 3/12. By the agent's twelve steps it would be 0.37.
+    net = latest(tmp_path / "A")
+    first = PolicyValueNet(config.model, config.game, config.seed + 2 * config.trainer_iters).state_dict()["stem.weight"]
+    moved, averaged = (part["stem.weight"] - first for part in (net.net, net.averaged))
+    assert averaged.norm() > 0.7 * moved.norm()

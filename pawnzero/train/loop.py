@@ -281,7 +281,8 @@ class _Run:
 
     def _look_for_alarms(self, log: TrainLog) -> None:
         """Report new alarms, each of them once per run."""
-        for alarm in training_alarms(log.records):
+        own = [record for record in log.records if record["step"] > self._state.born]  # not those of a net that was replaced
+        for alarm in training_alarms(own):
             if alarm.name not in self._alarms:
                 self._progress.note(f"alarm: {alarm.text}")
             self._alarms[alarm.name] = alarm

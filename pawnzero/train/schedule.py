@@ -27,16 +27,22 @@ def learning_rate(step: int, config: TrainConfig, begin: int, end: int, born: in
       drop:     is lr · `schedule_factor` from the agent's step `schedule_steps` on.
     """
     rise = min(1.0, (step - born + 1) / max(config.warmup_steps, 1))
-    schedule = "cosine" if 0 < born == begin else config.schedule
-    if schedule == "constant":
+    if 0 < born == begin:
+        return config.lr * rise * _left(_half_wave(step, begin + config.warmup_steps, end), config)
+    if config.schedule == "constant":
         return config.lr * rise
-    if config.schedule_steps > 0 and not 0 < born == begin:
+    if config.schedule_steps > 0:
         begin, end = 0, config.schedule_steps
-    if schedule == "cosine":
-        fallen = _half_wave(step, max(begin, born + config.warmup_steps), end)
+    if config.schedule == "cosine":
+        fallen = _half_wave(step, max(begin, config.warmup_steps), end)
     else:
         fallen = 1.0 if step >= end else 0.0
-    return config.lr * rise * (1.0 - fallen * (1.0 - config.schedule_factor))
+    return config.lr * rise * _left(fallen, config)
+
+
+def _left(fallen: float, config: TrainConfig) -> float:
+    """The share of `lr` that is left when it has fallen by the share `fallen` of its way to `schedule_factor`."""
+    return 1.0 - fallen * (1.0 - config.schedule_factor)
 
 
 def _half_wave(step: int, begin: int, end: int) -> float:

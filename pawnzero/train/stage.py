@@ -49,15 +49,15 @@ def open_state(
     check_latest(checkpoints)
     shape = config.model if net is None else net.shape
     checkpoint = load_latest(checkpoints, game, shape)
-    begun = reset_for is None or checkpoint is None or _stage_of(checkpoint) == reset_for
-    replaced = None if begun else checkpoint
+    replaced = checkpoint if checkpoint is not None and reset_for not in (None, _stage_of(checkpoint)) else None
+    seed = config.seed if replaced is None else config.seed + replaced.step
     if net is None:
-        net = PolicyValueNet(shape, game, config.seed + (0 if replaced is None else replaced.step))
+        net = PolicyValueNet(shape, game, seed)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # 1.1 to 1.2 times as fast, CPU or GPU
     net.train()
     if replaced is None:
         return TrainState(net, config.trainer, checkpoint, config.seed)
-    state = TrainState(net, config.trainer, seed=config.seed)
+    state = TrainState(net, config.trainer, seed=seed)
     state.follow(replaced)
     return state
 
@@ -128,7 +128,12 @@ def _resumed(before: Stage, buffer: ReplayBuffer, config: Config, progress: Prog
 def _window(buffer: ReplayBuffer, seed: int, config: TrainConfig) -> Tuple[int, int]:
     """(first, last) rows of a new stage: the newest ones, as many as the settings say or as are stored."""
     newest = buffer.sampler(seed).window[1]
-    return newest - min(len(buffer), window_rows(buffer.total, config)) + 1, newest
+    return newest - window_length(buffer, config) + 1, newest
+
+
+def window_length(buffer: ReplayBuffer, config: TrainConfig) -> int:
+    """The number of rows that a new stage samples from."""
+    return min(len(buffer), window_rows(buffer.total, config))
 
 
 def _positions(buffer: ReplayBuffer, seed: int, window: Tuple[int, int], config: TrainConfig) -> Positions:

@@ -60,7 +60,8 @@ def test_after_a_reset_the_rate_rises_again_and_falls_over_that_stage() -> None:
     assert learning_rate(71, config, 70, 80, born=69) == pytest.approx(0.0075)  # still rising in the next stage
     falling = TrainConfig(lr=0.01, warmup_steps=4, schedule="cosine", schedule_steps=100, schedule_factor=0.2)
     assert [learning_rate(step, falling, 50, 70, born=50) for step in range(50, 70)] == pytest.approx(found)
-    assert learning_rate(100, falling, 90, 100, born=50) == pytest.approx(0.002)
+    at_half = TrainConfig(lr=0.01, warmup_steps=0, schedule="cosine", schedule_steps=200, schedule_factor=0.2)
+    assert learning_rate(100, at_half, 90, 110, born=50) == pytest.approx(0.006)  # by the agent's steps, as without a reset
 
 
 def test_average_follows_closely_at_first_and_slowly_later() -> None:

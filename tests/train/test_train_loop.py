@@ -114,6 +114,7 @@ def test_the_log_goes_to_the_agents_experiments(tmp_path: Path, buffer: ReplayBu
         ({"lr": "fast"}, "lr is 'fast', expected a number"),
         ({"schedule": "drop"}, "schedule is 'drop', expected trainer.schedule_steps"),
         ({"replay_ratio": 4.0}, "unknown key 'replay_ratio'"),
+        ({"reset_every": 4}, "unknown key 'reset_every'"),
         ({"epochs": 0}, "epochs is 0"),
         ({"use_amp": 1}, "use_amp is 1"),
         ({"ckpt_dir": None}, "ckpt_dir"),
