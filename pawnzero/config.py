@@ -184,6 +184,9 @@ class TrainConfig:
             "min": 0,
         },
     )
+    reset_until: int = field(
+        default=0, metadata={"help": "the last iteration in which reset_every has an effect; 0: there is no last one", "min": 0}
+    )
     reset_ratio: float = field(
         default=2.0, metadata={"help": "samples per position of the window that a net trains on after a reset", "min": 0.001}
     )

@@ -21,7 +21,7 @@ from pawnzero.train.loop import train
 from pawnzero.train.report import TrainReport
 from pawnzero.train.state import saved_step
 
-_OF_ITERATIONS = ("trainer.replay_ratio", "trainer.reset_every", "trainer.reset_ratio")
+_OF_ITERATIONS = ("trainer.replay_ratio", "trainer.reset_every", "trainer.reset_until", "trainer.reset_ratio")
 """Settings that only an iteration can follow: it knows its number and what it has played."""
 _TOP_LEVEL = ("batch_size", "grad_accum_steps", "keep_checkpoints", "seed")
 _SETTINGS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Optional
 
 from pawnzero.agent import Agent
-from pawnzero.config import Config
+from pawnzero.config import Config, TrainConfig
 from pawnzero.numbered import numbered_path
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
@@ -62,8 +62,7 @@ def plan_training(agent: Agent, config: Config, under_way: UnderWay, progress: P
     """Set how far an iteration trains, once its games are played: `steps`, `until_step`, `reset` and `samples_owed`."""
     assert under_way.selfplay is not None, "an iteration trains when it has played"
     under_way.steps = config.trainer_iters
-    every = config.trainer.reset_every
-    under_way.reset = every > 0 and under_way.iteration > 0 and under_way.iteration % every == 0
+    under_way.reset = _resets(under_way.iteration, config.trainer)
     if under_way.reset:
         with open_replay(agent, config, progress) as buffer:
             positions = window_length(buffer, config.trainer)
@@ -73,6 +72,13 @@ def plan_training(agent: Agent, config: Config, under_way: UnderWay, progress: P
         positions, owed = under_way.selfplay["positions"], agent.metadata.get("samples_owed", 0.0)
         under_way.steps, under_way.samples_owed = steps_worth(positions, config.trainer.replay_ratio, config.step_samples, owed)
     under_way.until_step = step_reached(agent) + under_way.steps
+
+
+def _resets(iteration: int, config: TrainConfig) -> bool:
+    """Whether an iteration starts the net anew."""
+    if config.reset_every == 0 or 0 < config.reset_until < iteration:
+        return False
+    return iteration > 0 and iteration % config.reset_every == 0
 
 
 def iteration_training(

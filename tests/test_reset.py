@@ -89,6 +89,12 @@ def test_no_reset_where_none_is_asked_for(tmp_path: Path) -> None:
     assert moments_counted(tmp_path / "A") == 3 * CONFIG.trainer_iters
 
 
+def test_resets_end_with_the_last_one_that_is_asked_for(tmp_path: Path) -> None:
+    config = resetting(reset_every=1, reset_until=2)
+    found = pipeline.run_until(tmp_path / "A", config, iterations=4, device="cpu")["iterations"]
+    assert [one["train"]["reset"] for one in found] == [False, True, True, False]
+
+
 def test_an_interrupted_reset_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     config = resetting()
     for name in ("whole", "parts"):
