@@ -90,9 +90,9 @@ def iteration_training(
     whether a signal came during the last step or its save. Raises KeyboardInterrupt if a signal came before that, otherwise as
     `pawnzero.train.train`.
 
-    The figure `reset` is whether it began with a new net, and `replay_ratio` is samples per position that the iteration played;
-    None if it played none. Steps that latest.pt
-    has no record of, because other training came between, are assumed to have had as many samples each as a step has now.
+    The figure `reset` says whether it began with a new net. `replay_ratio` is samples per position that the iteration played;
+    None if it played none. Steps that latest.pt has no record of, because other training came between, are assumed to have had
+    as many samples each as a step has now.
     """
     assert under_way.selfplay is not None, "an iteration trains when it has played"
     assert under_way.steps is not None, "how many steps it trains is planned before"
