@@ -146,7 +146,7 @@ class _Iteration:
             plan_training(self.agent, self.config, under_way, self.progress)
             self._enter(TRAIN)
         elif under_way.lacks is not None:
-            if under_way.lacks < under_way.steps:
+            if under_way.reset and under_way.lacks < under_way.steps:
                 under_way.reset = False  # its new net has begun to learn, and must not be replaced again
             under_way.until_step, under_way.lacks = step_reached(self.agent) + under_way.lacks, None
             self._enter(TRAIN)

@@ -62,8 +62,8 @@ def plan_training(agent: Agent, config: Config, under_way: UnderWay, progress: P
     """Set how far an iteration trains, once its games are played: `steps`, `until_step`, `reset` and `samples_owed`."""
     assert under_way.selfplay is not None, "an iteration trains when it has played"
     under_way.steps = config.trainer_iters
-    under_way.reset = _resets(under_way.iteration, config.trainer)
-    if under_way.reset:
+    if _resets(under_way.iteration, config.trainer):
+        under_way.reset = True
         with open_replay(agent, config, progress) as buffer:
             positions = window_length(buffer, config.trainer)
         under_way.steps, _ = steps_worth(positions, config.trainer.reset_ratio, config.step_samples)
@@ -105,7 +105,13 @@ def iteration_training(
     done = max(known, steps)
     samples = trained["stage_samples"] + (done - known) * config.step_samples
     ratio = round(samples / positions, 4) if positions else None
-    return {**_figures(trained), "steps_done": done, "samples": samples, "replay_ratio": ratio, "reset": bool(under_way.reset)}
+    return {
+        **_figures(trained),
+        "steps_done": done,
+        "samples": samples,
+        "replay_ratio": ratio,
+        "reset": under_way.reset is not None,
+    }
 
 
 def step_reached(agent: Agent) -> int:

@@ -21,7 +21,7 @@ class UnderWay:
     selfplay:     figures of its self-play, once all games have ended
     steps:        training steps to make, fixed when training begins
     until_step:   the training step at which they are done
-    reset:        whether they begin with a new net
+    reset:        True if they begin with a new net; False if they have, and other training came between since; None: no new net
     samples_owed: what the replay ratio leaves to the next iteration
     lacks:        steps still missing when other training intervened; until_step is then recomputed from it
     train, arena: figures of its training and its match

@@ -121,6 +121,7 @@ def test_other_training_in_between_is_not_replaced(tmp_path: Path) -> None:
     found = pipeline.run_iteration(tmp_path / "A", config, device="cpu")
     assert training(tmp_path / "A")["born"] == born
     assert moments_counted(tmp_path / "A") == found["train"]["step"] - born > between - born
+    assert found["train"]["reset"] is True
 
 
 def test_other_training_before_a_reset_is_replaced_as_planned(tmp_path: Path) -> None:
