@@ -58,6 +58,9 @@ _FROZEN: _Kinds = {"archive": (list, _NONE), "resign_below": _NUMBER, "seed": (i
 _ALONE = {"first": (int,), "games": (int,), "frozen": (dict,)}
 _ITERATION = {"iteration": (int,), "selfplay": (dict,), "train": (dict,), "arena": (dict,), "seconds": _NUMBER}
 """Types of the entries that are read from a finished iteration's record."""
+_SELFPLAY: _Kinds = {"games": (int,), "positions": (int,), "draws": (int,), "adjudicated": (int,), "endings": (dict,)}
+_SELFPLAY_SECONDS: _Kinds = {"seconds": _NUMBER}
+_TRAIN: _Kinds = {"step": (int,)}
 _NATURAL = ("seed", "next_iteration", "games_outside_iterations")
 """Entries that may not be negative."""
 
@@ -119,11 +122,21 @@ def read_iterations(path: Path, before: int) -> List[Dict[str, Any]]:
     found: Dict[int, Dict[str, Any]] = {}
     for line in Journal(path).lines():
         try:
-            _check_kinds(line, _ITERATION, f"iteration {line.get('iteration', '?')}.", path)
+            _check_iteration(line, path)
         except PawnzeroError as error:
             raise PawnzeroError(f"{error}; take that line out, and the agent goes on without it") from None
         found[line["iteration"]] = line
     return [found[number] for number in sorted(found) if number < before]
+
+
+def _check_iteration(line: Mapping[str, Any], path: Path) -> None:
+    """Raise PawnzeroError that names an entry of a finished iteration's record which later iterations cannot rely on."""
+    prefix = f"iteration {line.get('iteration', '?')}."
+    _check_kinds(line, _ITERATION, prefix, path)
+    played = line["selfplay"]
+    _check_kinds(played, {**_SELFPLAY, **_present(_SELFPLAY_SECONDS, played)}, f"{prefix}selfplay.", path)
+    _check_kinds(played["endings"], dict.fromkeys(played["endings"], (int,)), f"{prefix}selfplay.endings.", path)
+    _check_kinds(line["train"], _TRAIN, f"{prefix}train.", path)
 
 
 def _check_found(found: Mapping[str, Any], path: Path) -> None:

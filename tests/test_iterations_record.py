@@ -17,7 +17,13 @@ from tests.test_agent import SMALL
 
 def found(iteration: int, **changes: Any) -> Dict[str, Any]:
     """What a finished iteration may have found."""
-    return {"iteration": iteration, "selfplay": {}, "train": {}, "arena": {}, "seconds": 1.5, **changes}
+    played = {"games": 4, "positions": 80, "draws": 1, "adjudicated": 0, "endings": {"checkmate": 3, "stalemate": 1}}
+    return {"iteration": iteration, "selfplay": played, "train": {"step": 10}, "arena": {}, "seconds": 1.5, **changes}
+
+
+def played(**changes: Any) -> Dict[str, Any]:
+    """The record of an iteration 0 whose self-play found other things."""
+    return found(0, selfplay={**found(0)["selfplay"], **changes})
 
 
 def test_each_finished_iteration_is_a_line_and_metadata_stays_small(tmp_path: Path) -> None:
@@ -130,6 +136,11 @@ def test_iterations_in_a_newer_metadata_are_none_of_its(tmp_path: Path) -> None:
     [
         ({"iteration": 0, "selfplay": None}, "iteration 0.selfplay is None, expected dict"),
         ({}, "iteration ?.iteration is missing"),
+        (found(0, selfplay={}), "iteration 0.selfplay.games is missing, expected int"),
+        (played(draws="many"), "iteration 0.selfplay.draws is 'many', expected int"),
+        (played(seconds="1"), "iteration 0.selfplay.seconds is '1', expected int or float"),
+        (played(endings={"board full": None}), "iteration 0.selfplay.endings.board full is None, expected int"),
+        (found(0, train={}), "iteration 0.train.step is missing, expected int"),
     ],
 )
 def test_a_line_that_cannot_be_relied_on(tmp_path: Path, line: Dict[str, Any], told: str) -> None:

@@ -55,6 +55,7 @@ def _iteration(number: int) -> Dict[str, Any]:
             "second_player_wins": 25,
             "draws": 5,
             "draw_rate": 0.0833,
+            "adjudicated": 0,
             "endings": {"four in a row": 55, "board full": 5},
             "distinct_openings": 55 - number % 7,
             "nodes_per_second": 4321.0 + number,

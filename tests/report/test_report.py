@@ -261,8 +261,6 @@ def test_a_row_of_matches_with_a_wrong_cell_is_said(tmp_path: Path, column: str,
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"selfplay": {"games": 60, "endings": ["mate"]}},
-        {"selfplay": {"games": 60, "endings": {"mate": "many"}}},
         {"alarms": None},
         {"alarms": [{"name": "draws"}]},
     ],
@@ -288,7 +286,7 @@ def test_charts_are_drawn_of_what_holds_the_expected_values(tmp_path: Path) -> N
         cells[columns.index(column)] = cell
         rows[number] = ",".join(cells)
     path.write_text("\n".join([head, *rows]) + "\n")
-    wrong: Tuple[Dict[str, Any], ...] = ({"selfplay": {"games": 60, "endings": {"mate": "many"}}}, {"alarms": None})
+    wrong: Tuple[Dict[str, Any], ...] = ({"alarms": [{"name": "draws"}]}, {"alarms": None})
     found = write_report(found_again(agent, [{**agent.iterations[1 + n], **values} for n, values in enumerate(wrong)]))
     assert {picture.stem for picture in found["pictures"]} == CHARTS
     assert (found["games"], found["matches"], found["ladder_players"]) == (120, 1, 4)
@@ -323,10 +321,11 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, name: str, no_charts
     read(found["html"])
 
 
-def test_an_iteration_under_way_that_holds_other_values_is_said(tmp_path: Path, no_charts: None) -> None:
+@pytest.mark.parametrize("played", [[60], {"games": 60, "endings": ["mate"]}, {"games": 60, "endings": {"mate": "many"}}])
+def test_an_iteration_under_way_that_holds_other_values_is_said(tmp_path: Path, played: Any, no_charts: None) -> None:
     agent = invent(tmp_path, 1)
     with agent.lock():
-        agent.update(stage={"iteration": 1, "name": "train", "found": {"iteration": 1, "selfplay": [60]}})
+        agent.update(stage={"iteration": 1, "name": "train", "found": {"iteration": 1, "selfplay": played}})
     found = write_report(agent)
     assert found["games"] == 60
     assert any(sentence.startswith("metadata.json: 1 of 1 iterations under way hold") for sentence in found["missing"])
