@@ -38,6 +38,8 @@ from pawnzero.summary import GamesSummary, figures_of
 
 _OF_SELFPLAY = ("mcts_sims", "num_selfplay", "search.", "selfplay.", "seed", "replay_capacity")
 """Prefixes of the settings that only self-play uses."""
+_SAMPLED = 16 * SAMPLE
+"""Positions to draw the sample of `_sample` from, where the stage may overwrite all but fewer."""
 _NOTE_SECONDS = 5.0
 """Interval at which the cost of self-play so far is saved."""
 
@@ -94,12 +96,14 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
     """Return the values that adapt from stage to stage, fixed for the next `games` games.
 
     archive: first and last sequence number of the positions that games may restart from (none that those games could overwrite
-    meanwhile); sample: the range that `_sample` draws from; resign_below: see `Outlooks.threshold`; seed: of the games.
+    meanwhile); sample: the range that `_sample` draws from (the same, or the newest `_SAMPLED` if these are more);
+    resign_below: see `Outlooks.threshold`; seed: of the games.
     """
     with open_replay(agent, config, progress) as buffer:
-        newest = buffer.total
-        sample = [newest - len(buffer) + 1, newest] if len(buffer) >= SAMPLE else None
-        first = max(newest - len(buffer) + 1, newest - buffer.capacity + 1 + games * config.selfplay.max_plies)
+        newest, oldest = buffer.total, buffer.total - len(buffer) + 1
+        safe = newest - buffer.capacity + 1 + games * config.selfplay.max_plies
+        first = max(oldest, safe)
+        sample = [max(oldest, min(safe, newest - _SAMPLED + 1)), newest] if len(buffer) >= SAMPLE else None
     if config.selfplay.restart_share > 0.0 and 0 < newest < first:
         progress.note(
             f"no game restarts from a position of the replay buffer: {games} games of up to {config.selfplay.max_plies} plies "
@@ -115,6 +119,7 @@ def _freeze(agent: Agent, config: Config, games: int, progress: Progress) -> Dic
 def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Progress) -> Optional[Question]:
     """Positions of earlier games to quantize the net to 8-bit integers with; None if there are too few.
 
+    They stay the same until the stage has overwritten some of the range that they are drawn from; then they are of its rest.
     The second half is from other games than the first (except for one game at most), because it measures the error.
     """
     if not (config.selfplay.int8 and frozen.get("sample")):

@@ -76,6 +76,27 @@ def test_what_is_left_of_a_stage_is_fitted_on_the_same_positions(tmp_path: Path,
     assert np.array_equal(before.bits, after.bits)
 
 
+@pytest.mark.parametrize(("games", "over"), [(3, 3), (12, 6)])
+def test_also_where_the_buffer_is_full_and_its_oldest_positions_are_overwritten(
+    tmp_path: Path, samples: List[Any], monkeypatch: pytest.MonkeyPatch, games: int, over: int
+) -> None:
+    """3 games can overwrite at most 27 of the 100 positions. 12 could overwrite all; the first 6 leave 46 at least."""
+    monkeypatch.setattr(module, "_SAMPLED", 2 * FEW)
+    config = dataclasses.replace(CONFIG, replay_capacity=100, selfplay=SelfplayConfig(max_plies=9))
+    agent = Agent.create(tmp_path / "A", config)
+    selfplay_stage(agent, config, games=20, device="cpu")
+    config = dataclasses.replace(config, num_selfplay=games)
+    frozen = module.begin_games(agent, config, module.Progress())
+    before = module._sample(agent, config, frozen, module.Progress())
+    selfplay_stage(agent, config, games=over, device="cpu")
+    after = module._sample(agent, config, frozen, module.Progress())
+    assert len(ReplayBuffer(agent.replay)) == 100
+    assert before is not None
+    assert after is not None
+    assert len({row.tobytes() for row in before.bits}) > FEW // 2
+    assert np.array_equal(before.bits, after.bits)
+
+
 def test_a_stage_whose_positions_were_overwritten_goes_on_without(tmp_path: Path, samples: List[Any]) -> None:
     config = dataclasses.replace(CONFIG, replay_capacity=40)
     agent = Agent.create(tmp_path / "A", config)
