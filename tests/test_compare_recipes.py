@@ -126,7 +126,7 @@ def test_adds_to_a_finished_comparison(compare: Compare, tmp_path: Path) -> None
     assert longer["matches"][match]["nets"] != first["matches"][match]["nets"]
 
 
-def test_copies_of_an_agent_go_on_from_it(compare: Compare, tmp_path: Path) -> None:
+def test_copies_of_an_agent_go_on_from_it(compare: Compare, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_until(tmp_path / "First", CONFIG, iterations=2, device="cpu")
     found = compare(*ARMS, "--seeds", "3", "--from", str(tmp_path / "First"), *AT_ONCE)
 
@@ -136,6 +136,27 @@ def test_copies_of_an_agent_go_on_from_it(compare: Compare, tmp_path: Path) -> N
         assert [one["iteration"] for one in copy.iterations] == [0, 1, 2]
         assert copy.iterations[-1]["train"]["step"] == 15
         assert agent["begun"] == 2
+
+    # Once copied it may go on to learn, and the same command still resumes; but it can no longer be copied for a new arm.
+    run_until(tmp_path / "First", CONFIG, iterations=1, device="cpu")
+    assert compare(*ARMS, "--seeds", "3", "--from", str(tmp_path / "First"), *AT_ONCE)["agents"] == found["agents"]
+    more = ("--arm", "least", "mcts_sims=2", "--seeds", "3", "--from", str(tmp_path / "First"))
+    assert "has learned since" in refused(compare, capsys, *ARMS, *more)
+    assert not (tmp_path / "cmp" / "least_3").exists()
+
+
+def test_an_agent_in_the_middle_of_an_iteration_is_not_copied(
+    compare: Compare, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "First"
+    run_until(place, CONFIG, iterations=1, device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        run_until(place, CONFIG, iterations=1, device="cpu", progress=Notes("train", 2))
+    words = (*ARMS, "--seeds", "3", "--from", str(place))
+    assert "an iteration is under way; finish it first" in refused(compare, capsys, *words)
+    assert sorted(path.name for path in (tmp_path / "cmp").iterdir()) == [".lock"]
+    run_until(place, CONFIG, iterations=1, device="cpu")
+    assert {agent["begun"] for agent in compare(*words, *AT_ONCE)["agents"].values()} == {2}
 
 
 def test_the_interval_is_students(tool: ModuleType) -> None:

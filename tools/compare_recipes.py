@@ -114,7 +114,8 @@ class Comparison:
             "date": date.today().isoformat(),
             "machine": f"{processor().name}, Python {sys.version.split()[0]}",
             "config": to_json(load_config(config_file)),
-            "from": None if origin is None else {"agent": str(origin.directory.resolve()), "latest": _digest(origin)},
+            "from": None if origin is None else str(origin.directory.resolve()),
+            "from_latest": None if origin is None else _digest(origin),
             "core_minutes": 0.0,
             "arms": {},
             "agents": {},
@@ -158,9 +159,10 @@ class Comparison:
         if core_minutes < self.found["core_minutes"]:
             raise UsageError(f"--core-minutes {core_minutes:g}: expected the {self.found['core_minutes']:g} of before, or more")
         self.found["core_minutes"] = core_minutes
-        write_json(self.file, self.found)
-        for run in self.runs:
-            self._copy_origin(run)
+        with self._origin_to_copy():
+            write_json(self.file, self.found)
+            for run in self.runs:
+                self._copy_origin(run)
         left = [run for run in self.runs if not self._done(run)]
         if left:
             _compile(self.runs)
@@ -177,6 +179,22 @@ class Comparison:
         """Whether the agent has used its time and has no iteration under way."""
         enough = self._used(run) >= self.found["core_minutes"]
         return enough and Agent.is_at(run.place) and run.agent.metadata["stage"] is None
+
+    @contextmanager
+    def _origin_to_copy(self) -> Iterator[None]:
+        """Lock the agent that all others are copies of, if some are still to be made.
+
+        Raises UsageError if it has an iteration under way, or has learned since the first ones were made.
+        """
+        if self.origin is None or all(run.place.exists() for run in self.runs):
+            yield
+            return
+        with self.origin.lock():
+            if self.origin.metadata["stage"] is not None:
+                raise UsageError(f"{self.origin.directory}: an iteration is under way; finish it first (`pawnzero iterate`)")
+            if _digest(self.origin) != self.found["from_latest"]:
+                raise UsageError(f"{self.origin.directory}: has learned since {self.file} was begun; give another folder")
+            yield
 
     def _copy_origin(self, run: Run) -> None:
         if self.origin is None or run.place.exists():
@@ -286,19 +304,6 @@ def _match(run: Run, base: Run, games: int, simulations: int) -> List[int]:
     return list(match.pairs)
 
 
-@contextmanager
-def _origin(place: Optional[Path]) -> Iterator[Optional[Agent]]:
-    """The agent that all others are copies of, locked. Raises UsageError if it has an iteration under way."""
-    if place is None:
-        yield None
-        return
-    origin = Agent.open(place)
-    with origin.lock():
-        if origin.metadata["stage"] is not None:
-            raise UsageError(f"{place}: an iteration is under way; finish it first (`pawnzero iterate`)")
-        yield origin
-
-
 def _compare(args: argparse.Namespace) -> None:
     if not 0.0 < args.core_minutes < math.inf:
         raise UsageError(f"--core-minutes {args.core_minutes:g}: expected more than 0")
@@ -317,7 +322,8 @@ def _compare(args: argparse.Namespace) -> None:
         args.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PawnzeroError(f"{args.folder}: cannot be made ({error.strerror})") from None
-    with locked(args.folder / ".lock", str(args.folder)), _origin(args.origin) as origin:
+    with locked(args.folder / ".lock", str(args.folder)):
+        origin = None if args.origin is None else Agent.open(args.origin)
         comparison = Comparison(args.folder, args.config, arms, args.seeds, origin)
         comparison.train(args.core_minutes)
         comparison.play(args.games, args.sims)
