@@ -188,7 +188,8 @@ class TrainConfig:
         default=0, metadata={"help": "the last iteration in which reset_every has an effect; 0: there is no last one", "min": 0}
     )
     reset_ratio: float = field(
-        default=2.0, metadata={"help": "samples per position of the window that a net trains on after a reset", "min": 0.001}
+        default=2.0,
+        metadata={"help": "samples that a new net trains on after a reset, per stored position", "min": 0.001},
     )
     window_start: int = field(
         default=0,

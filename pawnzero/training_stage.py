@@ -13,7 +13,7 @@ from pawnzero.selfplay_stage import open_replay, untrained_net
 from pawnzero.train import train
 from pawnzero.train.log import read_log
 from pawnzero.train.ratio import steps_worth
-from pawnzero.train.stage import window_length
+from pawnzero.train.stage import positions_to_learn
 from pawnzero.train.state import saved_step
 from pawnzero.train.team import ALONE, Team
 from pawnzero.under_way import UnderWay
@@ -65,7 +65,7 @@ def plan_training(agent: Agent, config: Config, under_way: UnderWay, progress: P
     if _resets(under_way.iteration, config.trainer):
         under_way.reset = True
         with open_replay(agent, config, progress) as buffer:
-            positions = window_length(buffer, config.trainer)
+            positions = positions_to_learn(buffer, config)
         under_way.steps, _ = steps_worth(positions, config.trainer.reset_ratio, config.step_samples)
         progress.note(f"{agent.name}'s net starts anew and learns from {counted(positions, 'positions')}")
     elif config.trainer.replay_ratio > 0.0:

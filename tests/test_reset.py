@@ -16,6 +16,7 @@ from pawnzero.agent import Agent
 from pawnzero.config import Config
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.replay import ReplayBuffer
 from pawnzero.training_stage import train_stage
 
 
@@ -70,6 +71,18 @@ def test_a_new_net_learns_from_all_that_is_stored(tmp_path: Path) -> None:
     assert training(tmp_path / "A")["born"] == step
     log = json.loads((tmp_path / "A" / "experiments" / "train.json").read_text())
     assert log[-1]["lr"] == 0.01
+
+
+def test_positions_given_to_games_are_not_counted(tmp_path: Path) -> None:
+    random = dataclasses.replace(CONFIG.selfplay, random_opening_share=1.0, random_opening_plies=4)
+    config, notes = dataclasses.replace(resetting(), selfplay=random), Notes()
+    before = pipeline.run_until(tmp_path / "A", config, iterations=2, device="cpu")["iterations"]
+    found = pipeline.run_iteration(tmp_path / "A", config, device="cpu", progress=notes)
+    positions = sum(one["selfplay"]["positions"] for one in (*before, found))
+    with ReplayBuffer(tmp_path / "A" / "checkpoints" / "replay.pt") as buffer:
+        assert len(buffer) > positions
+    assert f"A's net starts anew and learns from {positions} positions" in notes.texts
+    assert found["train"]["steps_done"] == positions // config.batch_size
 
 
 def test_it_is_another_net_than_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,17 @@ def _draw(words: np.ndarray, base: int, window: np.ndarray, held_out: int, key: 
     return False, damaged
 
 
+@kernel
+def count_wanted(words: np.ndarray, base: int, window: np.ndarray, held_out: int) -> int:
+    """Count the rows of `window` [2] int64 that may be sampled. Checksums are not looked at, so damaged rows count."""
+    count = 0
+    for sequence in range(window[0], window[1] + 1):
+        row = words[(sequence - base) % len(words)]
+        if row[SEQUENCE_WORD] == np.uint64(sequence) and _wanted(row, held_out):
+            count += 1
+    return count
+
+
 @inner_kernel
 def _gather_history(
     words: np.ndarray, base: int, row: np.ndarray, spare: np.ndarray, history: np.ndarray, repeated: np.ndarray

@@ -9,7 +9,7 @@ import numpy as np
 
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.symmetry import turn
-from pawnzero.replay.gather import ANY_GAME, draw_symmetries, gather, gather_next
+from pawnzero.replay.gather import ANY_GAME, count_wanted, draw_symmetries, gather, gather_next
 from pawnzero.replay.ring import Ring
 from pawnzero.replay.rows import SEARCHED, SPARSE, TRAIN_POLICY, as_words, unpack_policies
 
@@ -91,6 +91,12 @@ class Sampler:
                 f"{ring.path}: holds rows {ring.oldest} to {ring.newest}, the window asked for is {first} to {last}"
             )
         self.window: Tuple[int, int] = (first, last)
+
+    def count(self) -> int:
+        """The number of positions that may be sampled: those played in the window's games, not those given to them."""
+        ring = self._ring
+        with np.errstate(over="ignore"):
+            return int(count_wanted(ring.words, ring.base, np.array(self.window, np.int64), self._held_out))
 
     def batch(self, step: int, size: int, first: int = 0) -> Batch:
         """Return samples `first` to `first + size - 1` of training step `step` (all from 0).

@@ -128,12 +128,13 @@ def _resumed(before: Stage, buffer: ReplayBuffer, config: Config, progress: Prog
 def _window(buffer: ReplayBuffer, seed: int, config: TrainConfig) -> Tuple[int, int]:
     """(first, last) rows of a new stage: the newest ones, as many as the settings say or as are stored."""
     newest = buffer.sampler(seed).window[1]
-    return newest - window_length(buffer, config) + 1, newest
+    return newest - min(len(buffer), window_rows(buffer.total, config)) + 1, newest
 
 
-def window_length(buffer: ReplayBuffer, config: TrainConfig) -> int:
-    """The number of rows that a new stage samples from."""
-    return min(len(buffer), window_rows(buffer.total, config))
+def positions_to_learn(buffer: ReplayBuffer, config: Config) -> int:
+    """The number of positions that a stage which begins now samples from. Raises PawnzeroError if the buffer is empty."""
+    window = _window(buffer, config.seed, config.trainer)
+    return _positions(buffer, config.seed, window, config.trainer).train.count()
 
 
 def _positions(buffer: ReplayBuffer, seed: int, window: Tuple[int, int], config: TrainConfig) -> Positions:

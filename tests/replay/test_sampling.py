@@ -77,6 +77,19 @@ def test_given_positions_are_history_and_never_samples(tmp_path: Path) -> None:
     batch = buffer.sampler(0).batch(0, 50)
     assert names(batch) == {1008}
     assert batch.bits[0].tolist() == [1008, 1007, 1006, 1005]
+    assert buffer.sampler(0).count() == 1
+
+
+def test_the_positions_that_a_sampler_draws_are_counted(tmp_path: Path) -> None:
+    buffer = ReplayBuffer(tmp_path / "replay.pt", 300, "walk")
+    for number in range(1, 60):  # overwrites some
+        buffer.append(make_record(number, 9, context=number % 4))
+    window = (buffer.total - 250, buffer.total - 7)
+    parts = [buffer.sampler(0, window, held_out) for held_out in (None, False, True)]
+    counts = [part.count() for part in parts]
+    assert counts == [len(names(part.batch(0, 20_000))) for part in parts]
+    assert counts[0] == counts[1] + counts[2]
+    assert 0 < counts[2] < counts[1] < 200
 
 
 def test_a_game_stored_twice_in_a_row_is_not_its_own_past(tmp_path: Path) -> None:
