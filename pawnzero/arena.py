@@ -207,9 +207,10 @@ def play_match(
     waiting = [_begin(game, number, openings[number // 2], max_plies) for number in range(games)]
     played: List[PlayedGame] = []
     test = None if hypotheses is None else SequentialTest(hypotheses)
+    at_once = min(player.room_for(games if test is None else _SEQUENTIAL_GAMES) for player in (first, second))
     progress.start("arena", games, "games")
     try:
-        for finished in _play_on(waiting, (first, second), games if test is None else _SEQUENTIAL_GAMES, before):
+        for finished in _play_on(waiting, (first, second), at_once, before):
             played.append(finished)
             score = f"{sum(one.points for one in played) / len(played):.3f}"
             if test is None:

@@ -56,7 +56,7 @@ def crew(
     """
     cores = threads or usable_cores()
     asked = cores * appetite.questions * appetite.batch * appetite.leaves
-    at_once = in_flight or _fitting(game, simulations, max(1, asked // leaves))
+    at_once = in_flight or fitting(game, simulations, max(1, asked // leaves))
     at_once = at_once if games is None else min(at_once, games)
     fewest = max(1, appetite.batch // (4 * leaves))
     workers = max(1, min(threads or min(cores, at_once // fewest), at_once))
@@ -69,8 +69,8 @@ def _dealt(count: int, hands: int) -> List[int]:
     return [count * (i + 1) // hands - count * i // hands for i in range(hands)]
 
 
-def _fitting(game: Game, simulations: int, enough: int) -> int:
-    """`enough` games, or as many as fit into an eighth of this machine's memory.
+def fitting(game: Game, simulations: int, enough: int) -> int:
+    """`enough` concurrent games, or as many as fit into an eighth of this machine's memory, 1 or more.
 
     The cache of evaluations is counted as large as the trees. The buffers of a wave come on top; they are small beside a tree
     unless there are few simulations.

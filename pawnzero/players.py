@@ -21,6 +21,7 @@ from pawnzero.files import in_shell
 from pawnzero.formats import LC0_SUFFIX
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
+from pawnzero.in_flight import fitting
 from pawnzero.progress import Progress
 from pawnzero.search import Evaluator, Searcher, question_about
 from pawnzero.search.evaluator import Appetite, OverlappingEvaluator
@@ -57,6 +58,10 @@ class Player(abc.ABC):
 
     name: str
     details: Dict[str, str]
+
+    def room_for(self, games: int) -> int:
+        """How many of `games` games it has room for at the same time, 1 or more."""
+        return games
 
     @abc.abstractmethod
     def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
@@ -113,6 +118,9 @@ class NetPlayer(Player):
         self._game = game
         self.evaluator = evaluator
         self._searcher = Searcher(game, evaluator, search, simulations, threads=_threads(evaluator)) if simulations else None
+
+    def room_for(self, games: int) -> int:
+        return games if self._searcher is None else fitting(self._game, self._searcher.simulations, games)
 
     def choose(self, lines: Sequence[Line], numbers: Sequence[int] = ()) -> List[Move]:
         if not lines:

@@ -107,6 +107,17 @@ def test_all_games_move_together():
     assert len(second.batches) <= 22
 
 
+def test_no_more_games_at_once_than_a_player_can():
+    class Few(Scripted):
+        def room_for(self, games):
+            return min(3, games)
+
+    few, other = Few("a", first_legal), Scripted("b", last_legal)
+    found = match(few, other, 8)
+    assert max(len(batch) for batch in other.batches) == max(len(batch) for batch in few.batches) == 3
+    assert found.to_json() == match(Scripted("a", first_legal), Scripted("b", last_legal), 8).to_json()
+
+
 def test_points_are_the_first_players():
     result = match(Scripted("winner", first_legal), Scripted("quitter", give_up), 7)
     assert (result.wins, result.draws, result.losses, result.score) == (7, 0, 0, 1.0)

@@ -13,7 +13,7 @@ import chess.engine
 import numpy as np
 import pytest
 
-from pawnzero import players
+from pawnzero import in_flight, players
 from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import get_game
@@ -22,6 +22,7 @@ from pawnzero.openings import openings
 from pawnzero.players import Forfeit, NetPlayer, RandomPlayer, game_of, parse_player
 from pawnzero.search import UniformEvaluator
 from pawnzero.search.evaluator import Appetite, at_once
+from pawnzero.search.tree import bytes_a_tree
 from pawnzero.uci_player import DEFAULT_NODES, UciPlayer, parse_uci
 from tests.search.naive import HashEvaluator
 
@@ -106,6 +107,14 @@ def test_a_match_searches_on_all_cores_but_where_a_device_answers(monkeypatch):
     monkeypatch.setattr(players, "usable_cores", lambda: 6)
     assert net(FOUR, 8)._searcher.threads == 6
     assert net(FOUR, 8, Device())._searcher.threads == 2
+
+
+def test_a_net_plays_as_many_games_at_once_as_its_trees_have_room_for(monkeypatch):
+    monkeypatch.setattr(in_flight, "_memory", lambda: 8 * 200 * bytes_a_tree(CHESS, 800) + 7)
+    assert net(CHESS, 800).room_for(1000) == 100
+    assert net(CHESS, 800).room_for(20) == 20
+    assert net(CHESS, 0).room_for(1000) == 1000
+    assert RandomPlayer(0).room_for(1000) == 1000
 
 
 def test_a_search_finds_the_win():

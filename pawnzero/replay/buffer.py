@@ -82,7 +82,7 @@ class ReplayBuffer:
         """Append a game's positions; if the game is longer than the capacity, only the newest are kept.
 
         The cost depends only on the size of the game. Raises PawnzeroError if the record is of another game or the file cannot
-        be written; the buffer is then unchanged.
+        be written; the game then counts as not added, but the oldest positions, whose place it takes, may be lost.
         """
         self._look()
         rows = rows_of(record, self.game)
