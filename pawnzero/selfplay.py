@@ -18,7 +18,7 @@ from pawnzero.in_flight import crew
 from pawnzero.records import GameRecord
 from pawnzero.search import leaves_a_tree
 from pawnzero.search.evaluator import Appetite, Evaluator, OverlappingEvaluator
-from pawnzero.starts import Archive
+from pawnzero.starts import DrawStart
 from pawnzero.table import Table, Workload
 
 __all__ = ["Workload", "play_games"]
@@ -37,7 +37,7 @@ def play_games(
     seed: int,
     among: Optional[int] = None,
     threads: int = 0,
-    archive: Optional[Archive] = None,
+    archive: Optional[DrawStart] = None,
     resign_below: float = 0.0,
     workload: Optional[Workload] = None,
     stop: Optional[threading.Event] = None,

@@ -17,12 +17,12 @@ from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START
 _TRIES = 50
 """Random openings of one length that may end the game before a shorter one is tried."""
 
-Archive = Callable[[int], Optional[Line]]
+DrawStart = Callable[[int], Optional[Line]]
 """Returns the line to an earlier game's position, chosen by a number below 2**63; None if there is none."""
 
 
 def starting_line(
-    game: Game, settings: SelfplayConfig, seed: int, number: int, archive: Optional[Archive] = None
+    game: Game, settings: SelfplayConfig, seed: int, number: int, archive: Optional[DrawStart] = None
 ) -> Tuple[Line, str]:
     """Return the moves that game `number` begins with, none of them searched, and how it begins (see `GameRecord.begun`).
 

@@ -21,7 +21,7 @@ from pawnzero.search.batch import PHASES, BatchedSearch, Leaves
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.random import stream, uniform
 from pawnzero.search.root import move_on, set_root
-from pawnzero.starts import Archive, starting_line
+from pawnzero.starts import DrawStart, starting_line
 
 
 class Mark(NamedTuple):
@@ -136,7 +136,7 @@ class Table:
         leaves: Leaves,
         seed: int,
         next_number: Callable[[], Optional[int]],
-        archive: Optional[Archive],
+        archive: Optional[DrawStart],
         resign_below: float,
     ) -> None:
         self.game = game

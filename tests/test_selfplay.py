@@ -18,7 +18,7 @@ from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START, GameReco
 from pawnzero.search import Searcher
 from pawnzero.search.evaluator import Appetite, Collect, Evaluator, Question
 from pawnzero.selfplay import Workload, play_games
-from pawnzero.starts import Archive, starting_line
+from pawnzero.starts import DrawStart, starting_line
 from pawnzero.summary import GamesSummary, figures_of
 from tests.search.naive import HashEvaluator
 
@@ -33,7 +33,7 @@ def play(
     algorithm: str = "gumbel",
     search: Optional[SearchConfig] = None,
     resign_below: float = 0.0,
-    archive: Optional[Archive] = None,
+    archive: Optional[DrawStart] = None,
     workload: Optional[Workload] = None,
     evaluator: Optional[Evaluator] = None,
     among: Optional[int] = None,
@@ -336,7 +336,7 @@ def test_no_game_begins_where_it_would_be_too_long() -> None:
 
 
 @pytest.mark.parametrize("archive", [None, lambda number: None], ids=["no archive", "an empty one"])
-def test_games_that_cannot_restart_begin_as_usual(archive: Optional[Archive]) -> None:
+def test_games_that_cannot_restart_begin_as_usual(archive: Optional[DrawStart]) -> None:
     game, settings = get_game("connect_four"), SelfplayConfig(restart_share=0.5, random_opening_share=0.2)
     begun = [starting_line(game, settings, seed=1, number=number, archive=archive)[1] for number in range(400)]
     assert 50 <= begun.count(RANDOM_OPENING) <= 110
