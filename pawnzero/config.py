@@ -78,6 +78,7 @@ class SearchConfig:
         metadata={
             "help": "leaves per tree and wave; 0: with Gumbel up to 8 of one round, with PUCT 1, with few games up to 8",
             "min": 0,
+            "max": 10**6,
         },
     )
 
@@ -175,6 +176,7 @@ class TrainConfig:
         metadata={
             "help": "samples an iteration trains on per new position, overriding trainer_iters; 0: trainer_iters steps",
             "min": 0.0,
+            "max": 1000.0,
         },
     )
     reset_every: int = field(
@@ -189,7 +191,7 @@ class TrainConfig:
     )
     reset_ratio: float = field(
         default=2.0,
-        metadata={"help": "samples that a new net trains on after a reset, per stored position", "min": 0.001},
+        metadata={"help": "samples that a new net trains on after a reset, per stored position", "min": 0.001, "max": 1000.0},
     )
     window_start: int = field(
         default=0,
@@ -220,18 +222,24 @@ class Config:
     """All settings of a run. The defaults are meant for an RX580 with 8 GB."""
 
     game: str = field(default="chess", metadata={"help": "chess, connect_four or tic_tac_toe"})
-    mcts_sims: int = field(default=64, metadata={"help": "simulations per move", "min": 1})
-    num_selfplay: int = field(default=10, metadata={"help": "self-play games per iteration or call", "min": 1})
-    batch_size: int = field(default=64, metadata={"help": "samples per forward pass in training", "min": 1})
-    grad_accum_steps: int = field(default=1, metadata={"help": "forward passes per training step", "min": 1})
+    mcts_sims: int = field(default=64, metadata={"help": "simulations per move", "min": 1, "max": 10**9})
+    num_selfplay: int = field(default=10, metadata={"help": "self-play games per iteration or call", "min": 1, "max": 10**7})
+    batch_size: int = field(default=64, metadata={"help": "samples per forward pass in training", "min": 1, "max": 10**9})
+    grad_accum_steps: int = field(default=1, metadata={"help": "forward passes per training step", "min": 1, "max": 10**6})
     trainer_iters: int = field(
         default=100,
-        metadata={"help": "training steps per iteration (if replay_ratio is 0) and per epoch of train.py", "min": 1},
+        metadata={
+            "help": "training steps per iteration (if replay_ratio is 0) and per epoch of train.py",
+            "min": 1,
+            "max": 10**9,
+        },
     )
     replay_capacity: int = field(
         default=100_000, metadata={"help": "positions the replay buffer holds", "min": 1, "max": _MOST_ROWS}
     )
-    eval_games: int = field(default=20, metadata={"help": "games of the latest net against the best one", "min": 1})
+    eval_games: int = field(
+        default=20, metadata={"help": "games of the latest net against the best one", "min": 1, "max": 10**6}
+    )
     eval_threshold: float = field(
         default=0.55, metadata={"help": "promote the latest net if its score is above this", "min": 0.0, "max": 1.0}
     )

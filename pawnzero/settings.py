@@ -8,7 +8,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional, Set, Tuple, get_type_hints
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, get_type_hints
 
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
@@ -173,16 +173,23 @@ def load_config(path: Optional[Path] = None, overrides: Optional[Mapping[str, An
     Raises UsageError for a file that cannot be read or is not JSON, an unknown key (with the nearest valid one), a value of the
     wrong type or out of range, and settings that contradict each other, each with its place.
     """
-    in_file: Dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = read_json(path)
-        except PawnzeroError as error:
-            raise UsageError(str(error)) from None
-        if not isinstance(values, dict):
-            raise UsageError(f'{path}: expected a JSON object of settings, as in {{"batch_size": 64}}')
-        in_file = _collect(_flatten(values, "", str(path)), str(path))
-    given = _collect(((key, value) for key, value in (overrides or {}).items() if value is not None), "given settings")
+    return combined({} if path is None else settings_in(path), path, overrides or {})
+
+
+def settings_in(path: Path) -> Dict[str, Any]:
+    """The settings that the file at `path` names, validated, by dotted key with aliases resolved. Raises as `load_config`."""
+    try:
+        values = read_json(path)
+    except PawnzeroError as error:
+        raise UsageError(str(error)) from None
+    if not isinstance(values, dict):
+        raise UsageError(f'{path}: expected a JSON object of settings, as in {{"batch_size": 64}}')
+    return _collect(_flatten(values, "", str(path)), str(path))
+
+
+def combined(in_file: Mapping[str, Any], path: Optional[Path], overrides: Mapping[str, Any]) -> Config:
+    """The settings of `load_config`, where `in_file` are those in the file at `path` (see `settings_in`)."""
+    given = _collect(((key, value) for key, value in overrides.items() if value is not None), "given settings")
     try:
         return _whole({**in_file, **given})
     except UsageError as error:
@@ -220,11 +227,6 @@ def assignment(text: str) -> Tuple[str, Any]:
 def resolved(key: str) -> str:
     """The key of the setting that `key` names: itself, unless it is an alias."""
     return _ALIASES.get(key, key)
-
-
-def keys_in(path: Path) -> Set[str]:
-    """The dotted keys of the settings in a file that `load_config` has accepted, with aliases resolved."""
-    return {resolved(key) for key, _ in _flatten(read_json(path), "", str(path))}
 
 
 def read_shape(values: Any, place: str) -> ModelConfig:

@@ -131,8 +131,8 @@ def test_the_nearest_key_is_looked_for_in_the_same_section_first(write: Any) -> 
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"batch_size": 0}, "batch_size is 0, expected an integer of at least 1"),
-        ({"batch_size": True}, "batch_size is true, expected an integer of at least 1"),
+        ({"batch_size": 0}, "batch_size is 0, expected an integer from 1 to 1,000,000,000"),
+        ({"batch_size": True}, "batch_size is true, expected an integer from 1 to 1,000,000,000"),
         ({"batch_size": 64.0}, "batch_size is 64.0, expected an integer"),
         ({"batch_size": "64"}, "batch_size is '64', expected an integer"),
         ({"batch_size": None}, "batch_size is null, expected an integer"),

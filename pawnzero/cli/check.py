@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plies", type=natural(0), default=0, metavar="N", help="also compare N plies of random play with python-chess"
     )
     parser.add_argument("--game", metavar="NAME", help="also play this game at random and check that it keeps the contract")
-    parser.add_argument("--seed", type=natural(0), default=0, metavar="N", help="seed of the random play (default: 0)")
+    parser.add_argument(
+        "--seed", type=natural(0, (1 << 63) - 1), default=0, metavar="N", help="seed of the random play (default: 0)"
+    )
     add_json(parser)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -12,7 +11,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.settings import SETTINGS, Setting, keys_in, load_config
+from pawnzero.settings import SETTINGS, Setting, combined, settings_in
 
 _DEFAULT_FILE = Path("training") / "config_rx580.json"
 _PREFIX = "setting:"
@@ -145,17 +144,18 @@ def read_settings(args: argparse.Namespace) -> Config:
     Raises UsageError for invalid settings, for a flag that has no effect under the promotion rule in force, and for a --game
     that is not the agent's (a settings file may name another game).
     """
-    path = args.config or getattr(args, "stock_config", None) or (_DEFAULT_FILE if _DEFAULT_FILE.is_file() else None)
+    path = _settings_file(args)
+    in_file = settings_in(path) if path else {}  # read once: it may be a pipe
     given = {name[len(_PREFIX) :]: value for name, value in vars(args).items() if name.startswith(_PREFIX)}
-    config = load_config(path, given)
+    config = combined(in_file, path, given)
     flags = {key for key, value in given.items() if value is not None}
     _check_game(config.game, None if "game" in flags else path)
     _check_promotion(args, config, path)
     directory = getattr(args, "agent_dir", None)
     kept: Dict[str, Any] = {}
     if directory is not None:
-        config = _with_own_net(directory, config, flags, keys_in(path) if path else set())
-        asked = flags | (keys_in(args.config) if args.config else set())
+        config = _with_own_net(directory, config, flags, set(in_file))
+        asked = flags | (set(in_file) if args.config else set())
         kept = {name: larger for name, larger in _larger(directory, config).items() if name not in asked}
     # keep_checkpoints is reported only by commands that delete checkpoints, which are those with a flag for it.
     told = "".join(f"; {_KEPT[name]}".format(kept[name]) for name in kept if name != "keep_checkpoints" or name in given)
@@ -166,6 +166,14 @@ def read_settings(args: argparse.Namespace) -> Config:
             "number of steps; --replay-ratio 0 makes trainer_iters count"
         )
     return replace(config, **kept)
+
+
+def _settings_file(args: argparse.Namespace) -> Optional[Path]:
+    """The file of --config, else the one that is used by default, if it exists."""
+    if args.config:
+        return Path(args.config)
+    stock: Path = getattr(args, "stock_config", _DEFAULT_FILE)
+    return stock if stock.is_file() else None
 
 
 def _check_promotion(args: argparse.Namespace, config: Config, path: Optional[Path]) -> None:
@@ -223,7 +231,7 @@ def settings_again(args: argparse.Namespace, single: bool = False) -> List[str]:
 
     single: this was one iteration; leave out its amounts (_AMOUNTS), which are often lowered to see one iteration quickly
     """
-    path: Optional[Path] = args.config or getattr(args, "stock_config", None)
+    path = _settings_file(args)
     words = [] if path is None or (args.config is None and path == _DEFAULT_FILE) else ["--config", str(path)]
     for dest, given in vars(args).get(_BY_NAME, {}).items():
         if not (single and dest[len(_PREFIX) :] in _AMOUNTS):
@@ -261,22 +269,22 @@ def read_device(args: argparse.Namespace) -> str:
     return str(args.device)
 
 
-def natural(low: int) -> Callable[[str], int]:
-    """An argument type: integers of at least `low`."""
-    return _checked(Setting("", int, low, "", low, None, ()))
+def natural(low: int, most: int = 10**9) -> Callable[[str], int]:
+    """An argument type: integers from `low` to `most`."""
+    return _checked(Setting("", int, low, "", low, most, ()))
 
 
 def finite(text: str) -> float:
-    """An argument type: finite numbers."""
-    return float(_checked(Setting("", float, 0.0, "", None, None, ()))(text))
+    """An argument type: numbers within a million of 0, such as ratings."""
+    return float(_checked(Setting("", float, 0.0, "", -1e6, 1e6, ()))(text))
 
 
 def positive(text: str) -> float:
-    """An argument type: finite numbers above 0."""
+    """An argument type: numbers above 0, up to a billion, such as hours."""
     with suppress(ValueError):
-        if math.isfinite(float(text)) and float(text) > 0.0:
+        if 0.0 < float(text) <= 1e9:
             return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r}, expected a number above 0")
+    raise argparse.ArgumentTypeError(f"{text!r}, expected a number above 0, up to a billion")
 
 
 def _checked(setting: Setting) -> Callable[[str], Any]:

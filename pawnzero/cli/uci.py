@@ -39,15 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.device.startswith("cuda"):  # any other device is checked with the net: loading torch takes seconds
-        read_device(args)
-    try:
-        name = _name(args.net)
-    except PawnzeroError as error:  # a GUI that started us shows standard output and nothing else
-        print(f"info string error: {error}", file=args.stdout, flush=True)
-        raise
     with contextlib.redirect_stdout(sys.stderr):  # standard output is reserved for the protocol
-        config = read_settings(args)
+        try:
+            if args.device.startswith("cuda"):  # any other device is checked with the net: loading torch takes seconds
+                read_device(args)
+            name, config = _name(args.net), read_settings(args)
+        except PawnzeroError as error:  # a GUI that started us shows standard output and nothing else
+            print(f"info string error: {error}", file=args.stdout, flush=True)
+            raise
         _serve(args, name, config)
     return 0
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+
+from pawnzero.agent import Agent
 
 
 def contents(directory: Path) -> Dict[str, bytes]:
@@ -41,7 +45,7 @@ def test_a_directory_that_is_no_agent(cli: Any, tmp_path: Path) -> None:
     [
         ('{"batchsize": 64}', "unknown key 'batchsize'; the nearest valid one is 'batch_size'"),
         ('{"batch_size": "64"}', "batch_size is '64', expected an integer"),
-        ('{"batch_size": 0}', "batch_size is 0, expected an integer of at least 1"),
+        ('{"batch_size": 0}', "batch_size is 0, expected an integer from 1 to 1,000,000,000"),
         ('{"batch_size": 64', "not JSON"),
     ],
 )
@@ -308,11 +312,11 @@ def test_a_flag_that_names_another_game_than_the_agents_is_refused(cli: Any, age
         assert (told.code, "plays chess, expected a player of tic_tac_toe" in told.error()) == (2, True)
 
 
-@pytest.mark.parametrize("hours", ["-1", "0", "nan", "inf", "soon"])
+@pytest.mark.parametrize("hours", ["-1", "0", "nan", "inf", "1e308", "soon"])
 def test_a_budget_of_hours_is_above_0(cli: Any, tmp_path: Path, hours: str) -> None:
     told = cli("run", tmp_path / "A", f"--hours={hours}")
     assert told.code == 2
-    assert f"argument --hours: {hours!r}, expected a number above 0" in told.error()
+    assert f"argument --hours: {hours!r}, expected a number above 0, up to a billion" in told.error()
 
 
 def test_sizes_that_nothing_has_are_refused_before_an_agent_is_made(cli: Any, tmp_path: Path) -> None:
@@ -321,6 +325,48 @@ def test_sizes_that_nothing_has_are_refused_before_an_agent_is_made(cli: Any, tm
         assert told.code == 2
         assert f"expected an integer from 1 to {most}" in told.error()
     assert not (tmp_path / "New").exists()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["arena", "random", "random", "--sims", str(2**63 - 1)],
+        ["arena", "random", "random", "--games", str(2**62)],
+        ["train", "A", "--batch-size", str(10**18)],
+        ["train", "A", "--epochs", str(2**63 - 1)],
+        ["iterate", "A", "--replay-ratio", "1e308"],
+        ["ladder", "A", "--anchor-elo", "1e308"],
+    ],
+)
+def test_numbers_that_nothing_can_do_are_refused(cli: Any, argv: list) -> None:
+    told = cli(*argv)
+    assert told.code == 2
+    assert argv[-2] in told.error()
+    assert ", expected " in told.error()
+
+
+def test_a_settings_file_may_be_a_pipe(cli: Any, tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    pipe = tmp_path / "settings.json"
+    os.mkfifo(str(pipe))
+    text = '{"game": "tic_tac_toe", "mcts_sims": 2, "model": {"channels": 8, "blocks": 1}}'
+    writer = threading.Thread(target=pipe.write_text, args=(text,), daemon=True)
+    writer.start()
+    assert cli("selfplay", tmp_path / "A", "--config", pipe, "--games", "1", "--device", "cpu").code == 0
+    writer.join()
+    assert Agent.open(tmp_path / "A").game == "tic_tac_toe"
+
+
+def test_a_script_without_its_settings_file_uses_the_defaults(tmp_path: Path) -> None:
+    script = tmp_path / "evaluate.py"
+    script.write_text("from pawnzero.cli.main import script\n\nraise SystemExit(script('train', __file__))\n")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "nobody")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "cannot be read" not in done.stderr
+    assert "no agent here" in done.stderr
 
 
 def test_a_file_that_nests_too_deep_is_one_line(cli: Any, tmp_path: Path) -> None:

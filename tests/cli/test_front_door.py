@@ -214,10 +214,11 @@ def test_check_fails_on_a_mismatch(cli: Any, monkeypatch: pytest.MonkeyPatch) ->
         ("bitbully", ["judge", "random", "--game", "connect_four", "--count", "3"]),
     ],
 )
-def test_a_missing_package_is_answered_with_the_command_that_installs_it(package: str, argv: list) -> None:
+def test_a_missing_package_is_answered_with_the_command_that_installs_it(package: str, argv: list, tmp_path: Path) -> None:
+    environment = {**os.environ, "PAWNZERO_CACHE": str(tmp_path)}  # positions that were solved before need no solver
     run = f"from pawnzero.cli.main import main; sys.executable = '/my tools/python'; sys.exit(main({argv}))"
     code = f"import sys; sys.modules[{package!r}] = None; {run}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert f"'/my tools/python' -m pip install {package}" in done.stderr

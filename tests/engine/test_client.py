@@ -156,6 +156,15 @@ def test_what_is_no_engine(cli: Any, agent_dir: Path, net: Path, tmp_path: Path)
     assert "plays connect_four, expected a player of chess" in cli("uci", four).error()
 
 
+def test_a_gui_is_shown_what_is_wrong_with_the_settings(net: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("{")
+    done = subprocess.run([*command(net), "--config", str(wrong)], input=b"uci\n", capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stdout.startswith(b"info string error: ")
+    assert b"wrong.json: not JSON" in done.stdout
+
+
 def test_a_net_that_cannot_be_loaded_ends_the_engine(net: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.pt"
     damaged.write_bytes(net.read_bytes()[:2000])
