@@ -191,7 +191,11 @@ class TrainConfig:
     )
     reset_ratio: float = field(
         default=2.0,
-        metadata={"help": "samples that a new net trains on after a reset, per stored position", "min": 0.001, "max": 1000.0},
+        metadata={
+            "help": "samples a new net trains on after a reset, per position it may draw",
+            "min": 0.001,
+            "max": 1000.0,
+        },
     )
     window_start: int = field(
         default=0,
@@ -237,9 +241,7 @@ class Config:
     replay_capacity: int = field(
         default=100_000, metadata={"help": "positions the replay buffer holds", "min": 1, "max": _MOST_ROWS}
     )
-    eval_games: int = field(
-        default=20, metadata={"help": "games of the latest net against the best one", "min": 1, "max": 10**6}
-    )
+    eval_games: int = field(default=20, metadata={"help": "games of the latest net against the best one", "min": 1})
     eval_threshold: float = field(
         default=0.55, metadata={"help": "promote the latest net if its score is above this", "min": 0.0, "max": 1.0}
     )

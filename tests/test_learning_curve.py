@@ -89,6 +89,36 @@ def test_an_interrupted_iteration_is_counted_and_finished(
     assert [point["iteration"] for point in found["points"]] == [0, 0]
 
 
+def test_a_point_whose_judging_was_interrupted_is_made_up_for(
+    draw: Callable[..., Dict[str, Any]], tool: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, look = [], tool.Judge.look
+
+    def once(*arguments: Any) -> Dict[str, Any]:
+        looked.append(1)
+        if len(looked) == 2:
+            raise KeyboardInterrupt
+        return dict(look(*arguments))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tool.Judge, "look", once)
+        with pytest.raises(SystemExit):
+            draw(*AT_ONCE)
+    found = draw(*AT_ONCE)
+    assert [point["iteration"] for point in found["points"]] == [0, 0]
+    assert draw(*AT_ONCE) == found
+
+
+def test_a_curve_belongs_to_its_agent(
+    draw: Callable[..., Dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(*AT_ONCE)
+    (tmp_path / "A").rename(tmp_path / "B")
+    assert "no agent here" in refused(draw, capsys, *AT_ONCE)
+    assert not (tmp_path / "A").exists()
+    assert "--points" in refused(draw, capsys, *AT_ONCE, "--points", "0")
+
+
 def interrupt(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 

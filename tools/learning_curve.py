@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from pawnzero.agent import Agent
+from pawnzero.cli.options import natural, positive
 from pawnzero.config import Config, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
@@ -64,11 +65,12 @@ class Curve:
         Raises UsageError if the file is of another recipe or judged otherwise, or if it is missing and the agent has learned.
         """
         self.file, self.place, self.config, self.critic = file, place, config, critic
-        agent = Agent.open_or_create(place, config)
-        told = {"config": to_json(config), "judged": judged}
+        told = {"agent": str(place.resolve()), "config": to_json(config), "judged": judged}
         if file.exists():
             self.found = self._read(told)
+            Agent.open(place)
             return
+        agent = Agent.open_or_create(place, config)
         if agent.latest.exists():
             raise UsageError(f"{place}: has learned already, and {file}, which would hold its curve, does not exist")
         self.found = {
@@ -96,22 +98,29 @@ class Curve:
     def go_on(self, core_minutes: float, points: int) -> None:
         """Iterate the agent until it has used its core-minutes and has no iteration under way; judge it on the way."""
         while self.seconds < 60.0 * core_minutes or Agent.open(self.place).metadata["stage"] is not None:
-            found = self._iterate()
+            self._iterate()
             if self.seconds >= 60.0 * core_minutes * min(1.0, len(self.found["points"]) / points):
-                self._judge(found)
+                self._judge()
+        if Agent.open(self.place).iterations and not self._judged_last():
+            self._judge()  # an interruption came between the last iteration and its judgement
 
-    def _iterate(self) -> Dict[str, Any]:
+    def _judged_last(self) -> bool:
+        _, *others = self.found["points"]
+        return bool(others) and others[-1]["iteration"] == Agent.open(self.place).iterations[-1]["iteration"]
+
+    def _iterate(self) -> None:
         """Run an iteration, or the rest of one; the time of an interrupted one counts too."""
         so_far, began, began_wall = self.found["so_far"], time.process_time(), time.perf_counter()
         try:
-            return run_iteration(self.place, self.config, device="cpu", use_amp=True)
+            run_iteration(self.place, self.config, device="cpu", use_amp=True)
         finally:
             so_far["seconds"] += time.process_time() - began
             so_far["wall"] += time.perf_counter() - began_wall
             write_json(self.file, self.found)
 
-    def _judge(self, found: Dict[str, Any]) -> None:
+    def _judge(self) -> None:
         agent = Agent.open(self.place)
+        found = agent.iterations[-1]
         point = {
             "core_minutes": round(self.seconds / 60.0, 2),
             "minutes": round(self.found["so_far"]["wall"] / 60.0, 2),
@@ -140,8 +149,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("agent", type=Path, help="its directory; it is created")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the recipe")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings that differ from the file's")
-    parser.add_argument("--core-minutes", type=float, required=True, metavar="X", help="how long to iterate")
-    parser.add_argument("--points", type=int, default=5, metavar="N", help="how often to judge (default: 5)")
+    parser.add_argument("--core-minutes", type=positive, required=True, metavar="X", help="how long to iterate")
+    parser.add_argument("--points", type=natural(1), default=5, metavar="N", help="how often to judge (default: 5)")
     parser.add_argument("--count", type=int, default=600, metavar="N", help="positions to judge (connect four; default: 600)")
     parser.add_argument("--judge-seed", type=int, default=1, metavar="N", help="which sample of positions (default: 1)")
     parser.add_argument("--sims", type=int, nargs="+", default=[0, 64], metavar="N", help="simulations (default: 0 64)")

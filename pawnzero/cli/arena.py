@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an agent's directory, a checkpoint file, lc0's weights, shipped:GAME, random or uci:COMMAND;OPTION=VALUE;…",
     )
     parser.add_argument("second", metavar="PLAYER", help="whom it plays against, named the same way")
-    parser.add_argument("--games", type=natural(1, 10**6), default=20, metavar="N", help="games to play (default: 20)")
+    parser.add_argument("--games", type=natural(1), default=20, metavar="N", help="games to play (default: 20)")
     parser.add_argument(
         "--game", metavar="NAME", help="the game (default: the one the players' nets play, else that of --config, else chess)"
     )

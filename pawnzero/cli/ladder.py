@@ -37,7 +37,7 @@ RESUMES = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_agent(parser, creates=False)
     parser.add_argument(
-        "--games", type=natural(1, 10**6), default=20, metavar="N", help="games per pairing, played in pairs (default: 20)"
+        "--games", type=natural(1), default=20, metavar="N", help="games per pairing, played in pairs (default: 20)"
     )
     parser.add_argument(
         "--checkpoints",

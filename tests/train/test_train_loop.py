@@ -110,7 +110,7 @@ def test_the_log_goes_to_the_agents_experiments(tmp_path: Path, buffer: ReplayBu
     [
         ({"batchsize": 3}, "unknown key 'batchsize'; the nearest valid one is 'batch_size'"),
         ({"// comment": 3}, "unknown key '// comment'; expected some of ckpt_dir, epochs"),
-        ({"batch_size": 0}, "batch_size is 0, expected an integer of at least 1"),
+        ({"batch_size": 0}, "batch_size is 0, expected an integer from 1 to 1,000,000,000"),
         ({"lr": "fast"}, "lr is 'fast', expected a number"),
         ({"schedule": "drop"}, "schedule is 'drop', expected trainer.schedule_steps"),
         ({"replay_ratio": 4.0}, "unknown key 'replay_ratio'"),
