@@ -36,6 +36,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from pawnzero.agent import Agent
 from pawnzero.arena import play_match
+from pawnzero.cli.options import natural, positive
 from pawnzero.config import Config, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
@@ -305,12 +306,8 @@ def _match(run: Run, base: Run, games: int, simulations: int) -> List[int]:
 
 
 def _compare(args: argparse.Namespace) -> None:
-    if not 0.0 < args.core_minutes < math.inf:
-        raise UsageError(f"--core-minutes {args.core_minutes:g}: expected more than 0")
     if args.games < 2 or args.games % 2:
         raise UsageError(f"--games {args.games}: expected an even number from 2 on")
-    if args.sims < 1:
-        raise UsageError(f"--sims {args.sims}: expected 1 or more")
     if len(args.arm) < 2:
         raise UsageError("one arm, expected --arm twice or more")
     if len(set(args.seeds)) < len(args.seeds) or len(args.seeds) > MOST_SEEDS:
@@ -343,10 +340,10 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         help="a recipe: its name, and the settings in which it differs; the others are compared with the first arm",
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], metavar="N", help="(default: 1 2 3)")
-    parser.add_argument("--core-minutes", type=float, required=True, metavar="X", help="training of each agent")
+    parser.add_argument("--core-minutes", type=positive, required=True, metavar="X", help="training of each agent")
     parser.add_argument("--from", dest="origin", type=Path, metavar="AGENT", help="begin with copies of this agent")
     parser.add_argument("--games", type=int, default=200, metavar="N", help="of each match (default: 200)")
-    parser.add_argument("--sims", type=int, default=64, metavar="N", help="simulations a move in matches (default: 64)")
+    parser.add_argument("--sims", type=natural(1), default=64, metavar="N", help="simulations a move in matches (default: 64)")
     try:
         _compare(parser.parse_args(argv))
     except PawnzeroError as error:
