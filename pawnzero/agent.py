@@ -23,11 +23,11 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import in_shell, linked_to, read_json, set_aside, write_json
+from pawnzero.files.journal import Journal
+from pawnzero.files.locks import locked
+from pawnzero.files.numbered import check_latest, numbered_checkpoints
 from pawnzero.games import get_game
-from pawnzero.journal import Journal
-from pawnzero.locks import locked
 from pawnzero.metadata import new_metadata, read_iterations, read_metadata
-from pawnzero.numbered import check_latest, numbered_checkpoints
 from pawnzero.progress import Progress
 from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.settings import SETTINGS, by_dotted_key, merged, read_shape

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 from pawnzero.config import Config, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json
-from pawnzero.journal import Journal
+from pawnzero.files.journal import Journal
 from pawnzero.settings import read_shape
 
 FORMAT = 2

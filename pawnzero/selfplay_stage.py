@@ -21,8 +21,8 @@ from pawnzero.alarms import selfplay_alarms
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import read_json, write_json
+from pawnzero.files.journal import Journal
 from pawnzero.games import get_game
-from pawnzero.journal import Journal
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.latest_and_best import load_latest

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config, TrainConfig
-from pawnzero.numbered import numbered_path
+from pawnzero.files.numbered import numbered_path
 from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
 from pawnzero.selfplay_stage import open_replay, untrained_net

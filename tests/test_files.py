@@ -26,7 +26,7 @@ def test_a_number_that_is_not_finite_is_written_as_null(tmp_path: Path) -> None:
 
 def test_a_command_can_be_pasted_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert in_shell("my tools/python") == "'my tools/python'"
-    monkeypatch.setattr("pawnzero.files.os.name", "nt")
+    monkeypatch.setattr("pawnzero.files.atomic.os.name", "nt")
     assert in_shell(r"C:\me\.venv\Scripts\python.exe") == r"C:\me\.venv\Scripts\python.exe"
     assert in_shell(r"C:\my tools\python.exe") == '"C:\\my tools\\python.exe"'
 

@@ -15,8 +15,8 @@ from numba.core.caching import FunctionCache
 
 from pawnzero import native
 from pawnzero.errors import PawnzeroError
-from pawnzero.journal import Journal
-from pawnzero.locks import locked
+from pawnzero.files.journal import Journal
+from pawnzero.files.locks import locked
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")

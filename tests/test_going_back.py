@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pawnzero.errors import PawnzeroError
+from pawnzero.files.numbered import check_latest, numbered_path
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
 from pawnzero.nets.latest_and_best import load_latest
-from pawnzero.numbered import check_latest, numbered_path
 
 
 def _given_up(folder: Path) -> None:

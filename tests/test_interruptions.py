@@ -13,7 +13,7 @@ from pawnzero import pipeline
 from pawnzero.agent import Agent
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import PawnzeroError
-from pawnzero.journal import Journal
+from pawnzero.files.journal import Journal
 from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
 from pawnzero.selfplay_stage import iteration_games, selfplay_stage

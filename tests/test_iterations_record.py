@@ -10,7 +10,7 @@ import pytest
 
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
-from pawnzero.journal import Journal
+from pawnzero.files.journal import Journal
 from tests.iterations import Notes
 from tests.test_agent import SMALL
 

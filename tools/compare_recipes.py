@@ -40,8 +40,8 @@ from pawnzero.cli.options import natural, positive
 from pawnzero.config import Config, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
+from pawnzero.files.locks import locked
 from pawnzero.games import get_game
-from pawnzero.locks import locked
 from pawnzero.openings import openings
 from pawnzero.pipeline import run_iteration
 from pawnzero.players import net_player

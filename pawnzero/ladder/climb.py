@@ -20,12 +20,12 @@ from pawnzero.agent import Agent
 from pawnzero.arena import format_played, play_match
 from pawnzero.config import Config
 from pawnzero.errors import UsageError
+from pawnzero.files.locks import locked
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.ladder.book import Book, terms_of
 from pawnzero.ladder.contestants import CHECKPOINT, Contestant, engines, keep_nets, random_mover
 from pawnzero.ladder.file import LADDER_FILE
-from pawnzero.locks import locked
 from pawnzero.openings import openings
 from pawnzero.pgn import append_games
 from pawnzero.players import Player, net_player, parse_player

@@ -8,8 +8,8 @@ from typing import Callable, Optional
 
 from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError
+from pawnzero.files.numbered import numbered_by_writing
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
-from pawnzero.numbered import numbered_by_writing
 
 
 def load_latest(folder: Path, game: str, model: ModelConfig) -> Optional[Checkpoint]:

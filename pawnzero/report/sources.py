@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json, reading
-from pawnzero.journal import Journal
+from pawnzero.files.journal import Journal
 from pawnzero.ladder.file import LADDER_FILE, read_ladder
 from pawnzero.stats import OUTCOMES
 

@@ -10,10 +10,10 @@ import torch
 
 from pawnzero.config import Config, TrainConfig
 from pawnzero.errors import PawnzeroError
+from pawnzero.files.numbered import check_latest
 from pawnzero.nets.checkpoint import Checkpoint
 from pawnzero.nets.latest_and_best import load_latest
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.numbered import check_latest
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.replay.window import window_rows

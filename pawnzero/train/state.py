@@ -14,11 +14,11 @@ import torch
 
 from pawnzero.config import ModelConfig, TrainConfig
 from pawnzero.errors import PawnzeroError
+from pawnzero.files.numbered import numbered_checkpoints, numbered_path
 from pawnzero.nets.auxiliary import WithHeads
 from pawnzero.nets.checkpoint import Checkpoint, Weights, save_checkpoint
 from pawnzero.nets.latest_and_best import load_latest
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.numbered import numbered_checkpoints, numbered_path
 from pawnzero.train.schedule import NET, average, averaging_decay, make_optimizer
 
 

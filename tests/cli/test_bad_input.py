@@ -237,7 +237,7 @@ def test_a_gap_in_the_iterations_names_the_next(cli: Any, agent_dir: Path, tiny_
 
 def test_an_agent_in_use_names_the_process(cli: Any, agent_dir: Path, tiny_config: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from pawnzero.locks import locked\n"
+        "import sys, time; from pathlib import Path; from pawnzero.files.locks import locked\n"
         "with locked(Path(sys.argv[1]) / '.lock', 'it'): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(agent_dir)], stdout=subprocess.PIPE)

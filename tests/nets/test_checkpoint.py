@@ -219,7 +219,7 @@ def full_after(monkeypatch):  # type: ignore[no-untyped-def]
         def opened(path: Path, mode: str) -> io.BufferedWriter:
             return io.BufferedWriter(Full(str(path), mode), 16)
 
-        monkeypatch.setattr("pawnzero.files.open", opened, raising=False)
+        monkeypatch.setattr("pawnzero.files.atomic.open", opened, raising=False)
 
     return arrange
 

@@ -10,8 +10,8 @@ from pawnzero.agent import Agent
 from pawnzero.arena import play_match
 from pawnzero.config import Config, SearchConfig, SelfplayConfig
 from pawnzero.files import write_json
+from pawnzero.files.journal import Journal
 from pawnzero.games import get_game
-from pawnzero.journal import Journal
 from pawnzero.match_log import append_row
 from pawnzero.openings import openings
 from pawnzero.players import parse_player

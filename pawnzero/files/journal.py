@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import IO, Any, Dict, Iterable, Iterator, Mapping, Optional, Type
 
 from pawnzero.errors import PawnzeroError
-from pawnzero.files import reading, replacing
+from pawnzero.files.atomic import reading, replacing
 
 
 class Journal:
