@@ -17,14 +17,14 @@ import sys
 import time
 from typing import Any, Dict, List, Optional, Sequence
 
-from pawnzero.arena import play_match
+from pawnzero.arena.match import play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import NetPlayer
 from pawnzero.bench import selfplay_speed
 from pawnzero.config import Config
 from pawnzero.games import get_game
 from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.openings import openings
-from pawnzero.players import NetPlayer
 
 
 def selfplay_rate(evaluator: NetEvaluator, options: argparse.Namespace) -> float:

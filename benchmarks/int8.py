@@ -18,19 +18,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Optional, Sequence
 
-from pawnzero.arena import play_match
+from pawnzero.arena.match import play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import NetPlayer
+from pawnzero.arena.stats import estimate
 from pawnzero.config import SearchConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.quantized import SAMPLE
-from pawnzero.openings import openings
-from pawnzero.players import NetPlayer
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search.evaluator import Question, allocate_question, random_question
 from pawnzero.shipped import net_file
-from pawnzero.stats import estimate
 
 _BATCH = 256
 

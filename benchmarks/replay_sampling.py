@@ -20,8 +20,8 @@ from typing import List
 import numpy as np
 
 from pawnzero.games import get_game
-from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer, Sampler
+from pawnzero.selfplay.records import GameRecord
 
 
 def random_game(number: int, plies: int = 100) -> GameRecord:

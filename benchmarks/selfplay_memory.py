@@ -15,12 +15,12 @@ from pathlib import Path
 
 from pawnzero.config import Config
 from pawnzero.games import GAME_NAMES, get_game
-from pawnzero.in_flight import crew
 from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.search import leaves_a_tree
 from pawnzero.search.tree import bytes_a_tree
 from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.in_flight import crew
 
 
 def resident() -> float:

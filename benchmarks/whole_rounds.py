@@ -12,11 +12,11 @@ import json
 import sys
 from typing import Optional, Sequence
 
-from pawnzero.arena import play_match
+from pawnzero.arena.match import play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import parse_player
 from pawnzero.config import SearchConfig
 from pawnzero.games import get_game
-from pawnzero.openings import openings
-from pawnzero.players import parse_player
 
 _FIGURES = ("games", "wins", "draws", "losses", "score", "elo", "elo_low", "elo_high", "distinct_games")
 

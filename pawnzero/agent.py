@@ -29,7 +29,7 @@ from pawnzero.files.numbered import check_latest, numbered_checkpoints
 from pawnzero.games import get_game
 from pawnzero.metadata import new_metadata, read_iterations, read_metadata
 from pawnzero.progress import Progress
-from pawnzero.records import OUTSIDE_ITERATIONS
+from pawnzero.selfplay.records import OUTSIDE_ITERATIONS
 from pawnzero.settings import SETTINGS, by_dotted_key, merged, read_shape
 from pawnzero.under_way import UnderWay
 

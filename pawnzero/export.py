@@ -9,6 +9,8 @@ from typing import Any, Dict, Mapping, Optional
 import torch
 
 from pawnzero.agent import Agent
+from pawnzero.arena.pgn import format_game
+from pawnzero.arena.players import locate_net
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import check_folder, in_shell, replacing, text_bytes
 from pawnzero.formats import LC0_SUFFIX
@@ -20,11 +22,9 @@ from pawnzero.games import get_game
 from pawnzero.games.base import MAX_PLIES
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
 from pawnzero.nets.device import resolve_device
-from pawnzero.pgn import format_game
-from pawnzero.players import locate_net
-from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.stored import StoredGame
+from pawnzero.selfplay.records import OUTSIDE_ITERATIONS
 
 SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "lc0": LC0_SUFFIX, "checkpoint": ".pt", "pgn": ".pgn"}
 """File name suffixes by format."""

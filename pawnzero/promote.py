@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 from pawnzero.agent import Agent
-from pawnzero.arena import MatchResult, play_match
+from pawnzero.arena.match import MatchResult, play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import NetPlayer
+from pawnzero.arena.sequential import Hypotheses
+from pawnzero.arena.stats import ACCEPT_H1
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json, replacing, write_json
@@ -27,13 +31,9 @@ from pawnzero.nets.checkpoint import Checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.latest_and_best import load_best, load_latest
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.openings import openings
-from pawnzero.players import NetPlayer
 from pawnzero.progress import Progress
 from pawnzero.search.random import stream
 from pawnzero.selfplay_stage import untrained_net
-from pawnzero.sequential import Hypotheses
-from pawnzero.stats import ACCEPT_H1
 
 
 def evaluate_and_promote(

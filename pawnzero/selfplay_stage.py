@@ -29,12 +29,12 @@ from pawnzero.nets.latest_and_best import load_latest
 from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
-from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.replay import ReplayBuffer
-from pawnzero.resign import Outlooks, outlooks_of
 from pawnzero.search.evaluator import Question, allocate_question
 from pawnzero.selfplay import Workload, play_games
-from pawnzero.summary import GamesSummary, figures_of
+from pawnzero.selfplay.records import OUTSIDE_ITERATIONS
+from pawnzero.selfplay.resign import Outlooks, outlooks_of
+from pawnzero.selfplay.summary import GamesSummary, figures_of
 
 _OF_SELFPLAY = ("mcts_sims", "num_selfplay", "search.", "selfplay.", "seed", "replay_capacity")
 """Prefixes of the settings that only self-play uses."""

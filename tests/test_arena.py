@@ -13,19 +13,19 @@ from pathlib import Path
 import chess.pgn
 import pytest
 
-from pawnzero import stats
-from pawnzero.arena import FORFEIT, play_match
+from pawnzero.arena import stats
+from pawnzero.arena.match import FORFEIT, play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import Forfeit, NetPlayer, Player, RandomPlayer
+from pawnzero.arena.sequential import Hypotheses
+from pawnzero.arena.uci_player import UciPlayer, parse_uci
 from pawnzero.cli.stories import match_lines
 from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
-from pawnzero.openings import openings
-from pawnzero.players import Forfeit, NetPlayer, Player, RandomPlayer
 from pawnzero.progress import Progress
 from pawnzero.search import UniformEvaluator
-from pawnzero.sequential import Hypotheses
-from pawnzero.uci_player import UciPlayer, parse_uci
 
 CHESS, FOUR, TIC = get_game("chess"), get_game("connect_four"), get_game("tic_tac_toe")
 

@@ -14,7 +14,7 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.search import Question, UniformEvaluator
 from pawnzero.selfplay import Workload, play_games
-from pawnzero.table import Mark
+from pawnzero.selfplay.table import Mark
 from pawnzero.train.loop import SAVE_EVERY
 
 

@@ -14,8 +14,8 @@ from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.search import leaves_a_tree
 from pawnzero.search.random import stream
+from pawnzero.selfplay.table import Table
 from pawnzero.selfplay_stage import selfplay_stage
-from pawnzero.table import Table
 from tests.iterations import CONFIG, Notes, files_of, moves
 from tests.search.naive import HashEvaluator
 from tests.test_selfplay import SETTINGS, assert_same, play

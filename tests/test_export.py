@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 
 from pawnzero.agent import Agent
-from pawnzero.arena import play_match
+from pawnzero.arena.match import play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.pgn import RESULTS
+from pawnzero.arena.players import NetPlayer, RandomPlayer, game_of, parse_player
 from pawnzero.config import Config, SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.export import export_games, export_net, format_of
@@ -23,12 +26,9 @@ from pawnzero.formats.load import load_net
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.nets.checkpoint import load_checkpoint, save_checkpoint
-from pawnzero.openings import openings
-from pawnzero.pgn import RESULTS
-from pawnzero.players import NetPlayer, RandomPlayer, game_of, parse_player
-from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import UniformEvaluator
+from pawnzero.selfplay.records import GameRecord
 from pawnzero.selfplay_stage import selfplay_stage
 from tests.formats.known_net import STEP, known_checkpoint, known_net
 

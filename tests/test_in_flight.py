@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pawnzero import in_flight
 from pawnzero.games import get_game
-from pawnzero.in_flight import crew
 from pawnzero.search.evaluator import Appetite
 from pawnzero.search.tree import bytes_a_tree
+from pawnzero.selfplay import in_flight
+from pawnzero.selfplay.in_flight import crew
 
 CHESS = get_game("chess")
 CARD = Appetite(batch=1024, questions=2)

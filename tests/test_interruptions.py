@@ -14,8 +14,8 @@ from pawnzero.agent import Agent
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.files.journal import Journal
-from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
+from pawnzero.selfplay.records import GameRecord
 from pawnzero.selfplay_stage import iteration_games, selfplay_stage
 from tests.iterations import CONFIG, Notes, moves
 

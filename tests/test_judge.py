@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pawnzero.arena.players import Forfeit, NetPlayer, Player, RandomPlayer
 from pawnzero.config import SearchConfig
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
@@ -17,7 +18,6 @@ from pawnzero.games.line import Line
 from pawnzero.judge import judge, read_positions, sample_positions, solver_for
 from pawnzero.judge.solvers import NO_MOVE, BitBullySolver, EnumeratedSolver, Solver
 from pawnzero.judge.store import Store
-from pawnzero.players import Forfeit, NetPlayer, Player, RandomPlayer
 from pawnzero.wilson import wilson
 from tests.games.shuttle import LEFT, MATCHES, Shuttle
 

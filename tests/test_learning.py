@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pawnzero.agent import Agent
+from pawnzero.arena.players import NetPlayer
 from pawnzero.games import get_game
 from pawnzero.judge import judge, solver_for
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.pipeline import run_iteration
-from pawnzero.players import NetPlayer
 from pawnzero.selfplay_stage import latest_net
 from pawnzero.settings import load_config
 from tests.conftest import ROOT

@@ -12,8 +12,8 @@ from pawnzero.config import ModelConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.records import OUTSIDE_ITERATIONS
 from pawnzero.replay import ReplayBuffer
+from pawnzero.selfplay.records import OUTSIDE_ITERATIONS
 from tests.iterations import Notes
 from tests.test_agent import SMALL
 from tests.test_iterations_record import found

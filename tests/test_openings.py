@@ -9,14 +9,14 @@ import chess
 import numpy as np
 import pytest
 
-from pawnzero import openings as subject
+from pawnzero.arena import openings as subject
+from pawnzero.arena.openings import openings, read_openings
+from pawnzero.arena.pgn import format_game
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.duplicates import position_keys
 from pawnzero.games.line import Line
 from pawnzero.games.tic_tac_toe import TicTacToe
-from pawnzero.openings import openings, read_openings
-from pawnzero.pgn import format_game
 
 CHESS = get_game("chess")
 BUILT_IN = subject._DATA / "openings_chess.txt"

@@ -12,11 +12,11 @@ import chess.pgn
 import numpy as np
 import pytest
 
+from pawnzero.arena.pgn import append_games, format_game, moves_of, movetext, read_games
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.pgn import append_games, format_game, moves_of, movetext, read_games
 
 BLACK_MOVES = "r3k2r/pppq1ppp/2n2n2/3pp3/3PP3/2N2N2/PPPQ1PPP/R3K2R b KQkq - 4 8"
 

@@ -13,17 +13,18 @@ import chess.engine
 import numpy as np
 import pytest
 
-from pawnzero import in_flight, players
+from pawnzero.arena import players
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import Forfeit, NetPlayer, RandomPlayer, game_of, parse_player
+from pawnzero.arena.uci_player import DEFAULT_NODES, UciPlayer, parse_uci
 from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
-from pawnzero.openings import openings
-from pawnzero.players import Forfeit, NetPlayer, RandomPlayer, game_of, parse_player
 from pawnzero.search import UniformEvaluator
 from pawnzero.search.evaluator import Appetite, at_once
 from pawnzero.search.tree import bytes_a_tree
-from pawnzero.uci_player import DEFAULT_NODES, UciPlayer, parse_uci
+from pawnzero.selfplay import in_flight
 from tests.search.naive import HashEvaluator
 
 CHESS = get_game("chess")
@@ -235,7 +236,7 @@ def test_a_process_that_does_not_start_is_tried_once_more(tmp_path):
 
 
 def test_an_engine_that_is_never_ready_is_told_with_the_limit(monkeypatch):
-    monkeypatch.setattr("pawnzero.uci_player.READY_SECONDS", 0.2)
+    monkeypatch.setattr("pawnzero.arena.uci_player.READY_SECONDS", 0.2)
     with pytest.raises(PawnzeroError, match=r"does not start as a UCI engine \(no readyok within 0\.2 s\)"):
         fake("unready", "")
 

@@ -11,6 +11,8 @@ import pytest
 
 from pawnzero import promote as promotion
 from pawnzero.agent import Agent
+from pawnzero.arena.pgn import read_games
+from pawnzero.arena.players import game_of, parse_player
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
@@ -18,8 +20,6 @@ from pawnzero.games.line import Line
 from pawnzero.match_log import COLUMNS, UNTRAINED
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from pawnzero.pgn import read_games
-from pawnzero.players import game_of, parse_player
 from pawnzero.progress import Progress
 from pawnzero.promote import evaluate_and_promote
 

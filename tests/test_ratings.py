@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from pawnzero import stats
+from pawnzero.arena import stats
 from pawnzero.ladder.climb import pairings
 from pawnzero.ladder.contestants import Contestant
-from pawnzero.ratings import Rating, Result, rate
+from pawnzero.ladder.ratings import Rating, Result, rate
 
 
 def test_two_players_have_the_elo_of_their_score():

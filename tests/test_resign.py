@@ -14,8 +14,8 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.base import RESIGNATION
 from pawnzero.games.line import Line
-from pawnzero.resign import Outlooks, outlooks_of
 from pawnzero.selfplay import Workload
+from pawnzero.selfplay.resign import Outlooks, outlooks_of
 from tests.test_selfplay import SETTINGS, play
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pawnzero.arena import play_match
+from pawnzero.arena.match import play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import RandomPlayer, game_of, parse_player
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.judge import judge, read_positions, solver_for
-from pawnzero.openings import openings
-from pawnzero.players import RandomPlayer, game_of, parse_player
 from pawnzero.shipped import PREFIX, net_file, shipped_games
 from tests.conftest import Cli
 

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from pawnzero import stats
-from pawnzero.sprt_estimate import estimate_stopped, leaves, stays_above
+from pawnzero.arena import stats
+from pawnzero.arena.sprt_estimate import estimate_stopped, leaves, stays_above
 from tests.test_stats_simulated import stopped_pairs, stronger_by
 
 MATCHES = 500

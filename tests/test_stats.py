@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pawnzero import stats
+from pawnzero.arena import stats
 
 PAIRS = {
     "even": (0.05, 0.2, 0.5, 0.2, 0.05),

@@ -13,8 +13,8 @@ import math
 import numpy as np
 import pytest
 
-from pawnzero import stats
-from pawnzero.sequential import Hypotheses, SequentialTest
+from pawnzero.arena import stats
+from pawnzero.arena.sequential import Hypotheses, SequentialTest
 
 MATCHES = 4000
 TOLERANCE = 4 * math.sqrt(0.95 * 0.05 / MATCHES)

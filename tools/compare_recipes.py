@@ -35,18 +35,18 @@ from statistics import mean, stdev
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from pawnzero.agent import Agent
-from pawnzero.arena import play_match
+from pawnzero.arena.match import play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import net_player
 from pawnzero.cli.options import natural, positive
 from pawnzero.config import Config, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
 from pawnzero.files.locks import locked
 from pawnzero.games import get_game
-from pawnzero.openings import openings
+from pawnzero.ladder.ratings import Result, rate
 from pawnzero.pipeline import run_iteration
-from pawnzero.players import net_player
 from pawnzero.processor import processor
-from pawnzero.ratings import Result, rate
 from pawnzero.settings import assignment, load_config
 
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)

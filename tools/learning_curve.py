@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from pawnzero.agent import Agent
+from pawnzero.arena.players import NetPlayer
 from pawnzero.cli.options import natural, positive
 from pawnzero.config import Config, to_json
 from pawnzero.errors import PawnzeroError, UsageError
@@ -25,7 +26,6 @@ from pawnzero.games import get_game
 from pawnzero.judge import judge, sample_positions, solver_for
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.pipeline import run_iteration
-from pawnzero.players import NetPlayer
 from pawnzero.processor import processor
 from pawnzero.selfplay_stage import latest_net
 from pawnzero.settings import assignment, load_config

@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Optional
 
+from pawnzero.arena.sequential import Hypotheses
 from pawnzero.cli.display import shown_progress
 from pawnzero.cli.options import add_device, add_json, add_settings, add_sims, natural, read_device, read_settings
 from pawnzero.cli.output import report
 from pawnzero.cli.stories import match_lines
 from pawnzero.errors import UsageError
-from pawnzero.sequential import Hypotheses
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,10 +62,10 @@ def run(args: argparse.Namespace) -> int:
     hypotheses = _hypotheses(args)
     config = read_settings(args)
     device = read_device(args)
-    from pawnzero.arena import play_match
+    from pawnzero.arena.match import play_match
+    from pawnzero.arena.openings import openings
+    from pawnzero.arena.players import check_player, game_of, parse_player
     from pawnzero.games import get_game
-    from pawnzero.openings import openings
-    from pawnzero.players import check_player, game_of, parse_player
 
     specs = (args.first, args.second)
     for spec in specs:

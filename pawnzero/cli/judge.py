@@ -46,10 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
     device = read_device(args)
+    from pawnzero.arena.players import check_player, game_of, parse_player
     from pawnzero.errors import UsageError
     from pawnzero.games import get_game
     from pawnzero.judge import judge, read_positions, sample_positions, solver_for
-    from pawnzero.players import check_player, game_of, parse_player
 
     if args.positions is not None and args.count is not None:
         raise UsageError("--count is for sampled positions, but a file is judged whole; expected --count or --positions")

@@ -60,12 +60,12 @@ def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
     simulations = config.mcts_sims if args.sims is None else args.sims
     device = read_device(args)
+    from pawnzero.arena.players import NetPlayer, best_or_latest, check_player, game_of, parse_player
     from pawnzero.cli.display import shown_progress
     from pawnzero.games import get_game
     from pawnzero.play.screen import screen_for
     from pawnzero.play.session import Session
     from pawnzero.play.thinker import Thinker
-    from pawnzero.players import NetPlayer, best_or_latest, check_player, game_of, parse_player
 
     check_player(best_or_latest(args.player)[0])
     game = get_game(args.game or game_of(args.player) or config.game)

@@ -13,7 +13,6 @@ from pawnzero.doctor.machine import look
 from pawnzero.doctor.probe import Probe, probe
 from pawnzero.doctor.suggestions import Use, as_config, suggest
 from pawnzero.games import get_game
-from pawnzero.in_flight import crew
 from pawnzero.nets.device import resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.quantized import SAMPLE
@@ -21,6 +20,7 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.search import UniformEvaluator, leaves_a_tree
 from pawnzero.search.evaluator import random_question
+from pawnzero.selfplay.in_flight import crew
 
 
 def run_doctor(

@@ -40,10 +40,10 @@ def load_net(spec: str, device: str, threads: int, tell: Callable[[str], None]) 
     It uses `threads` cores (0: torch's default), but no more than this process may use. Takes seconds. Raises UsageError for a
     net of another game, PawnzeroError for a file that is not a net.
     """
+    from pawnzero.arena.players import NetPlayer, best_or_latest, parse_player
     from pawnzero.games import get_game
     from pawnzero.nets.evaluator import NetEvaluator
     from pawnzero.nets.threads import core_count, use_cores
-    from pawnzero.players import NetPlayer, best_or_latest, parse_player
 
     cores = usable_cores()
     if threads > cores:

@@ -26,10 +26,10 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from pawnzero.arena.players import Forfeit, Player
 from pawnzero.games.line import Line
 from pawnzero.judge.positions import PHASES, phase_of
 from pawnzero.judge.solvers import NO_MOVE, Solver
-from pawnzero.players import Forfeit, Player
 from pawnzero.progress import Progress
 from pawnzero.wilson import wilson
 

@@ -13,16 +13,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from pawnzero.arena import MatchResult
+from pawnzero.arena.match import MatchResult
+from pawnzero.arena.players import RANDOM
+from pawnzero.arena.stats import OUTCOMES
 from pawnzero.config import Config, SearchConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import reading, write_json
 from pawnzero.ladder.contestants import ENGINE, Contestant
 from pawnzero.ladder.file import FORMAT, read_ladder
-from pawnzero.players import RANDOM
-from pawnzero.ratings import Result, rate
+from pawnzero.ladder.ratings import Result, rate
 from pawnzero.settings import SETTINGS
-from pawnzero.stats import OUTCOMES
 
 _DIGITS = 12
 """Digits of a pair's digest. Among 1,000 pairs of two players, two have the same by chance once in 500 million ladders."""

@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from pawnzero.agent import Agent
-from pawnzero.arena import format_played, play_match
+from pawnzero.arena.match import format_played, play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.pgn import append_games
+from pawnzero.arena.players import Player, net_player, parse_player
 from pawnzero.config import Config
 from pawnzero.errors import UsageError
 from pawnzero.files.locks import locked
@@ -26,9 +29,6 @@ from pawnzero.games.line import Line
 from pawnzero.ladder.book import Book, terms_of
 from pawnzero.ladder.contestants import CHECKPOINT, Contestant, engines, keep_nets, random_mover
 from pawnzero.ladder.file import LADDER_FILE
-from pawnzero.openings import openings
-from pawnzero.pgn import append_games
-from pawnzero.players import Player, net_player, parse_player
 from pawnzero.progress import Progress
 
 HOPELESS = 0.1

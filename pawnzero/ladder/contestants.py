@@ -13,11 +13,11 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from pawnzero.agent import Agent
+from pawnzero.arena.players import RANDOM, UCI_PREFIX, parse_player
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import in_shell
 from pawnzero.games.base import Game
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from pawnzero.players import RANDOM, UCI_PREFIX, parse_player
 from pawnzero.progress import Progress
 
 CHECKPOINT, ENGINE = "checkpoint", "engine"

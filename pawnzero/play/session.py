@@ -9,13 +9,13 @@ from typing import Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from pawnzero.arena.pgn import append_games, format_game, movetext
+from pawnzero.arena.players import Forfeit, Move, Player
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games.base import RESIGNATION, Game
 from pawnzero.games.line import Line
-from pawnzero.pgn import append_games, format_game, movetext
 from pawnzero.play.screen import Screen
 from pawnzero.play.thinker import HEADS, Thinker, rows, summary
-from pawnzero.players import Forfeit, Move, Player
 
 _SHOWN_MOVES = 5
 _SUGGESTIONS = 6

@@ -37,7 +37,7 @@ class Thinker:
     def _at_first_sight(self, line: Line) -> Outlook:
         """All legal moves ordered by the net's own policy, each with the position's WDL.
 
-        The first is the move that `pawnzero.players` plays.
+        The first is the move that `pawnzero.arena.players` plays.
         """
         question = question_about(line.game, [line])
         self.evaluator.enter_thread(1)

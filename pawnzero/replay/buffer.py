@@ -11,12 +11,12 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import in_shell
 from pawnzero.games import get_game
 from pawnzero.games.base import Game
-from pawnzero.records import GameRecord
 from pawnzero.replay.archive import Archive
 from pawnzero.replay.ring import Ring
 from pawnzero.replay.rows import rows_of
 from pawnzero.replay.sampling import Sampler
 from pawnzero.replay.stored import StoredGame, newest_games
+from pawnzero.selfplay.records import GameRecord
 
 
 class ReplayBuffer:

@@ -23,7 +23,7 @@ import numpy as np
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
 from pawnzero.native import allocating_kernel, inner_kernel, kernel
-from pawnzero.records import GameRecord
+from pawnzero.selfplay.records import GameRecord
 
 POLICY_ROOM = 96
 """The largest R: more legal actions are rare in chess, and a chess row stays under 320 bytes."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from pawnzero.agent import Agent
+from pawnzero.arena.pgn import RESULTS, WrittenGame, given_plies, moves_of, movetext, read_games
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.base import Game
 from pawnzero.games.drawing import drawing
 from pawnzero.games.line import Line
-from pawnzero.pgn import RESULTS, WrittenGame, given_plies, moves_of, movetext, read_games
 from pawnzero.replay import ReplayBuffer
 
 _FROM_ARENA = 2

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from pawnzero.ratings import Result, rate
+from pawnzero.arena.stats import ACCEPT_H0, ACCEPT_H1
+from pawnzero.ladder.ratings import Result, rate
 from pawnzero.report.pooled import pooled
 from pawnzero.report.sources import Run, number
-from pawnzero.stats import ACCEPT_H0, ACCEPT_H1
 from pawnzero.words import counted
 
 YES, NO, UNCLEAR, UNKNOWN = "yes", "no", "not shown", "not measured"

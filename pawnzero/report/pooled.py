@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, List, Mapping, Optional, Sequence
 
-from pawnzero.stats import OUTCOMES, Estimate, estimate, pair_points
+from pawnzero.arena.stats import OUTCOMES, Estimate, estimate, pair_points
 
 
 def pooled(matches: Sequence[Mapping[str, Any]]) -> Optional[Estimate]:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pawnzero.agent import Agent
+from pawnzero.arena.stats import OUTCOMES
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json, reading
 from pawnzero.files.journal import Journal
 from pawnzero.ladder.file import LADDER_FILE, read_ladder
-from pawnzero.stats import OUTCOMES
 
 _TEXTS = ("time", "opponent")
 """Text columns of arena.csv."""

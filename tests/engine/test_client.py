@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from pawnzero.agent import Agent
+from pawnzero.arena.players import parse_player
 from pawnzero.cli import uci as cli_uci
 from pawnzero.config import ModelConfig
 from pawnzero.engine.net import load_net
@@ -25,7 +26,6 @@ from pawnzero.games.line import Line
 from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.nets.threads import core_count, use_cores
-from pawnzero.players import parse_player
 
 STOCKFISH = shutil.which("stockfish") or shutil.which("stockfish", path="/usr/games")
 MATE_IN_TWO = chess.Board("kbK5/pp6/1P6/8/8/8/8/R7 w - - 0 1")

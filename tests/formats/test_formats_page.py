@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pawnzero.arena.players import raw_answers
 from pawnzero.export import SUFFIXES, export_net
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.nets.checkpoint import save_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.players import raw_answers
 from tests.formats.known_net import known_checkpoint, known_net
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")

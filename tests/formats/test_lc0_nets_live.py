@@ -15,6 +15,8 @@ from typing import Dict
 import numpy as np
 import pytest
 
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import NetPlayer, locate_net, parse_player
 from pawnzero.config import SearchConfig
 from pawnzero.export import export_net
 from pawnzero.formats import lc0_file
@@ -22,8 +24,6 @@ from pawnzero.formats.lc0 import encode_lc0
 from pawnzero.formats.load import load_net
 from pawnzero.games import get_game
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.openings import openings
-from pawnzero.players import NetPlayer, locate_net, parse_player
 from tests.formats.answers import differences, read_answers
 from tests.formats.known_net import known_checkpoint
 from tests.formats.norms import with_batch_norm

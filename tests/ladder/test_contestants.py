@@ -119,7 +119,7 @@ class Noting(Progress):
 
 def test_engines_that_are_missing_are_said_and_passed_over(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("pawnzero.uci_player.EXTRA_PATH", str(tmp_path))
+    monkeypatch.setattr("pawnzero.arena.uci_player.EXTRA_PATH", str(tmp_path))
     progress = Noting()
     assert engines(get_game("chess"), None, progress) == []
     assert [note.split(":")[0] for note in progress.notes] == ["playing without fairy-stockfish", "playing without stockfish"]

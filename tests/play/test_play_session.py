@@ -11,13 +11,13 @@ import chess.pgn
 import numpy as np
 import pytest
 
+from pawnzero.arena.players import Forfeit, Move, NetPlayer, Player, RandomPlayer, parse_player
 from pawnzero.config import SearchConfig
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.play.screen import PlainScreen, TerminalScreen
 from pawnzero.play.session import Session
 from pawnzero.play.thinker import Thinker
-from pawnzero.players import Forfeit, Move, NetPlayer, Player, RandomPlayer, parse_player
 from pawnzero.search import UniformEvaluator
 
 CHESS, FOUR, THREE = (get_game(name) for name in ("chess", "connect_four", "tic_tac_toe"))

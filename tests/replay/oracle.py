@@ -7,8 +7,8 @@ from typing import Dict, List
 
 import numpy as np
 
-from pawnzero.records import GameRecord
 from pawnzero.replay import Batch, ReplayBuffer
+from pawnzero.selfplay.records import GameRecord
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from walk_game import make_record
 from pawnzero.games import get_game
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.records import GameRecord
 from pawnzero.replay import Batch, ReplayBuffer
+from pawnzero.selfplay.records import GameRecord
 
 SPARSE_FROM = 97
 """More legal actions than a row has room for."""

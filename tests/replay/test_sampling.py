@@ -15,8 +15,8 @@ from walk_game import GAME, make_record
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.base import Game, Positions
-from pawnzero.records import GameRecord
 from pawnzero.replay import Batch, ReplayBuffer
+from pawnzero.selfplay.records import GameRecord
 
 
 def same(one: Batch, other: Batch) -> bool:

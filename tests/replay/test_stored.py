@@ -12,10 +12,10 @@ import pytest
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games import get_game
 from pawnzero.games.base import MAX_PLIES, RESIGNATION
-from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.ring import HEADER_BYTES
 from pawnzero.selfplay import play_games
+from pawnzero.selfplay.records import GameRecord
 from tests.search.naive import HashEvaluator
 
 MOST_PLIES = 60

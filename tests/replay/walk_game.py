@@ -8,7 +8,7 @@ import numpy as np
 
 from pawnzero.errors import UsageError
 from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, Game, Positions
-from pawnzero.records import GameRecord
+from pawnzero.selfplay.records import GameRecord
 
 MOST_LEGAL = 120
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from pawnzero.agent import Agent
-from pawnzero.arena import play_match
+from pawnzero.arena.match import play_match
+from pawnzero.arena.openings import openings
+from pawnzero.arena.players import parse_player
 from pawnzero.config import Config, SearchConfig, SelfplayConfig
 from pawnzero.files import write_json
 from pawnzero.files.journal import Journal
 from pawnzero.games import get_game
 from pawnzero.match_log import append_row
-from pawnzero.openings import openings
-from pawnzero.players import parse_player
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import UniformEvaluator
 from pawnzero.selfplay import play_games

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Dict
 import numpy as np
 import pytest
 
-from pawnzero.ratings import Result, rate
+from pawnzero.arena.stats import estimate
+from pawnzero.ladder.ratings import Result, rate
 from pawnzero.report import charts, ladder_picture, style
 from pawnzero.report.headline import headline
 from pawnzero.report.sources import Run, read_run
-from pawnzero.stats import estimate
 from tests.report.invented import invent, ladder, pairing
 
 if TYPE_CHECKING:

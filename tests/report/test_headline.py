@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 import pytest
 
 from pawnzero.agent import Agent
-from pawnzero.ratings import Result, rate
+from pawnzero.ladder.ratings import Result, rate
 from pawnzero.report.headline import headline
 from pawnzero.report.sources import Run
 from tests.report.invented import ladder, pairing

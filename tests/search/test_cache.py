@@ -10,10 +10,10 @@ import pytest
 
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games import GAME_NAMES, get_game
-from pawnzero.records import GameRecord
 from pawnzero.search.cache import Answers
 from pawnzero.search.evaluator import Question, allocate_question
 from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.records import GameRecord
 from tests.search.naive import HashEvaluator
 from tests.test_selfplay import assert_same
 

@@ -11,8 +11,8 @@ import numpy as np
 from pawnzero.config import Config, ModelConfig, TrainConfig
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
-from pawnzero.records import GameRecord
 from pawnzero.replay import ReplayBuffer
+from pawnzero.selfplay.records import GameRecord
 
 CONFIG = Config(
     game="tic_tac_toe",

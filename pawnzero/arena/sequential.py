@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, Hashable, Optional, Set, Tuple
 
-from pawnzero import stats
+from pawnzero.arena import stats
+from pawnzero.arena.sprt_estimate import estimate_stopped
 from pawnzero.config import MOST_ELO
 from pawnzero.errors import UsageError
-from pawnzero.sprt_estimate import estimate_stopped
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ import numpy as np
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games.base import ONGOING, RESIGNATION, Game, Positions
 from pawnzero.games.line import Line
-from pawnzero.records import GameRecord
 from pawnzero.search.batch import PHASES, BatchedSearch, Leaves
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.random import stream, uniform
 from pawnzero.search.root import move_on, set_root
-from pawnzero.starts import DrawStart, starting_line
+from pawnzero.selfplay.records import GameRecord
+from pawnzero.selfplay.starts import DrawStart, starting_line
 
 
 class Mark(NamedTuple):

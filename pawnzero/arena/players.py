@@ -21,10 +21,10 @@ from pawnzero.files import in_shell
 from pawnzero.formats import LC0_SUFFIX
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.in_flight import fitting
 from pawnzero.progress import Progress
 from pawnzero.search import Evaluator, Searcher, question_about
 from pawnzero.search.evaluator import Appetite, OverlappingEvaluator
+from pawnzero.selfplay.in_flight import fitting
 from pawnzero.shipped import PREFIX, net_file
 
 UCI_PREFIX = "uci:"
@@ -180,7 +180,7 @@ def best_or_latest(spec: str) -> Tuple[str, str]:
 def check_player(spec: str) -> None:
     """Raise as `parse_player` does if `spec` does not name a player, without loading or compiling anything."""
     if spec.startswith(UCI_PREFIX):
-        from pawnzero.uci_player import parse_uci  # here, since python-chess's engine part takes a while to load
+        from pawnzero.arena.uci_player import parse_uci  # here, since python-chess's engine part takes a while to load
 
         parse_uci(spec)
     elif spec != RANDOM:
@@ -206,7 +206,10 @@ def parse_player(
     if spec == RANDOM:
         return RandomPlayer(seed)
     if spec.startswith(UCI_PREFIX):
-        from pawnzero.uci_player import UciPlayer, parse_uci  # here, since python-chess's engine part takes a while to load
+        from pawnzero.arena.uci_player import (  # here, since python-chess's engine part takes a while to load
+            UciPlayer,
+            parse_uci,
+        )
 
         return UciPlayer(game, parse_uci(spec))
     name, checkpoint = locate_net(spec)

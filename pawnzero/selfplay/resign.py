@@ -8,7 +8,7 @@ import numpy as np
 
 from pawnzero.errors import PawnzeroError
 from pawnzero.games.base import Game
-from pawnzero.records import GameRecord
+from pawnzero.selfplay.records import GameRecord
 from pawnzero.wilson import Z_95_ONE_SIDED, wilson
 
 _MOST_OUTLOOKS = 1000

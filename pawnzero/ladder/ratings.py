@@ -1,8 +1,8 @@
 """Ratings of many players on one scale, with 95 % intervals, from games that not all of them played against each other.
 
 Model: a player who is d Elo stronger scores 1 / (1 + 10^(−d / 400)) (Bradley and Terry, "Rank Analysis of Incomplete Block
-Designs", Biometrika 39, 1952), a draw being half a win, so that a difference of ratings means what `pawnzero.stats` calls Elo.
-The ratings maximize the log-likelihood, which is concave; Newton's method finds them.
+Designs", Biometrika 39, 1952), a draw being half a win, so that a difference of ratings means what `pawnzero.arena.stats` calls
+Elo. The ratings maximize the log-likelihood, which is concave; Newton's method finds them.
 
 Draws and pairs: drawn games make scores vary less than wins and losses alone would, and the two games of a pair are correlated.
 So each pairing's games are weighted by the variance of independent games without draws divided by the variance that its pairs
@@ -28,7 +28,7 @@ from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
-from pawnzero import stats
+from pawnzero.arena import stats
 
 ELO = 400.0 / math.log(10.0)
 """Elo per logit."""

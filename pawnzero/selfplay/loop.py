@@ -14,14 +14,12 @@ from typing import Callable, Iterable, Iterator, List, Optional, Sized
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.errors import positive
 from pawnzero.games.base import Game
-from pawnzero.in_flight import crew
-from pawnzero.records import GameRecord
 from pawnzero.search import leaves_a_tree
 from pawnzero.search.evaluator import Appetite, Evaluator, OverlappingEvaluator
-from pawnzero.starts import DrawStart
-from pawnzero.table import Table, Workload
-
-__all__ = ["Workload", "play_games"]
+from pawnzero.selfplay.in_flight import crew
+from pawnzero.selfplay.records import GameRecord
+from pawnzero.selfplay.starts import DrawStart
+from pawnzero.selfplay.table import Table, Workload
 
 _TICK_SECONDS = 0.5
 

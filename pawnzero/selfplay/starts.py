@@ -12,7 +12,7 @@ from typing import Callable, Optional, Tuple
 from pawnzero.config import SelfplayConfig
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START
+from pawnzero.selfplay.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START
 
 _TRIES = 50
 """Random openings of one length that may end the game before a shorter one is tried."""

@@ -24,13 +24,13 @@ from typing import Any, Callable, Dict, Hashable, Iterable, Iterator, List, Name
 
 import numpy as np
 
+from pawnzero.arena.pgn import games_in, given_plies, in_san, moves_of
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import UsageError
 from pawnzero.files import reading
 from pawnzero.games.base import ONGOING, Game
 from pawnzero.games.duplicates import position_keys
 from pawnzero.games.line import Line
-from pawnzero.pgn import games_in, given_plies, in_san, moves_of
 
 logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # otherwise it would also report a file's errors
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Set
 import numpy as np
 
 from pawnzero.games.base import Game
-from pawnzero.records import FROM_ARCHIVE, RANDOM_OPENING, GameRecord
+from pawnzero.selfplay.records import FROM_ARCHIVE, RANDOM_OPENING, GameRecord
 
 _OPENING_PLIES = 8
 

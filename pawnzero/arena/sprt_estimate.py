@@ -20,7 +20,7 @@ import math
 from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
-from pawnzero import stats
+from pawnzero.arena import stats
 
 _OVERSHOOT = 0.5826
 """−ζ(½) / √(2π): mean overshoot of a random walk over a barrier, in standard deviations of a step."""

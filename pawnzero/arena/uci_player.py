@@ -22,11 +22,11 @@ from typing import Any, Coroutine, Dict, List, NamedTuple, Optional, Sequence, T
 import chess
 import chess.engine
 
+from pawnzero.arena.players import UCI_PREFIX, Forfeit, Move, Player
 from pawnzero.cores import usable_cores
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
-from pawnzero.players import UCI_PREFIX, Forfeit, Move, Player
 
 GAMES = ("chess",)
 """Games that UCI engines play."""

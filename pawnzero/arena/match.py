@@ -2,13 +2,13 @@
 
 All games of a match advance together: the players take turns to choose, in one batch, for every game in which they are to move.
 A game ends by its rules, at the third occurrence of a position, at `max_plies` (adjudicated a draw, and counted), or when a
-player forfeits it. Points, wins and losses are the first player's; for an odd last game see `pawnzero.stats`.
+player forfeits it. Points, wins and losses are the first player's; for an odd last game see `pawnzero.arena.stats`.
 
 Deterministic players repeat their games from the same opening, and mirrored nets play a mirrored opening as a mirror image. A
 pair whose games repeat those of an earlier pair move by move, possibly transformed by a symmetry of the game, counts in wins,
 draws, losses and score, but is no evidence: interval, likelihood of superiority and test ignore it.
 
-With hypotheses, the match ends as soon as its pairs decide between them (by the rule of `pawnzero.sequential`).
+With hypotheses, the match ends as soon as its pairs decide between them (by the rule of `pawnzero.arena.sequential`).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from pawnzero import stats
+from pawnzero.arena import stats
+from pawnzero.arena.pgn import append_games, format_game
+from pawnzero.arena.players import Forfeit, Player
+from pawnzero.arena.sequential import Hypotheses, SequentialTest
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import UsageError
 from pawnzero.games.base import COMMON_ENDINGS, MAX_PLIES, Game
 from pawnzero.games.duplicates import game_key
 from pawnzero.games.line import Line
-from pawnzero.pgn import append_games, format_game
-from pawnzero.players import Forfeit, Player
 from pawnzero.progress import Progress
-from pawnzero.sequential import Hypotheses, SequentialTest
 
 FORFEIT = "forfeit"
 SIDES = ("white", "black")
@@ -75,7 +75,7 @@ class MatchResult:
     """The result of a match of a first player against a second. Scores are in [0, 1]; intervals are 95 %.
 
     wins, draws, losses:  of the first player; `by_colour` has them by its side (see SIDES)
-    score, elo, los, …:   see `pawnzero.stats.Estimate`
+    score, elo, los, …:   see `pawnzero.arena.stats.Estimate`
     pairs:                pentanomial counts: pairs with 0, ½, 1, 1½ and 2 points, without those that repeat an earlier pair;
                           the interval and `los` are based on them
     distinct_games:       different games, up to symmetry; duplicates: games that repeat an earlier one
