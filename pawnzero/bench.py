@@ -29,11 +29,11 @@ from pawnzero.config import Config, SearchConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.chess.perft import perft
+from pawnzero.machine.processor import processor
 from pawnzero.nets.device import is_out_of_memory, resolve_device
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.quantized import SAMPLE
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.processor import processor
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import Evaluator, UniformEvaluator

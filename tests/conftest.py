@@ -112,7 +112,7 @@ def tiny_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An agent after iteration 0. Tests get copies."""
-    from pawnzero.pipeline import run_iteration
+    from pawnzero.pipeline.iteration import run_iteration
     from pawnzero.settings import load_config
 
     directory = tmp_path_factory.mktemp("models") / "AgentA"
@@ -133,7 +133,7 @@ def agent_dir(_lived: Path, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives each test its own measurements of the machine, separate from other tests' and the user's."""
-    monkeypatch.setattr("pawnzero.remembered.cache_home", lambda: tmp_path.with_name(f"{tmp_path.name}-cache"))
+    monkeypatch.setattr("pawnzero.machine.remembered.cache_home", lambda: tmp_path.with_name(f"{tmp_path.name}-cache"))
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +145,7 @@ def _one_thread() -> None:
 @pytest.fixture
 def failing_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the integrity checks run again, with one of them failing."""
-    from pawnzero import prechecks
+    from pawnzero.checks import prechecks
 
     real = prechecks.run_checks
 

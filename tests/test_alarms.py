@@ -10,7 +10,7 @@ import pytest
 
 from pawnzero.alarms import selfplay_alarms, training_alarms
 from pawnzero.config import Config, ModelConfig, SelfplayConfig
-from pawnzero.pipeline import run_iteration
+from pawnzero.pipeline.iteration import run_iteration
 from pawnzero.progress import Progress
 from pawnzero.settings import SETTINGS
 

@@ -12,10 +12,10 @@ from pawnzero.agent import Agent
 from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
+from pawnzero.pipeline.selfplay import selfplay_stage
 from pawnzero.search import leaves_a_tree
 from pawnzero.search.random import stream
 from pawnzero.selfplay.table import Table
-from pawnzero.selfplay_stage import selfplay_stage
 from tests.iterations import CONFIG, Notes, files_of, moves
 from tests.search.naive import HashEvaluator
 from tests.test_selfplay import SETTINGS, assert_same, play

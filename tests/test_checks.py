@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from pawnzero import checks
-from pawnzero.checks import check_codec, check_perft, check_rules, run_checks
+from pawnzero.checks import rules as checks
+from pawnzero.checks.rules import check_codec, check_perft, check_rules, run_checks
 from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.chess import GAME, Chess, actions

@@ -13,7 +13,7 @@ from iterations import CONFIG, Notes
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config, to_json
-from pawnzero.pipeline import run_until
+from pawnzero.pipeline.iteration import run_until
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 ARMS = ("--arm", "recipe", "--arm", "fewer", "mcts_sims=3")

@@ -7,7 +7,7 @@ from typing import Dict, Optional
 
 import pytest
 
-from pawnzero.container import core_quota, memory_limit
+from pawnzero.machine.container import core_quota, memory_limit
 
 _V2 = "cpu.max"
 _V1 = ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")

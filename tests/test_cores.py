@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pawnzero import cores
-from pawnzero.cores import usable_cores
+from pawnzero.machine import cores
+from pawnzero.machine.cores import usable_cores
 from pawnzero.nets import threads
 
 

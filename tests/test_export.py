@@ -26,10 +26,10 @@ from pawnzero.formats.load import load_net
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.nets.checkpoint import load_checkpoint, save_checkpoint
+from pawnzero.pipeline.selfplay import selfplay_stage
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import UniformEvaluator
 from pawnzero.selfplay.records import GameRecord
-from pawnzero.selfplay_stage import selfplay_stage
 from tests.formats.known_net import STEP, known_checkpoint, known_net
 
 CHESS = get_game("chess")

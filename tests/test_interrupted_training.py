@@ -11,12 +11,12 @@ from typing import Any, Dict, List
 
 import pytest
 
-from pawnzero import pipeline
 from pawnzero.agent import Agent
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.pipeline import iteration as pipeline
+from pawnzero.pipeline.train_loop import train_loop
+from pawnzero.pipeline.training import iteration_training, train_stage
 from pawnzero.replay import ReplayBuffer
-from pawnzero.train_loop import train_loop
-from pawnzero.training_stage import iteration_training, train_stage
 from tests.iterations import CONFIG, Notes
 
 

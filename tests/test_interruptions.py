@@ -9,14 +9,14 @@ from typing import Any, List, Mapping
 
 import pytest
 
-from pawnzero import pipeline
 from pawnzero.agent import Agent
 from pawnzero.config import SelfplayConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.files.journal import Journal
+from pawnzero.pipeline import iteration as pipeline
+from pawnzero.pipeline.selfplay import iteration_games, selfplay_stage
 from pawnzero.replay import ReplayBuffer
 from pawnzero.selfplay.records import GameRecord
-from pawnzero.selfplay_stage import iteration_games, selfplay_stage
 from tests.iterations import CONFIG, Notes, moves
 
 
@@ -168,7 +168,7 @@ def outlooks(agent: Agent) -> Any:
 def test_what_games_say_of_resigning_outlives_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, killed = (Agent.create(tmp_path / name, CONFIG) for name in ("A", "B"))
     selfplay_stage(whole, CONFIG, games=8, device="cpu")
-    monkeypatch.setattr("pawnzero.selfplay_stage.write_json", lambda *_: None)  # what a kill skips
+    monkeypatch.setattr("pawnzero.pipeline.selfplay.write_json", lambda *_: None)  # what a kill skips
     with pytest.raises(KeyboardInterrupt):
         selfplay_stage(killed, CONFIG, games=8, device="cpu", progress=Notes("self-play", 6))
     monkeypatch.undo()
@@ -182,7 +182,7 @@ def test_what_games_say_of_resigning_outlives_a_kill(tmp_path: Path, monkeypatch
 
 def test_nobody_goes_on_with_some_games_and_they_say_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     agent = Agent.create(tmp_path / "A", CONFIG)
-    monkeypatch.setattr("pawnzero.selfplay_stage.write_json", lambda *_: None)
+    monkeypatch.setattr("pawnzero.pipeline.selfplay.write_json", lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         selfplay_stage(agent, CONFIG, games=8, device="cpu", progress=Notes("self-play", 6))
     monkeypatch.undo()

@@ -93,7 +93,7 @@ def test_what_is_not_written_is_not_lost(tmp_path: Path, monkeypatch: pytest.Mon
         raise PawnzeroError("no room")
 
     with agent.lock(), monkeypatch.context() as patch:
-        patch.setattr("pawnzero.agent.write_json", full)
+        patch.setattr("pawnzero.agent.directory.write_json", full)
         with pytest.raises(PawnzeroError, match="no room"):
             agent.finish(found(0))
     assert [json.loads(line) for line in log.read_text().splitlines()] == [found(0)]

@@ -9,8 +9,8 @@ from pawnzero.arena.players import NetPlayer
 from pawnzero.games import get_game
 from pawnzero.judge import judge, solver_for
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.pipeline import run_iteration
-from pawnzero.selfplay_stage import latest_net
+from pawnzero.pipeline.iteration import run_iteration
+from pawnzero.pipeline.selfplay import latest_net
 from pawnzero.settings import load_config
 from tests.conftest import ROOT
 

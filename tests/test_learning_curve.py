@@ -13,7 +13,7 @@ from iterations import CONFIG
 
 from pawnzero.agent import Agent
 from pawnzero.config import to_json
-from pawnzero.pipeline import run_until
+from pawnzero.pipeline.iteration import run_until
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 AT_ONCE = ("--core-minutes", "1e-6", "--points", "1", "--sims", "0")
@@ -73,7 +73,7 @@ def test_an_interrupted_iteration_is_counted_and_finished(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("pawnzero.pipeline.evaluate_and_promote", interrupt)
+        patch.setattr("pawnzero.pipeline.iteration.evaluate_and_promote", interrupt)
         with pytest.raises(SystemExit) as stopped:
             draw(*AT_ONCE)
     assert stopped.value.code == 130

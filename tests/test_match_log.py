@@ -8,7 +8,7 @@ from typing import List
 
 import pytest
 
-from pawnzero.match_log import COLUMNS, append_row
+from pawnzero.pipeline.match_log import COLUMNS, append_row
 from pawnzero.progress import Progress
 
 

@@ -10,15 +10,15 @@ from typing import Any, Dict
 
 import pytest
 
-from pawnzero import pipeline
 from pawnzero.agent import Agent
 from pawnzero.config import ModelConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets.checkpoint import Checkpoint, Weights, load_checkpoint, save_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.pipeline import iteration as pipeline
+from pawnzero.pipeline.selfplay import selfplay_stage
+from pawnzero.pipeline.training import train_stage
 from pawnzero.replay import ReplayBuffer
-from pawnzero.selfplay_stage import selfplay_stage
-from pawnzero.training_stage import train_stage
 from tests.iterations import CONFIG, Notes, files_of
 
 

@@ -9,7 +9,6 @@ import json
 
 import pytest
 
-from pawnzero import promote as promotion
 from pawnzero.agent import Agent
 from pawnzero.arena.pgn import read_games
 from pawnzero.arena.players import game_of, parse_player
@@ -17,11 +16,12 @@ from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
-from pawnzero.match_log import COLUMNS, UNTRAINED
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pawnzero.pipeline import promote as promotion
+from pawnzero.pipeline.match_log import COLUMNS, UNTRAINED
+from pawnzero.pipeline.promote import evaluate_and_promote
 from pawnzero.progress import Progress
-from pawnzero.promote import evaluate_and_promote
 
 SHAPE = ModelConfig(channels=8, blocks=1)
 CONFIG = Config(game="tic_tac_toe", model=SHAPE, mcts_sims=4, eval_games=5, seed=3)

@@ -11,13 +11,13 @@ import pytest
 import torch
 from iterations import CONFIG, Notes
 
-from pawnzero import pipeline
 from pawnzero.agent import Agent
 from pawnzero.config import Config
 from pawnzero.nets.checkpoint import Checkpoint, load_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.pipeline import iteration as pipeline
+from pawnzero.pipeline.training import train_stage
 from pawnzero.replay import ReplayBuffer
-from pawnzero.training_stage import train_stage
 
 
 def resetting(**trainer: Any) -> Config:

@@ -9,15 +9,15 @@ from typing import Any, List
 import numpy as np
 import pytest
 
-from pawnzero import selfplay_stage as module
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig, SelfplayConfig
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.nets.evaluator import NetEvaluator
+from pawnzero.pipeline import selfplay as module
+from pawnzero.pipeline.selfplay import selfplay_stage
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search.evaluator import question_about
-from pawnzero.selfplay_stage import selfplay_stage
 
 CONFIG = Config(game="tic_tac_toe", mcts_sims=4, replay_capacity=500, model=ModelConfig(channels=8, blocks=1))
 FEW = 16

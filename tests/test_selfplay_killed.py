@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any, Dict
 
-from pawnzero import remembered
 from pawnzero.agent import Agent
 from pawnzero.config import Config, ModelConfig, SelfplayConfig
+from pawnzero.machine import remembered
+from pawnzero.pipeline.selfplay import selfplay_stage
 from pawnzero.progress import Figure, Progress
 from pawnzero.replay import ReplayBuffer
-from pawnzero.selfplay_stage import selfplay_stage
 
 GAMES = 80
 CONFIG = Config(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pawnzero.smoke import smoke
+from pawnzero.checks.smoke import smoke
 
 
 def test_smoke_finds_a_sound_setup() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pawnzero.under_way import TRAIN, UnderWay
+from pawnzero.agent.under_way import TRAIN, UnderWay
 
 
 def test_what_is_kept_is_what_was_found() -> None:

@@ -45,8 +45,8 @@ from pawnzero.files import read_json, write_json
 from pawnzero.files.locks import locked
 from pawnzero.games import get_game
 from pawnzero.ladder.ratings import Result, rate
-from pawnzero.pipeline import run_iteration
-from pawnzero.processor import processor
+from pawnzero.machine.processor import processor
+from pawnzero.pipeline.iteration import run_iteration
 from pawnzero.settings import assignment, load_config
 
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)

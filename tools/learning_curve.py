@@ -24,10 +24,10 @@ from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import read_json, write_json
 from pawnzero.games import get_game
 from pawnzero.judge import judge, sample_positions, solver_for
+from pawnzero.machine.processor import processor
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.pipeline import run_iteration
-from pawnzero.processor import processor
-from pawnzero.selfplay_stage import latest_net
+from pawnzero.pipeline.iteration import run_iteration
+from pawnzero.pipeline.selfplay import latest_net
 from pawnzero.settings import assignment, load_config
 
 TRAINED = ("step", "policy_loss", "value_loss", "policy_kl", "held_out_policy_loss", "held_out_value_loss")

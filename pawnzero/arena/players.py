@@ -15,12 +15,12 @@ import numpy as np
 
 from pawnzero.agent import Agent
 from pawnzero.config import SearchConfig
-from pawnzero.cores import usable_cores
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import in_shell
 from pawnzero.formats import LC0_SUFFIX
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
+from pawnzero.machine.cores import usable_cores
 from pawnzero.progress import Progress
 from pawnzero.search import Evaluator, Searcher, question_about
 from pawnzero.search.evaluator import Appetite, OverlappingEvaluator

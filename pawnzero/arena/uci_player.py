@@ -23,10 +23,10 @@ import chess
 import chess.engine
 
 from pawnzero.arena.players import UCI_PREFIX, Forfeit, Move, Player
-from pawnzero.cores import usable_cores
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
+from pawnzero.machine.cores import usable_cores
 
 GAMES = ("chess",)
 """Games that UCI engines play."""

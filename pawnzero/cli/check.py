@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from pawnzero.checks import run_checks
+    from pawnzero.checks.rules import run_checks
 
     with shown_progress() as progress:
         level = "full" if args.full else "quick"

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     config = read_settings(args)
     device = read_device(args)
     from pawnzero.agent import Agent
-    from pawnzero.pipeline import run_iteration
+    from pawnzero.pipeline.iteration import run_iteration
 
     with shown_progress() as progress:
         figures = run_iteration(

@@ -18,8 +18,8 @@ from pawnzero import __version__
 from pawnzero.cli.manual import read_texts
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell
-from pawnzero.hangup import ASKING, HANGUP, leave_lost_terminal
-from pawnzero.launch import leave, refuse_several, this_launch
+from pawnzero.machine.hangup import ASKING, HANGUP, leave_lost_terminal
+from pawnzero.machine.launch import leave, refuse_several, this_launch
 
 COMMANDS = (
     "check",

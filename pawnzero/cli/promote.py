@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     agent = Agent.open(args.agent_dir)
     config = read_settings(args)
     device = read_device(args)
-    from pawnzero.promote import evaluate_and_promote
+    from pawnzero.pipeline.promote import evaluate_and_promote
 
     with shown_progress() as progress:
         figures = evaluate_and_promote(agent, config, device=device, openings_file=args.openings, progress=progress)

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     device = read_device(args)
     from pawnzero.agent import Agent
     from pawnzero.ladder.file import LADDER_FILE
-    from pawnzero.pipeline import run_until
+    from pawnzero.pipeline.iteration import run_until
 
     lived = Agent.open(args.agent_dir) if Agent.is_at(args.agent_dir) else None
     game, model = (lived.game, lived.model) if lived else (config.game, config.model)

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     config.check_selfplay()  # before an agent is created
     device = read_device(args)
     from pawnzero.agent import Agent
-    from pawnzero.selfplay_stage import selfplay_stage
+    from pawnzero.pipeline.selfplay import selfplay_stage
 
     with shown_progress() as progress:
         agent = Agent.open_or_create(args.agent_dir, config, progress)

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     device = read_device(args)
-    from pawnzero.smoke import smoke
+    from pawnzero.checks.smoke import smoke
 
     with shown_progress() as progress:
         figures = smoke(device=device, progress=progress)

@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
     agent = Agent.open(args.agent_dir)
     config = read_settings(args)
     device = read_device(args)
+    from pawnzero.pipeline.training import train_stage
     from pawnzero.train.team import joined
-    from pawnzero.training_stage import train_stage
 
     with shown_progress() as progress, joined(device, progress) as team:
         figures = train_stage(

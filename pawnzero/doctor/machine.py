@@ -12,11 +12,11 @@ from typing import Mapping, Optional, Tuple
 
 import torch
 
-from pawnzero.container import core_quota, memory_limit
-from pawnzero.cores import usable_cores
 from pawnzero.doctor.cards import Card, cards_of_pci, cards_of_torch
+from pawnzero.machine.container import core_quota, memory_limit
+from pawnzero.machine.cores import usable_cores
+from pawnzero.machine.processor import processor
 from pawnzero.native import cache_home
-from pawnzero.processor import processor
 
 _PACKAGES = ("numpy", "numba", "torch", "chess", "rich", "tensorboard", "bitbully", "matplotlib", "onnx", "onnxruntime")
 _PROGRAMS = ("stockfish", "fairy-stockfish", "lc0")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from pawnzero.cores import usable_cores
 from pawnzero.games.base import Game
+from pawnzero.machine.cores import usable_cores
 from pawnzero.progress import Progress
 from pawnzero.search.evaluator import Evaluator
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Callable, Dict, List, Sequence
 
+from pawnzero.machine.remembered import Remembered
 from pawnzero.nets.device import is_out_of_memory
-from pawnzero.remembered import Remembered
 
 CARD_BATCHES = (128, 256, 512, 1024, 2048)
 """The sizes tried on a GPU."""

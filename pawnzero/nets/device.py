@@ -9,7 +9,7 @@ import re
 import torch
 
 from pawnzero.errors import UsageError
-from pawnzero.processor import processor
+from pawnzero.machine.processor import processor
 
 _OUT_OF_MEMORY = (
     "out of memory",  # CUDA, and HIP's "hipErrorOutOfMemory" once spelled out

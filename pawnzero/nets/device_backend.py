@@ -15,8 +15,8 @@ from typing import Any, ContextManager, Iterator, List, Optional, Tuple
 import numpy as np
 import torch
 
-from pawnzero.cores import usable_cores
 from pawnzero.errors import PawnzeroError
+from pawnzero.machine.cores import usable_cores
 from pawnzero.nets.backends import bucket
 from pawnzero.nets.batches import CARD_BATCHES, fastest_batch
 from pawnzero.nets.fold import FoldedNet

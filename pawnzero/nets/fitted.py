@@ -6,10 +6,10 @@ import time
 
 import torch
 
+from pawnzero.machine.remembered import Remembered
 from pawnzero.nets.device import describe_device
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
-from pawnzero.remembered import Remembered
 
 _FITTED = Remembered("batches")
 _SECONDS_KEPT = 24 * 3600.0

@@ -11,12 +11,12 @@ import torch
 from torch.nn import functional
 
 from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.machine.remembered import Remembered
 from pawnzero.nets.batches import CARD_BATCHES
 from pawnzero.nets.device import describe_device, is_out_of_memory
 from pawnzero.nets.fold import CompiledNet, FoldedNet, unfolded
 from pawnzero.nets.planes import unpack_tensor
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.remembered import Remembered
 
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -26,6 +26,7 @@ import torch
 from torch.nn import functional
 
 from pawnzero.games import get_game
+from pawnzero.machine.remembered import Remembered
 from pawnzero.nets.device import describe_device
 from pawnzero.nets.fold import Block, CompiledNet, FoldedNet, Layer, fold, unfolded
 from pawnzero.nets.kernels import gather_logits, quantize
@@ -33,7 +34,6 @@ from pawnzero.nets.planes import numbers, unpack
 from pawnzero.nets.precision import format_name
 from pawnzero.nets.resnet import PolicyValueNet, by_square
 from pawnzero.nets.threads import workers
-from pawnzero.remembered import Remembered
 from pawnzero.search.evaluator import Question
 
 SAMPLE = 512

@@ -13,7 +13,7 @@ from typing import Callable, List, TypeVar
 
 import torch
 
-from pawnzero.cores import usable_cores
+from pawnzero.machine.cores import usable_cores
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from pawnzero.match_log import UNTRAINED
+from pawnzero.pipeline.match_log import UNTRAINED
 from pawnzero.report.chart_groups import Layer, bars_together, matches_together, places
 from pawnzero.report.ladder_picture import ladder_figure
 from pawnzero.report.sources import Run, number

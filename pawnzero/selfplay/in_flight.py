@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import List, Optional
 
-from pawnzero.container import memory_limit
-from pawnzero.cores import usable_cores
 from pawnzero.games.base import Game
+from pawnzero.machine.container import memory_limit
+from pawnzero.machine.cores import usable_cores
 from pawnzero.search.evaluator import Appetite
 from pawnzero.search.tree import bytes_a_tree
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Dict, Iterator, Optional
 
-from pawnzero.hangup import ASKING, HANGUP, leave_lost_terminal
+from pawnzero.machine.hangup import ASKING, HANGUP, leave_lost_terminal
 
 
 class StopRequest:

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.launch import Launch, this_launch
+from pawnzero.machine.launch import Launch, this_launch
 from pawnzero.nets.device import resolve_device
 from pawnzero.progress import Progress
 from pawnzero.train.signals import ended_by_signals

@@ -256,7 +256,7 @@ def test_smoke_touches_no_agent(cli: Any, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_smoke_names_what_is_wrong(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pawnzero.smoke.smoke", lambda **_: {"ok": False, "faults": ["check perft: 21, expected 20"]})
+    monkeypatch.setattr("pawnzero.checks.smoke.smoke", lambda **_: {"ok": False, "faults": ["check perft: 21, expected 20"]})
     shown = cli("smoke", "--device", "cpu")
     assert shown.code == 1
     assert shown.out.endswith("The set-up does not work:\n  check perft: 21, expected 20\n")

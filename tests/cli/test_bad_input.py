@@ -172,7 +172,7 @@ def _a_zip(path: Path, tmp_path: Path) -> None:
 
 
 def _of_another_shape(path: Path, tmp_path: Path) -> None:
-    from pawnzero.pipeline import run_iteration
+    from pawnzero.pipeline.iteration import run_iteration
     from pawnzero.settings import load_config
 
     settings = {"mcts_sims": 2, "num_selfplay": 1, "batch_size": 4, "trainer_iters": 1, "eval_games": 1}
@@ -378,7 +378,7 @@ def test_memory_that_ran_out_is_one_line(cli: Any, monkeypatch: pytest.MonkeyPat
     def exhausted(*_: Any, **__: Any) -> None:
         raise MemoryError("Unable to allocate 596. GiB")
 
-    monkeypatch.setattr("pawnzero.pipeline.run_iteration", exhausted)
+    monkeypatch.setattr("pawnzero.pipeline.iteration.run_iteration", exhausted)
     told = cli("iterate", tmp_path / "New").error()
     assert "out of memory (Unable to allocate 596. GiB); try a smaller net, fewer simulations or fewer games at once" in told
 

@@ -196,7 +196,7 @@ def test_check_prints_a_table_and_json(cli: Any) -> None:
 
 
 def test_check_fails_on_a_mismatch(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pawnzero import checks
+    from pawnzero.checks import rules as checks
 
     fen, *counts = checks.PERFT["startpos"]
     monkeypatch.setitem(checks.PERFT, "startpos", (fen, *((depth, count + 1) for depth, count in counts)))

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from pawnzero.errors import UsageError
+from pawnzero.machine.processor import processor
 from pawnzero.nets import device
 from pawnzero.nets.device import describe_device, is_out_of_memory, resolve_device
-from pawnzero.processor import processor
 
 
 def test_names_that_work_anywhere() -> None:

@@ -14,7 +14,7 @@ from pawnzero.config import Config, SearchConfig, SelfplayConfig
 from pawnzero.files import write_json
 from pawnzero.files.journal import Journal
 from pawnzero.games import get_game
-from pawnzero.match_log import append_row
+from pawnzero.pipeline.match_log import append_row
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import UniformEvaluator
 from pawnzero.selfplay import play_games

@@ -16,9 +16,9 @@ import pytest
 
 from pawnzero.agent import Agent
 from pawnzero.files import write_json
+from pawnzero.pipeline.selfplay import begin_games, iteration_games
 from pawnzero.progress import Progress
 from pawnzero.report import write_report
-from pawnzero.selfplay_stage import begin_games, iteration_games
 from tests.report.invented import found_again, invent, ladder, pairing
 from tests.train.random_games import CONFIG
 

@@ -15,10 +15,10 @@ from hearing import Heard
 from random_games import CONFIG
 from saved import asked_at_the_last_save
 
-from pawnzero import remembered
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
-from pawnzero.launch import leave
+from pawnzero.machine import remembered
+from pawnzero.machine.launch import leave
 from pawnzero.nets import make_model
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer

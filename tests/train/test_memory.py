@@ -17,11 +17,11 @@ from saved import assert_same_gradient, assert_same_state
 
 from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError
+from pawnzero.machine.remembered import Remembered
 from pawnzero.nets import PolicyValueNet, make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.fitted import Fitted
 from pawnzero.progress import Progress
-from pawnzero.remembered import Remembered
 from pawnzero.replay import ReplayBuffer, Sampler
 from pawnzero.train import TrainReport, train
 from pawnzero.train.memory import allocate_moments, free_memory, pinned, versions
@@ -332,7 +332,7 @@ def test_what_is_remembered_stays_beside_others_and_damage_is_forgotten() -> Non
 
 def test_a_folder_that_cannot_be_written_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr("pawnzero.remembered.cache_home", lambda: tmp_path / "file")
+    monkeypatch.setattr("pawnzero.machine.remembered.cache_home", lambda: tmp_path / "file")
     kept = fitted()
     kept.keep(4)
     assert kept.recall() == 16

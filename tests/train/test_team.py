@@ -20,11 +20,11 @@ from team_child import CONFIG_OF_TEAM, go
 from pawnzero.agent import Agent
 from pawnzero.cli.main import main
 from pawnzero.errors import UsageError
-from pawnzero.launch import Launch, this_launch
+from pawnzero.machine.launch import Launch, this_launch
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.pipeline.train_loop import train_loop
 from pawnzero.train.team import ALONE, Team
-from pawnzero.train_loop import train_loop
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,8 +15,8 @@ from pawnzero.config import Config, ModelConfig
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.nets import PolicyValueNet, make_model
 from pawnzero.nets.checkpoint import load_checkpoint
+from pawnzero.pipeline.train_loop import train_loop
 from pawnzero.replay import ReplayBuffer
-from pawnzero.train_loop import train_loop
 
 
 @pytest.fixture

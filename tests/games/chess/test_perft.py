@@ -10,13 +10,13 @@ from pathlib import Path
 import chess
 import pytest
 
-from pawnzero.checks import PERFT
+from pawnzero.checks.rules import PERFT
 from pawnzero.errors import UsageError
 from pawnzero.games.chess import GAME
 from pawnzero.games.chess.perft import perft
 
 SMALL = """
-from pawnzero.checks import PERFT
+from pawnzero.checks.rules import PERFT
 from pawnzero.games.chess import GAME
 from pawnzero.games.chess.perft import perft
 fens = [fen for fen, *_ in PERFT.values()]

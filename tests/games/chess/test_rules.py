@@ -6,7 +6,7 @@ import chess
 import numpy as np
 import pytest
 
-from pawnzero.checks import check_rules, random_games
+from pawnzero.checks.rules import check_rules, random_games
 from pawnzero.errors import UsageError
 from pawnzero.games.base import ONGOING
 from pawnzero.games.chess import GAME

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from pawnzero.agent import Agent
+from pawnzero.checks.prechecks import precheck
 from pawnzero.errors import UsageError
 from pawnzero.files import read_json
-from pawnzero.launch import refuse_several
+from pawnzero.machine.launch import refuse_several
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.prechecks import precheck
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.settings import SETTINGS, load_config

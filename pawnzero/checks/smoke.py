@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Dict, Optional
 
-from pawnzero.checks import run_checks
+from pawnzero.checks.rules import run_checks
 from pawnzero.config import Config, SelfplayConfig
 from pawnzero.games import get_game
 from pawnzero.nets import make_model

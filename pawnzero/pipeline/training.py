@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any, Dict, Optional
 
 from pawnzero.agent import Agent
+from pawnzero.agent.under_way import UnderWay
+from pawnzero.checks.prechecks import precheck
 from pawnzero.config import Config, TrainConfig
 from pawnzero.files.numbered import numbered_path
-from pawnzero.prechecks import precheck
+from pawnzero.pipeline.selfplay import open_replay, untrained_net
 from pawnzero.progress import Progress
-from pawnzero.selfplay_stage import open_replay, untrained_net
 from pawnzero.train import train
 from pawnzero.train.log import read_log
 from pawnzero.train.ratio import steps_worth
 from pawnzero.train.stage import positions_to_learn
 from pawnzero.train.state import saved_step
 from pawnzero.train.team import ALONE, Team
-from pawnzero.under_way import UnderWay
 from pawnzero.words import counted
 
 _OF_TRAINING = ("batch_size", "grad_accum_steps", "trainer", "keep_checkpoints", "seed", "replay_capacity")

@@ -20,6 +20,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from pawnzero.agent.metadata import new_metadata, read_iterations, read_metadata
+from pawnzero.agent.under_way import UnderWay
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import in_shell, linked_to, read_json, set_aside, write_json
@@ -27,11 +29,9 @@ from pawnzero.files.journal import Journal
 from pawnzero.files.locks import locked
 from pawnzero.files.numbered import check_latest, numbered_checkpoints
 from pawnzero.games import get_game
-from pawnzero.metadata import new_metadata, read_iterations, read_metadata
 from pawnzero.progress import Progress
 from pawnzero.selfplay.records import OUTSIDE_ITERATIONS
 from pawnzero.settings import SETTINGS, by_dotted_key, merged, read_shape
-from pawnzero.under_way import UnderWay
 
 _BESIDE = ".*.new"
 """Temporary files of `pawnzero.files.replacing`, left behind by a killed process."""

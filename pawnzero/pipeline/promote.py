@@ -26,14 +26,14 @@ from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import in_shell, read_json, replacing, write_json
 from pawnzero.games import get_game
-from pawnzero.match_log import UNTRAINED, append_row, cells, has_row
 from pawnzero.nets.checkpoint import Checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.latest_and_best import load_best, load_latest
 from pawnzero.nets.resnet import PolicyValueNet
+from pawnzero.pipeline.match_log import UNTRAINED, append_row, cells, has_row
+from pawnzero.pipeline.selfplay import untrained_net
 from pawnzero.progress import Progress
 from pawnzero.search.random import stream
-from pawnzero.selfplay_stage import untrained_net
 
 
 def evaluate_and_promote(

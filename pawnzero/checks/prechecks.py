@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional, Set
 
-from pawnzero.checks import run_checks
+from pawnzero.checks.rules import run_checks
 from pawnzero.errors import PawnzeroError
 from pawnzero.files import write_json
 from pawnzero.progress import Progress

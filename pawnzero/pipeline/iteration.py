@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from pawnzero.agent import Agent
+from pawnzero.agent.under_way import ARENA, SELFPLAY, TRAIN, UnderWay
+from pawnzero.checks.prechecks import precheck
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError, UsageError
-from pawnzero.prechecks import precheck
+from pawnzero.pipeline.promote import best_net, evaluate_and_promote
+from pawnzero.pipeline.selfplay import begin_games, iteration_games
+from pawnzero.pipeline.training import iteration_training, plan_training, step_reached
 from pawnzero.progress import Progress
-from pawnzero.promote import best_net, evaluate_and_promote
-from pawnzero.selfplay_stage import begin_games, iteration_games
-from pawnzero.training_stage import iteration_training, plan_training, step_reached
-from pawnzero.under_way import ARENA, SELFPLAY, TRAIN, UnderWay
 from pawnzero.words import counted
 
 

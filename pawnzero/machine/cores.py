@@ -6,7 +6,7 @@ import math
 import os
 from contextlib import suppress
 
-from pawnzero.container import core_quota
+from pawnzero.machine.container import core_quota
 
 
 def usable_cores() -> int:
