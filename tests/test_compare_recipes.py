@@ -9,11 +9,11 @@ from types import ModuleType
 from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
-from iterations import CONFIG, Notes
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config, to_json
 from pawnzero.pipeline.iteration import run_until
+from tests.iterations import CONFIG, Notes
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 ARMS = ("--arm", "recipe", "--arm", "fewer", "mcts_sims=3")

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blocks import read_blocks
 
 from pawnzero import games
 from pawnzero.games.conformance import check_game
+from tests.blocks import read_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))

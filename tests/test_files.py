@@ -13,7 +13,7 @@ from pawnzero.agent import Agent
 from pawnzero.files import in_shell, replacing, write_json
 from pawnzero.replay import ReplayBuffer
 from tests.iterations import CONFIG
-from tests.test_selfplay import play
+from tests.selfplay.test_selfplay import play
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="links take a privilege there")
 

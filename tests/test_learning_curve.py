@@ -9,11 +9,11 @@ from types import ModuleType
 from typing import Any, Callable, Dict
 
 import pytest
-from iterations import CONFIG
 
 from pawnzero.agent import Agent
 from pawnzero.config import to_json
 from pawnzero.pipeline.iteration import run_until
+from tests.iterations import CONFIG
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 AT_ONCE = ("--core-minutes", "1e-6", "--points", "1", "--sims", "0")

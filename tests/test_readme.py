@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from blocks import read_blocks
+
+from tests.blocks import read_blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = read_blocks(ROOT / "README.md")

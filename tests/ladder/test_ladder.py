@@ -23,7 +23,7 @@ from pawnzero.progress import Progress
 
 SHAPE = ModelConfig(channels=4, blocks=1)
 CONFIG = Config(game="tic_tac_toe", model=SHAPE, mcts_sims=2)
-FAKE = f"uci:{shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).parent.parent / 'fake_uci.py'))}"
+FAKE = f"uci:{shlex.quote(sys.executable)} {shlex.quote(str(Path(__file__).parent.parent / 'arena' / 'fake_uci.py'))}"
 
 
 def put(agent, step, game="tic_tac_toe"):

@@ -15,7 +15,7 @@ from pawnzero.search.evaluator import Question, allocate_question
 from pawnzero.selfplay import Workload, play_games
 from pawnzero.selfplay.records import GameRecord
 from tests.search.naive import HashEvaluator
-from tests.test_selfplay import assert_same
+from tests.selfplay.test_selfplay import assert_same
 
 
 def play(game_name: str, kept: bool, leaves: int = 0) -> Tuple[Dict[int, GameRecord], Workload]:

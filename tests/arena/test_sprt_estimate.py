@@ -10,7 +10,7 @@ import pytest
 
 from pawnzero.arena import stats
 from pawnzero.arena.sprt_estimate import estimate_stopped, leaves, stays_above
-from tests.test_stats_simulated import stopped_pairs, stronger_by
+from tests.arena.test_stats_simulated import stopped_pairs, stronger_by
 
 MATCHES = 500
 

@@ -16,7 +16,7 @@ from pawnzero.games.base import RESIGNATION
 from pawnzero.games.line import Line
 from pawnzero.selfplay import Workload
 from pawnzero.selfplay.resign import Outlooks, outlooks_of
-from tests.test_selfplay import SETTINGS, play
+from tests.selfplay.test_selfplay import SETTINGS, play
 
 
 def outlooks_from(pairs: Sequence[Tuple[float, bool]]) -> Outlooks:

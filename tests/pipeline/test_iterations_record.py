@@ -11,8 +11,8 @@ import pytest
 from pawnzero.agent import Agent
 from pawnzero.errors import PawnzeroError
 from pawnzero.files.journal import Journal
+from tests.agent.test_agent import SMALL
 from tests.iterations import Notes
-from tests.test_agent import SMALL
 
 
 def found(iteration: int, **changes: Any) -> Dict[str, Any]:

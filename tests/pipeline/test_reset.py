@@ -9,7 +9,6 @@ from typing import Any, Dict
 
 import pytest
 import torch
-from iterations import CONFIG, Notes
 
 from pawnzero.agent import Agent
 from pawnzero.config import Config
@@ -18,6 +17,7 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.pipeline import iteration as pipeline
 from pawnzero.pipeline.training import train_stage
 from pawnzero.replay import ReplayBuffer
+from tests.iterations import CONFIG, Notes
 
 
 def resetting(**trainer: Any) -> Config:

@@ -18,7 +18,7 @@ from pawnzero.search.random import stream
 from pawnzero.selfplay.table import Table
 from tests.iterations import CONFIG, Notes, files_of, moves
 from tests.search.naive import HashEvaluator
-from tests.test_selfplay import SETTINGS, assert_same, play
+from tests.selfplay.test_selfplay import SETTINGS, assert_same, play
 
 
 def test_cheap_searches_are_a_share_of_all() -> None:

@@ -34,7 +34,7 @@ class _Telling(Progress):
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """Play in a process of its own. All of them know of this machine what the first one found out, its number format too."""
-    command = [sys.executable, "-m", "tests.test_selfplay_killed", str(folder), str(folder.parent)]
+    command = [sys.executable, "-m", "tests.pipeline.test_selfplay_killed", str(folder), str(folder.parent)]
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 

@@ -14,9 +14,9 @@ from pawnzero.nets.checkpoint import Checkpoint, save_checkpoint
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.replay import ReplayBuffer
 from pawnzero.selfplay.records import OUTSIDE_ITERATIONS
+from tests.agent.test_agent import SMALL
 from tests.iterations import Notes
-from tests.test_agent import SMALL
-from tests.test_iterations_record import found
+from tests.pipeline.test_iterations_record import found
 from tests.train.random_games import fill, random_record
 
 
