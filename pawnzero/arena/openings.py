@@ -34,7 +34,7 @@ from pawnzero.games.line import Line
 
 logging.getLogger("chess.pgn").addHandler(logging.NullHandler())  # otherwise it would also report a file's errors
 
-_DATA = Path(__file__).parent / "data"
+_DATA = Path(__file__).parent.parent / "data"
 _STREAM = 0x0BE9
 """Separates these random numbers from other uses of the same seed."""
 _COMMENT = re.compile(r'("[^"]*")|#.*')

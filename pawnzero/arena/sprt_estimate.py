@@ -11,7 +11,8 @@ estimate it is 50 % (so that it is above the truth as often as below), for the u
 
 The probabilities are those of a Brownian motion between two barriers, which approximates the log-likelihood ratio: its variance
 is that of the pairs, and a step overshoots a barrier by 0.583 standard deviations on average, by which the barriers are moved
-outwards (Siegmund, "Sequential Analysis", 1985, chapter X). `tests/arena/test_sprt_estimate.py` compares it with simulated matches.
+outwards (Siegmund, "Sequential Analysis", 1985, chapter X). `tests/arena/test_sprt_estimate.py` compares it with simulated
+matches.
 """
 
 from __future__ import annotations
