@@ -15,9 +15,10 @@ import shlex
 import shutil
 import subprocess
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Coroutine, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Coroutine, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 import chess
 import chess.engine
@@ -40,7 +41,7 @@ START_SECONDS = 20.0
 READY_SECONDS = 120.0
 """Time limit for it to become ready after that (``readyok``): it may have to load a large net, or to compile."""
 MOVE_SECONDS = 60.0
-"""Time limit of a move, in addition to `movetime`."""
+"""How long an engine may be silent while it searches a move. Under `movetime`, how much longer than that a move may take."""
 QUIT_SECONDS = 2.0
 
 _FAULTS = (chess.engine.EngineError, asyncio.TimeoutError, OSError, PawnzeroError)
@@ -62,9 +63,19 @@ class UciSpec:
     options: Dict[str, str]
 
 
+class _Protocol(chess.engine.UciProtocol):
+    """UCI, and when the engine was last heard from (`time.monotonic`)."""
+
+    heard = 0.0
+
+    def pipe_data_received(self, fd: int, data: Union[bytes, str]) -> None:
+        self.heard = time.monotonic()
+        super().pipe_data_received(fd, data)
+
+
 class _Engine(NamedTuple):
     transport: asyncio.SubprocessTransport
-    protocol: chess.engine.UciProtocol
+    protocol: _Protocol
 
     @property
     def alive(self) -> bool:
@@ -170,7 +181,7 @@ class UciPlayer(Player):
 
     async def _start(self) -> _Engine:
         """Start a process and set its options. Raises one of _FAULTS, or UsageError for an option."""
-        popen = chess.engine.UciProtocol.popen(list(self._spec.command), stderr=subprocess.DEVNULL)
+        popen = _Protocol.popen(list(self._spec.command), stderr=subprocess.DEVNULL)
         transport, protocol = await _within(START_SECONDS, "process", popen)
         try:
             await _within(START_SECONDS, "uciok", protocol.initialize())
@@ -192,8 +203,7 @@ class UciPlayer(Player):
             try:
                 if engine is None:
                     engine = await self._start_or_again()
-                play = engine.protocol.play(_board(line), self._limit, game=object())
-                move = (await asyncio.wait_for(play, self._move_seconds)).move
+                move = (await self._play(engine.protocol, _board(line))).move
                 if move is None:
                     raise chess.engine.EngineError(f"gave no move in {self._game.format(line.state)}")
                 action = self._game.parse_action(line.state, move.uci())
@@ -207,6 +217,24 @@ class UciPlayer(Player):
                 raise
             self._idle.append(engine)
             return action
+
+    async def _play(self, protocol: _Protocol, board: chess.Board) -> chess.engine.PlayResult:
+        """The engine's move. Raises asyncio.TimeoutError if it is silent for too long, or misses its own time limit by far.
+
+        A search to a given depth or number of nodes may take any time, as long as the engine tells of it.
+        """
+        asked = time.monotonic()
+        play = asyncio.ensure_future(protocol.play(board, self._limit, game=object()))
+        try:
+            while not play.done():
+                since = asked if self._limit.time is not None else max(asked, protocol.heard)
+                left = since + self._move_seconds - time.monotonic()
+                if left <= 0.0:
+                    raise asyncio.TimeoutError
+                await asyncio.wait({play}, timeout=left)
+            return play.result()
+        finally:
+            play.cancel()
 
     async def _start_or_again(self) -> _Engine:
         """`_start`, with one retry if it fails; none if it took too long, which would happen again."""

@@ -2,7 +2,7 @@
 
 FAULT: none, crash (ends instead of moving), hang (never answers), illegal (plays a1a1), garbage (no UCI move), resign (0000),
 refuse (is no UCI engine at all), unready (says uciok, never readyok), once:FILE (ends when it is started again after FILE was
-made), second:FILE (ends when it is started for the second time; FILE counts).
+made), second:FILE (ends when it is started for the second time; FILE counts), slow (tells of its search for four seconds).
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ def answer(fault: str, board: chess.Board) -> str:
         sys.exit(3)
     if fault == "hang":
         time.sleep(600)
+    if fault == "slow":
+        for depth in range(1, 41):
+            print(f"info depth {depth}", flush=True)
+            time.sleep(0.1)
     faulty = {"illegal": "a1a1", "garbage": "♞f3 !!", "resign": "(none)"}
     return faulty.get(fault) or min(move.uci() for move in board.legal_moves)
 

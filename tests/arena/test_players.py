@@ -44,8 +44,8 @@ def line_of(game, *moves, start=None):
     return line
 
 
-def fake(fault, move, **options):
-    return UciPlayer(CHESS, parse_uci(f"{FAKE} {fault} {move}"), **options)
+def fake(fault, move, limit="", **options):
+    return UciPlayer(CHESS, parse_uci(f"{FAKE} {fault} {move};{limit}"), **options)
 
 
 def test_random_player_plays_every_legal_move_about_as_often():
@@ -210,6 +210,16 @@ def test_an_engine_that_hangs_is_ended():
         (engine,) = player._idle
         player.choose([line_of(CHESS, "e2e4"), line_of(CHESS, "d2d4")])
         assert not engine.alive
+
+
+def test_an_engine_may_think_for_longer_as_long_as_it_tells_of_it():
+    with fake("slow", "e2e4", "depth=40", processes=1, move_seconds=2.0) as player:
+        assert not isinstance(player.choose([line_of(CHESS, "e2e4")])[0], Forfeit)
+
+
+def test_an_engine_that_misses_its_own_time_limit_forfeits_whatever_it_tells():
+    with fake("slow", "e2e4", "movetime=10", processes=1, move_seconds=1.0) as player:
+        assert player.choose([line_of(CHESS, "e2e4")]) == [Forfeit("no answer in time", "time forfeit")]
 
 
 def test_an_engine_that_dies_between_moves_is_replaced():
