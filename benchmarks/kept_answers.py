@@ -21,7 +21,8 @@ from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.nets import make_model
 from pawnzero.nets.checkpoint import load_checkpoint
 from pawnzero.nets.evaluator import NetEvaluator
-from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.loop import play_games
+from pawnzero.selfplay.table import Workload
 
 
 def play(evaluator: NetEvaluator, game: str, games: int, sims: int, plies: int, kept: bool) -> Tuple[float, int]:

@@ -19,8 +19,9 @@ from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.search import leaves_a_tree
 from pawnzero.search.tree import bytes_a_tree
-from pawnzero.selfplay import Workload, play_games
 from pawnzero.selfplay.in_flight import crew
+from pawnzero.selfplay.loop import play_games
+from pawnzero.selfplay.table import Workload
 
 
 def resident() -> float:

@@ -28,7 +28,8 @@ from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.search import Evaluator, Question, UniformEvaluator
 from pawnzero.search.tree import Trees
-from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.loop import play_games
+from pawnzero.selfplay.table import Workload
 
 _SPREAD = 6.0
 _MIX = np.uint64(0x9E3779B97F4A7C15)

@@ -38,7 +38,8 @@ from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import Evaluator, UniformEvaluator
 from pawnzero.search.evaluator import random_question
-from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.loop import play_games
+from pawnzero.selfplay.table import Workload
 from pawnzero.train import train
 from pawnzero.train.loop import SAVE_EVERY
 from pawnzero.train.losses import Targets, losses

@@ -13,8 +13,8 @@ from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.search import Question, UniformEvaluator
-from pawnzero.selfplay import Workload, play_games
-from pawnzero.selfplay.table import Mark
+from pawnzero.selfplay.loop import play_games
+from pawnzero.selfplay.table import Mark, Workload
 from pawnzero.train.loop import SAVE_EVERY
 
 

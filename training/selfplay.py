@@ -8,7 +8,7 @@ from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games import get_game
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.resnet import PolicyValueNet
-from pawnzero.selfplay import play_games
+from pawnzero.selfplay.loop import play_games
 from pawnzero.selfplay.records import GameRecord
 
 

@@ -11,7 +11,8 @@ from pawnzero.games import get_game
 from pawnzero.nets import make_model
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.progress import Progress
-from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.loop import play_games
+from pawnzero.selfplay.table import Workload
 
 
 def smoke(*, device: str = "auto", progress: Optional[Progress] = None) -> Dict[str, Any]:

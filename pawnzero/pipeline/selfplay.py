@@ -31,10 +31,11 @@ from pawnzero.nets.resnet import PolicyValueNet
 from pawnzero.progress import Progress
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search.evaluator import Question, allocate_question
-from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.loop import play_games
 from pawnzero.selfplay.records import OUTSIDE_ITERATIONS
 from pawnzero.selfplay.resign import Outlooks, outlooks_of
 from pawnzero.selfplay.summary import GamesSummary, figures_of
+from pawnzero.selfplay.table import Workload
 
 _OF_SELFPLAY = ("mcts_sims", "num_selfplay", "search.", "selfplay.", "seed", "replay_capacity")
 """Prefixes of the settings that only self-play uses."""

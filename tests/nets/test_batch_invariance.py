@@ -10,7 +10,7 @@ from pawnzero.games import get_game
 from pawnzero.nets import fold, make_model
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.search import Question
-from pawnzero.selfplay import play_games
+from pawnzero.selfplay.loop import play_games
 
 
 @pytest.mark.parametrize("fused", [True, False])

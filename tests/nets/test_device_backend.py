@@ -21,7 +21,8 @@ from pawnzero.nets.device_backend import DeviceBackend, _Lane
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.fold import FoldedNet
 from pawnzero.search.evaluator import Appetite
-from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.loop import play_games
+from pawnzero.selfplay.table import Workload
 
 CPU = torch.device("cpu")
 

@@ -15,7 +15,7 @@ from pawnzero.nets.backends import bucket, parts
 from pawnzero.nets.evaluator import NetEvaluator
 from pawnzero.nets.threads import core_count
 from pawnzero.progress import Progress
-from pawnzero.selfplay import play_games
+from pawnzero.selfplay.loop import play_games
 
 
 def _check(question, wanted, tolerance: float) -> None:  # type: ignore[no-untyped-def]

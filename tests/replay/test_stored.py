@@ -14,7 +14,7 @@ from pawnzero.games import get_game
 from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.replay import ReplayBuffer
 from pawnzero.replay.ring import HEADER_BYTES
-from pawnzero.selfplay import play_games
+from pawnzero.selfplay.loop import play_games
 from pawnzero.selfplay.records import GameRecord
 from tests.search.naive import HashEvaluator
 

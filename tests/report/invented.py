@@ -17,7 +17,7 @@ from pawnzero.games import get_game
 from pawnzero.pipeline.match_log import append_row
 from pawnzero.replay import ReplayBuffer
 from pawnzero.search import UniformEvaluator
-from pawnzero.selfplay import play_games
+from pawnzero.selfplay.loop import play_games
 
 
 def invent(directory: Path, iterations: int, game: str = "connect_four") -> Agent:

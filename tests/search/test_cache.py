@@ -12,8 +12,9 @@ from pawnzero.config import SearchConfig, SelfplayConfig
 from pawnzero.games import GAME_NAMES, get_game
 from pawnzero.search.cache import Answers
 from pawnzero.search.evaluator import Question, allocate_question
-from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.loop import play_games
 from pawnzero.selfplay.records import GameRecord
+from pawnzero.selfplay.table import Workload
 from tests.search.naive import HashEvaluator
 from tests.selfplay.test_selfplay import assert_same
 

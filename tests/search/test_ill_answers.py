@@ -12,7 +12,7 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.line import Line
 from pawnzero.search import Question, Searcher
-from pawnzero.selfplay import play_games
+from pawnzero.selfplay.loop import play_games
 
 GAME = get_game("tic_tac_toe")
 

@@ -14,8 +14,8 @@ from pawnzero.errors import PawnzeroError
 from pawnzero.games import get_game
 from pawnzero.games.base import RESIGNATION
 from pawnzero.games.line import Line
-from pawnzero.selfplay import Workload
 from pawnzero.selfplay.resign import Outlooks, outlooks_of
+from pawnzero.selfplay.table import Workload
 from tests.selfplay.test_selfplay import SETTINGS, play
 
 

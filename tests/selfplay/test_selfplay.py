@@ -16,10 +16,11 @@ from pawnzero.games.base import MAX_PLIES, RESIGNATION
 from pawnzero.games.line import Line, encode_lines
 from pawnzero.search import Searcher
 from pawnzero.search.evaluator import Appetite, Collect, Evaluator, Question
-from pawnzero.selfplay import Workload, play_games
+from pawnzero.selfplay.loop import play_games
 from pawnzero.selfplay.records import FROM_ARCHIVE, RANDOM_OPENING, USUAL_START, GameRecord
 from pawnzero.selfplay.starts import DrawStart, starting_line
 from pawnzero.selfplay.summary import GamesSummary, figures_of
+from pawnzero.selfplay.table import Workload
 from tests.search.naive import HashEvaluator
 
 SETTINGS = SelfplayConfig(max_plies=60)
