@@ -52,6 +52,10 @@ class SearchConfig:
         metadata={"help": "search algorithm: gumbel (learns from few simulations) or puct", "choices": ("gumbel", "puct")},
     )
     solver: bool = field(default=True, metadata={"help": "back proven wins, draws and losses up the tree"})
+    look_ahead: bool = field(
+        default=True,
+        metadata={"help": "with the solver: where a move wins at once, prove that before the net is asked"},
+    )
     gumbel_considered: int = field(default=16, metadata={"help": "maximum number of actions a Gumbel root considers", "min": 1})
     gumbel_value_scale: float = field(
         default=0.1, metadata={"help": "weight of values against policy logits in a Gumbel search", "min": 0.0}

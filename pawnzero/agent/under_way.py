@@ -17,7 +17,7 @@ class UnderWay:
     """One iteration, from its first game to its match; None means not known yet.
 
     iteration:    its number
-    frozen:       what its games must use until the end, also after an interruption (`selfplay_stage.begin_games`)
+    frozen:       what its games must use until the end, also after an interruption (`pipeline.selfplay.begin_games`)
     selfplay:     figures of its self-play, once all games have ended
     steps:        training steps to make, fixed when training begins
     until_step:   the training step at which they are done

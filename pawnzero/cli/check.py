@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row_line(row: Any, width: int) -> str:
-    """A `checks.Row` as one line of the table."""
+    """A `checks.rules.Row` as one line of the table."""
     verdict = "ok" if row.ok else f"WRONG: {figure(row.found)}, expected {figure(row.expected)}"
     count = figure(row.expected) if isinstance(row.expected, int) else ""
     return f"{row.section:<5}  {row.name:<{width}}  {count:>11}  {row.seconds:6.2f} s  {verdict}"

@@ -40,6 +40,11 @@ RESIGNATION = 3
 FIRST_OWN_ENDING = 4
 """Ending codes from here on are defined by each game."""
 
+NO_ACTION = -1
+"""In place of an action: there is none."""
+_LOOKED_AT_ONCE = 256
+"""Positions whose moves are played together to find those that win: a limit on memory."""
+
 COMMON_ENDINGS = ("ongoing", "repetition", "max plies", "resignation")
 COMMON_ENDING_VALUES = (0, 0, 0, -1)
 
@@ -200,6 +205,13 @@ class Game(abc.ABC):
         result: np.ndarray = out.state[0]
         return result
 
+    def children(self, positions: Positions) -> Positions:
+        """Return the position after every listed legal action of every position, grouped by parent."""
+        found = self.allocate(int(positions.count.sum()))
+        actions = positions.legal[np.arange(positions.legal.shape[1]) < positions.count[:, np.newaxis]]
+        self.step(np.repeat(positions.state, positions.count, axis=0), actions, found)
+        return found
+
     def walk(self, state: np.ndarray, actions: Iterable[int]) -> Iterator[Tuple[np.ndarray, int]]:
         """Yield (position before the action, action) for each of `actions`, legal actions played in turn from state [S]."""
         for action in actions:
@@ -221,6 +233,22 @@ class Game(abc.ABC):
     @abc.abstractmethod
     def inspect(self, positions: Positions) -> None:
         """Fill legal actions, count, ending, key and reversible from `positions.state`. Releases the GIL."""
+
+    def wins_at_once(self, positions: Positions) -> np.ndarray:
+        """Return for each position a listed legal action that wins the game at once, [B] int16; NO_ACTION where there is none.
+
+        Reads `state`, `legal` and `count` of the positions. This default plays every action; a game with faster means can
+        override it.
+        """
+        found = np.full(len(positions), NO_ACTION, np.int16)
+        for start in range(0, len(positions), _LOOKED_AT_ONCE):
+            part = positions.part(start, start + _LOOKED_AT_ONCE)
+            below = self.children(part)
+            after = np.flatnonzero(self.ending_values[below.ending] < 0)[::-1]  # the first action of a position is written last
+            parent = np.repeat(np.arange(len(part)), part.count)[after]
+            place = after - (np.cumsum(part.count) - part.count)[parent]
+            found[start + parent] = part.legal[parent, place]
+        return found
 
     @abc.abstractmethod
     def encode(

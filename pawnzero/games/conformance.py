@@ -10,10 +10,9 @@ from typing import Callable, Dict, List, Tuple
 import numpy as np
 
 from pawnzero.errors import UsageError
-from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, ONGOING, Game, Positions
+from pawnzero.games.base import COMMON_ENDING_VALUES, COMMON_ENDINGS, FIRST_OWN_ENDING, NO_ACTION, ONGOING, Game, Positions
 from pawnzero.games.drawing import EMPTY, drawing
 from pawnzero.games.line import Line
-from pawnzero.games.perft import children
 from pawnzero.games.symmetry_checks import check_symmetries
 
 LONGEST_GAME = 300
@@ -40,6 +39,7 @@ def check_game(game: Game, plies: int = 2000, seed: int = 0) -> None:
     check_rules(game, positions)
     check_lines(game, lines)
     check_batches(game, lines, positions)
+    check_wins(game, positions)
     check_text(game, positions)
     check_encoding(game, lines)
     check_symmetries(game, seed)
@@ -168,6 +168,25 @@ def check_batches(game: Game, lines: List[Line], positions: Positions) -> None:
     _expect_same(game, positions, again, "inspect of a batch and of its positions one by one")
 
 
+def check_wins(game: Game, positions: Positions) -> None:
+    """Check that `wins_at_once` finds a winning action wherever there is one, among the listed actions alone."""
+    found = game.wins_at_once(positions)
+    _expect_array("wins_at_once()", found, np.int16, (len(positions),))
+    for b in range(len(positions)):
+        at = positions.part(b, b + 1)
+        after = game.children(at)
+        listed = at.legal[0, : len(after)]
+        wins = game.ending_values[after.ending] < 0
+        where = f"in {game.format(at.state[0])}, where {listed[wins].tolist() or 'no action'} wins"
+        assert found[b] in listed[wins] if wins.any() else found[b] == NO_ACTION, f"wins_at_once gives {found[b]} {where}"
+        if wins.any():
+            others = game.look(at.state[0])
+            others.count[0] = len(listed) - wins.sum()
+            others.legal[0, : others.count[0]] = listed[~wins]
+            unlisted = game.wins_at_once(others)[0]
+            assert unlisted == NO_ACTION, f"wins_at_once gives {unlisted}, which is not listed, {where}"
+
+
 def check_text(game: Game, positions: Positions) -> None:
     """Check that positions and actions survive a round trip through text, and that invalid text is a UsageError quoting it."""
     for b in np.unique(np.linspace(0, len(positions) - 1, min(TEXTS, len(positions) // 5 + 1)).astype(int)):
@@ -274,8 +293,8 @@ _STANDING = {True: "as they stand: is the board seen from the side of whoever is
 def _returning(line: Line) -> np.ndarray:
     """The legal actions that repeat a position of this game, at once or after a suitable reply: [n] int16."""
     past = np.array(line.keys, np.uint64)
-    after = children(line.game, line.game.look(line.state))
-    replies = children(line.game, after)
+    after = line.game.children(line.game.look(line.state))
+    replies = line.game.children(after)
     returns = np.isin(after.key, past)
     returns[np.repeat(np.arange(len(after)), after.count)[np.isin(replies.key, past)]] = True
     return line.legal[returns]

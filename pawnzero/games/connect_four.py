@@ -20,7 +20,7 @@ import numpy as np
 
 from pawnzero.bits import lowest, popcount
 from pawnzero.errors import UsageError
-from pawnzero.games.base import COMMON_ENDINGS, ONGOING, Positions
+from pawnzero.games.base import COMMON_ENDINGS, NO_ACTION, ONGOING, Positions
 from pawnzero.games.grid import BOARD_FULL, LINE, GridGame
 from pawnzero.games.symmetry import mirrored
 from pawnzero.native import kernel
@@ -30,6 +30,7 @@ COLUMNS = 7
 
 BOTTOM = np.uint64(0x7F)
 FULL = np.uint64(0x7F7F7F7F7F7F)
+COLUMN = np.uint64(0x010101010101)
 ZERO = np.uint64(0)
 ROW_UP = np.uint64(8)
 DIRECTIONS = np.array([1, 7, 8, 9], np.uint64)
@@ -91,7 +92,7 @@ def _inspect(
             playable = free & FULL
             n = 0
             for column in range(COLUMNS):
-                if playable & (np.uint64(0x010101010101) << np.uint64(column)) != ZERO:
+                if playable & (COLUMN << np.uint64(column)) != ZERO:
                     legal[b, n] = column
                     n += 1
             count[b] = n
@@ -119,6 +120,17 @@ def _encode(history: np.ndarray, bits: np.ndarray, scalars: np.ndarray) -> None:
         bits[b, 3] = threats(theirs) & free
         scalars[b, 0] = 1.0
         scalars[b, 1] = popcount(mine | theirs) & 1
+
+
+@kernel
+def _win(states: np.ndarray, legal: np.ndarray, count: np.ndarray, found: np.ndarray) -> None:
+    for b in range(len(states)):
+        found[b] = NO_ACTION
+        winning = threats(states[b, 0]) & landing(states[b, 0] | states[b, 1])
+        for i in range(count[b]):
+            if winning & (COLUMN << np.uint64(legal[b, i])) != ZERO:
+                found[b] = legal[b, i]
+                break
 
 
 class ConnectFour(GridGame):
@@ -159,6 +171,11 @@ class ConnectFour(GridGame):
     def inspect(self, positions: Positions) -> None:
         p = positions
         _inspect(p.state, p.legal, p.count, p.ending, p.key, p.reversible)
+
+    def wins_at_once(self, positions: Positions) -> np.ndarray:
+        found = np.empty(len(positions), np.int16)
+        _win(positions.state, positions.legal, positions.count, found)
+        return found
 
     def encode(
         self, history: np.ndarray, repeated: np.ndarray, length: np.ndarray, bits: np.ndarray, scalars: np.ndarray

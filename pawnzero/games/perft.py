@@ -18,18 +18,10 @@ def perft(game: Game, state: np.ndarray, depth: int) -> int:
     return _count(game, game.look(state), depth)
 
 
-def children(game: Game, positions: Positions) -> Positions:
-    """Return the position after every legal action of every position, grouped by parent."""
-    found = game.allocate(int(positions.count.sum()))
-    actions = positions.legal[np.arange(positions.legal.shape[1]) < positions.count[:, np.newaxis]]
-    game.step(np.repeat(positions.state, positions.count, axis=0), actions, found)
-    return found
-
-
 def _count(game: Game, positions: Positions, depth: int) -> int:
     if depth == 0:
         return len(positions)
     if depth == 1:
         return int(positions.count.sum())
     parts = (positions.part(start, min(start + _AT_ONCE, len(positions))) for start in range(0, len(positions), _AT_ONCE))
-    return sum(_count(game, children(game, part), depth - 1) for part in parts)
+    return sum(_count(game, game.children(part), depth - 1) for part in parts)

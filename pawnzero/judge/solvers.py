@@ -16,7 +16,6 @@ import numpy as np
 from pawnzero.errors import UsageError
 from pawnzero.games.base import ONGOING, Game, Positions
 from pawnzero.games.line import Line
-from pawnzero.games.perft import children
 from pawnzero.judge.store import Store
 from pawnzero.native import cache_home
 
@@ -157,7 +156,7 @@ def _levels(game: Game) -> Iterator[Tuple[Positions, List[Tuple[int, ...]], np.n
     while len(here):
         playable = _playable(here)
         parents, actions = np.nonzero(playable)[0], here.legal[playable]
-        after = children(game, here)
+        after = game.children(here)
         yield here, lines, after.key
         _, first = np.unique(after.key, return_index=True)
         lines = [lines[parents[index]] + (int(actions[index]),) for index in first]

@@ -46,6 +46,7 @@ class Terms:
         Raises ValueError if a setting has an invalid value, KeyError or TypeError if the settings are another version's.
         """
         terms = cls(**{name: content[name] for name in cls.__annotations__})
+        terms.search.setdefault("look_ahead", False)  # ladders from before there was this setting go on as they began
         SearchConfig(**terms.search)
         used = {"mcts_sims": terms.simulations, "selfplay.max_plies": terms.max_plies, "seed": terms.seed}
         for key, value in {**used, **{f"search.{name}": value for name, value in terms.search.items()}}.items():

@@ -9,14 +9,14 @@ import numpy as np
 
 from pawnzero.config import SearchConfig
 from pawnzero.errors import PawnzeroError
-from pawnzero.games.base import Game
+from pawnzero.games.base import NO_ACTION, Game
 from pawnzero.search.cache import Answers
 from pawnzero.search.evaluator import Collect, Evaluator, OverlappingEvaluator, Question, UniformEvaluator, allocate_question
 from pawnzero.search.kernels import attach, expand, gather, select
 from pawnzero.search.parameters import parameters
 from pawnzero.search.root import choose, root_policies, root_wdl
 from pawnzero.search.tree import allocate_trees, bytes_a_tree
-from pawnzero.search.wave import allocate_wave
+from pawnzero.search.wave import NO_LEAF, allocate_wave
 
 PHASES = ("select", "step", "attach", "encode", "net", "backup")
 """The phases of a wave; `BatchedSearch.seconds` has the time spent in each."""
@@ -87,6 +87,7 @@ class BatchedSearch:
         self._need = 0
         self.config = config
         self._parameters = parameters(config)
+        self._looks_ahead = config.look_ahead and config.solver
         assert not in_rounds or config.algorithm != "puct", "PUCT has no rounds"
         self.leaves = leaves
         self._in_rounds = int(in_rounds)
@@ -95,6 +96,8 @@ class BatchedSearch:
         self.seconds: Dict[str, float] = dict.fromkeys(PHASES, 0.0)
         most = trees * leaves
         self._positions = game.allocate(most)
+        self._roots = game.allocate(trees)
+        self._no_win = np.full(most, NO_ACTION, np.int16)
         self._wave = allocate_wave(game, most)
         self._room = allocate_question(game, most)
         dear = not isinstance(evaluator, UniformEvaluator)  # a uniform evaluation costs less than a cache lookup
@@ -111,11 +114,15 @@ class BatchedSearch:
         started = perf_counter()
         found = select(trees, self.leaves, self._in_rounds, self._parameters, wave)
         started = self._spent("select", started)
+        winning = self._no_win
         if found:
-            self.game.step(wave.parent_state[:found], wave.action[:found], positions.part(0, found))
+            leaves = positions.part(0, found)
+            self.game.step(wave.parent_state[:found], wave.action[:found], leaves)
+            if self._looks_ahead:
+                winning = self.game.wins_at_once(leaves)
         started = self._spent("step", started)
         of_leaves = positions.state, positions.ending, positions.key, positions.reversible
-        self._need = int(attach(trees, self._parameters, found, wave, of_leaves, self.game.ending_values))
+        self._need = int(attach(trees, self._parameters, found, wave, of_leaves, self.game.ending_values, winning))
         started = self._spent("attach", started)
         if self._need:
             self._question(started)
@@ -123,6 +130,9 @@ class BatchedSearch:
     def _question(self, started: float) -> None:
         need, wave, whole = self._need, self._wave, self._room.part(0, self._need)
         gather(self.trees, need, wave, self._positions.legal, self._positions.count, whole.legal, whole.count)
+        if self._looks_ahead:
+            self._look_ahead_at_roots(whole)
+            started = self._spent("step", started)
         self.game.encode(wave.history[:need], wave.repeated[:need], wave.length[:need], whole.bits, whole.scalars)
         question = whole if self._answers is None else self._answers.seek(whole)
         started = self._spent("encode", started)
@@ -133,6 +143,18 @@ class BatchedSearch:
                 self.evaluator.evaluate(question)
         self.evaluated += len(question)
         self._spent("net", started)
+
+    def _look_ahead_at_roots(self, whole: Question) -> None:
+        """Find the moves that win at once at the roots among the positions in question, which come first there."""
+        wave = self._wave
+        roots = self._roots.part(0, int((wave.need_leaf[: len(whole)] == NO_LEAF).sum()))
+        if not len(roots):
+            return
+        roots.state[:] = wave.history[: len(roots), 0]
+        roots.legal[:], roots.count[:] = whole.legal[: len(roots)], whole.count[: len(roots)]
+        for row in np.flatnonzero(self.game.wins_at_once(roots) != NO_ACTION).tolist():
+            after = self.game.children(roots.part(row, row + 1))
+            self.trees.winning[wave.need_tree[row], : len(after)] = self.game.ending_values[after.ending] < 0
 
     def take(self) -> int:
         """Second half of a wave: expand and back up the evaluated positions. Returns how many there were."""

@@ -18,13 +18,13 @@ import math
 
 import numpy as np
 
-from pawnzero.games.base import ONGOING, REPETITION
+from pawnzero.games.base import NO_ACTION, ONGOING, REPETITION
 from pawnzero.native import allocating_kernel, inner_kernel, kernel
 from pawnzero.search.backup import back_up, lost, proof_of, prove
 from pawnzero.search.gumbel import considered_visits, draw_gumbels, gumbel_edge, root_edge
 from pawnzero.search.parameters import PUCT
 from pawnzero.search.random import gamma
-from pawnzero.search.tree import NO_NODE, UNEXPANDED, UNPROVEN
+from pawnzero.search.tree import NO_NODE, PROVEN_WIN, UNEXPANDED, UNPROVEN
 from pawnzero.search.wave import NO_LEAF
 
 ROUNDING = 0.02
@@ -58,16 +58,27 @@ def puct_edge(t, g, node, p):
 
 
 @inner_kernel
+def _winning_edge(t, g):
+    """The first of the root's edges that wins at once, -1 if none is known to."""
+    for edge in range(t.edge_count[g, 0]):
+        if t.winning[g, edge] == 1:
+            return edge
+    return -1
+
+
+@inner_kernel
 def _edge_to_take(t, g, node, p, wanted, scratch):
     """The edge to follow from `node`.
 
     wanted: the visits of the root edges that are next in the schedule (Gumbel only); if no edge qualifies, the root chooses
-    like any other node.
+    like any other node. A move that is known to win at once is the first that is tried.
     """
     edge = -1
-    if p.algorithm == PUCT:
+    if node == 0 and t.node_visits[g, 0] == 1:
+        edge = _winning_edge(t, g)
+    if edge < 0 and p.algorithm == PUCT:
         edge = puct_edge(t, g, node, p)
-    elif node == 0:
+    elif edge < 0 and node == 0:
         edge = root_edge(t, g, wanted, p, scratch)
     if edge < 0:
         edge = gumbel_edge(t, g, node, p, scratch)
@@ -160,13 +171,26 @@ def _earlier(t, g, node):
     return count
 
 
+@inner_kernel
+def _settle(t, g, node, value, proof):
+    """Give a new node a value and a proof that the rules decide, for its player to move, and back them up."""
+    t.edge_count[g, node] = 0
+    t.leaf_value[g, node] = value
+    t.leaf_draw[g, node] = 1.0 if value == 0.0 else 0.0
+    back_up(t, g, node, t.leaf_value[g, node], t.leaf_draw[g, node], 1)
+    if proof != UNPROVEN:
+        t.proven[g, node] = proof
+        prove(t, g, node)
+
+
 @kernel
-def attach(t, p, found, w, positions, ending_values):
+def attach(t, p, found, w, positions, ending_values, winning):
     """Create nodes for the leaves, back up those whose value the rules decide, and list the others with the unevaluated roots.
 
     positions: what the rules say about the leaves, as filled by `Game.step` (state, ending, key, reversible; `gather` reads the
     rest). A repetition of a position on the search path is a draw at once; of one from before the root only if this is its
-    third occurrence. Fills need_tree, need_node and need_leaf of the wave; returns how many there are.
+    third occurrence. winning [W] int16: an action of each leaf that wins at once, or NO_ACTION. Fills need_tree, need_node and
+    need_leaf of the wave; returns how many there are.
     """
     state, ending, key, reversible = positions
     need = 0
@@ -200,20 +224,16 @@ def attach(t, p, found, w, positions, ending_values):
         if earlier >= 2:
             why = REPETITION
         t.ending[g, node] = why
-        if why == ONGOING:
+        if why != ONGOING:
+            value = float(ending_values[why])
+            _settle(t, g, node, value, proof_of(value) if p.solver == 1 and why != REPETITION else UNPROVEN)
+        elif winning[leaf] != NO_ACTION:
+            _settle(t, g, node, 1.0, PROVEN_WIN)
+        else:
             w.need_tree[need] = g
             w.need_node[need] = node
             w.need_leaf[need] = leaf
             need += 1
-        else:
-            value = float(ending_values[why])
-            t.edge_count[g, node] = 0
-            t.leaf_value[g, node] = value
-            t.leaf_draw[g, node] = 1.0 if value == 0.0 else 0.0
-            back_up(t, g, node, t.leaf_value[g, node], t.leaf_draw[g, node], 1)
-            if p.solver == 1 and why != REPETITION:
-                t.proven[g, node] = proof_of(value)
-                prove(t, g, node)
     return need
 
 

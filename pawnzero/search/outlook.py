@@ -8,7 +8,7 @@ from typing import List, Tuple
 import numpy as np
 
 from pawnzero.search.batch import BatchedSearch
-from pawnzero.search.pv import deepest, edge_to_expect, plies_to_end
+from pawnzero.search.pv import deepest, edge_to_expect, plies_to_end, wins_at_once
 from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN, UNPROVEN, Trees
 
 WDL = Tuple[float, float, float]
@@ -76,7 +76,7 @@ def read_outlook(search: BatchedSearch, g: int) -> Outlook:
         depth=mean_depth(t, g),
         deepest=int(deepest(t, g, np.zeros(nodes, np.int32))),
         wdl=(win, draw, loss),
-        moves=[_move(t, g, edge, plies) for edge in _ranked(search, g, plies)],
+        moves=[_move(search, g, edge, plies) for edge in _ranked(search, g, plies)],
     )
 
 
@@ -100,7 +100,8 @@ def _ranked(search: BatchedSearch, g: int, plies: np.ndarray) -> List[int]:
     return sorted((edge for edge in edges if t.visits[g, edge] > 0 or t.action[g, edge] == chosen), key=rank)
 
 
-def _move(t: Trees, g: int, edge: int, plies: np.ndarray) -> MoveOutlook:
+def _move(search: BatchedSearch, g: int, edge: int, plies: np.ndarray) -> MoveOutlook:
+    t = search.trees
     visits, proof = int(t.visits[g, edge]), _proof(t, g, edge)
     value, draw = float(t.leaf_value[g, 0]), float(t.leaf_draw[g, 0])
     if visits > 0:
@@ -116,7 +117,7 @@ def _move(t: Trees, g: int, edge: int, plies: np.ndarray) -> MoveOutlook:
         wdl=(win, draw, max(0.0, 1.0 - draw - win)),
         proof=proof,
         plies=1 + int(plies[t.child[g, edge]]) if decided else 0,
-        line=tuple(_expected(t, g, edge, plies)),
+        line=tuple(_expected(search, g, edge, plies)),
     )
 
 
@@ -126,10 +127,14 @@ def _proof(t: Trees, g: int, edge: int) -> int:
     return UNPROVEN if child == NO_NODE else _OF_THE_OTHER[int(t.proven[g, child])]
 
 
-def _expected(t: Trees, g: int, edge: int, plies: np.ndarray) -> List[int]:
-    """The expected actions from a root edge on, as far as the tree has tried them."""
+def _expected(search: BatchedSearch, g: int, edge: int, plies: np.ndarray) -> List[int]:
+    """The expected actions from a root edge on, as far as the tree has tried them, and the one that then wins at once."""
+    t, node = search.trees, 0
     actions = []
     while edge != NO_NODE:
         actions.append(int(t.action[g, edge]))
-        edge = int(edge_to_expect(t, g, t.child[g, edge], plies))
+        node = int(t.child[g, edge])
+        edge = int(edge_to_expect(t, g, node, plies)) if node != NO_NODE else NO_NODE
+    if node != NO_NODE and wins_at_once(t, g, node):
+        actions.append(int(search.game.wins_at_once(search.game.look(t.state[g, node]))[0]))
     return actions

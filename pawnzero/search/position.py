@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Optional, Sequence
+from typing import Optional, Sequence
 
 import numpy as np
 
@@ -44,16 +44,15 @@ class PositionSearch:
     seed:        of the random numbers that `temperature` uses
 
     A known number of simulations is spent as configured, under Gumbel by sequential halving. This is the search that the net
-    was trained with and is measured with, except for the number of leaves per wave, and that a move that wins at once is never
-    missed.
+    was trained with and is measured with, except for the number of leaves per wave.
 
     If the number is not known, there is no such schedule. Stopped early, sequential halving has given many candidates equal
     shares and decided nothing; restarted with twice the number, it treats the existing visits as its own equal shares. So PUCT
     is used instead. Its visits are meaningful at every moment, and it returns to every move in the end, deep in the tree too,
     where Gumbel's rule lets values outweigh all priors after some hundred visits and ignores the other moves from then on.
 
-    Proofs (`SearchConfig.solver`) need not be the shortest, with one exception: if moves win at once, only those are
-    considered.
+    Proofs (`SearchConfig.solver`) need not be the shortest, with one exception: if a move wins at once, it is the first that
+    is tried (`SearchConfig.look_ahead`).
     """
 
     def __init__(
@@ -84,8 +83,6 @@ class PositionSearch:
         self._search = BatchedSearch(line.game, evaluator, config, trees=1, simulations=self.room, leaves=leaves)
         self._trees = self._search.trees
         noise = temperature if config.algorithm != "puct" else 0.0
-        if config.solver:
-            only = _winning(line, only) or only
         place_line(self._search, 0, line, self.room, gumbel_scale=noise, only=only)
         self._trees.rng[0] = stream(seed, 0)
 
@@ -164,15 +161,6 @@ class PositionSearch:
         if self._temperature == 0.0 or best.proof == PROVEN_WIN:
             return best.action
         return int(self._search.choose(np.zeros(1, np.int64), np.full(1, self._temperature, np.float32))[0])
-
-
-def _winning(line: Line, only: Sequence[int]) -> List[int]:
-    """Those of the actions `only` (all legal ones if empty) that win at once."""
-    actions = np.array(only, np.int16) if len(only) else line.legal
-    positions = line.game.allocate(len(actions))
-    line.game.step(np.repeat(line.state[np.newaxis], len(actions), axis=0), actions, positions)
-    wins: List[int] = actions[line.game.ending_values[positions.ending] < 0].tolist()
-    return wins
 
 
 def room_in(game: Game, megabytes: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pawnzero.games.base import ONGOING
 from pawnzero.native import kernel
 from pawnzero.search.tree import NO_NODE, PROVEN_DRAW, PROVEN_LOSS, PROVEN_WIN
 
@@ -30,6 +31,12 @@ def edge_to_expect(t, g, node, plies):
 
 
 @kernel
+def wins_at_once(t, g, node):
+    """Whether a node was proven by looking ahead: a move wins at once there, and none was tried."""
+    return t.ending[g, node] == ONGOING and t.edge_count[g, node] == 0 and t.proven[g, node] == PROVEN_WIN
+
+
+@kernel
 def plies_to_end(t, g, plies):
     """Compute the plies from each node to the end of the game, as far as the tree knows → plies [nodes] int32.
 
@@ -41,6 +48,8 @@ def plies_to_end(t, g, plies):
         proof = t.proven[g, node]
         if proof != PROVEN_WIN and proof != PROVEN_LOSS:
             continue
+        if wins_at_once(t, g, node):
+            plies[node] = 1
         for edge in range(t.first_edge[g, node], t.first_edge[g, node] + max(0, t.edge_count[g, node])):
             child = t.child[g, edge]
             if child == NO_NODE:

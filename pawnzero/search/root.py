@@ -63,6 +63,8 @@ def _mean_outcome(t, g, p, bonus, policy):
 @inner_kernel
 def _decides(t, g, edge):
     """Whether a root edge achieves the root's proven outcome (win or draw)."""
+    if t.winning[g, edge] == 1:
+        return True
     child = t.child[g, edge]
     if child == NO_NODE:
         return False
@@ -199,6 +201,7 @@ def _place(t, g, budget, gumbel_scale, noisy):
     t.gumbel_scale[g] = gumbel_scale
     t.noisy[g] = noisy
     t.proven[g, 0] = UNPROVEN
+    t.winning[g] = 0
 
 
 _place_in_kernel = inner_kernel(_place)

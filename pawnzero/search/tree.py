@@ -58,6 +58,7 @@ class Trees(NamedTuple):
     budget: np.ndarray  # [G] int32   simulations to do; a tree with started == budget is idle
     noisy: np.ndarray  # [G] uint8   1: mix Dirichlet noise into a PUCT root's prior
     gumbel_scale: np.ndarray  # [G] float32 scale of the Gumbel noise; 0: none
+    winning: np.ndarray  # [G, M] uint8   1 for the root's edges that win at once, as far as that was looked at
     gumbel: np.ndarray  # [G, M] float32 noise of the root's edges
 
     past_state: np.ndarray  # [G, H - 1, S] uint64  positions before the root, newest first
@@ -109,6 +110,7 @@ def allocate_trees(game: Game, trees: int, simulations: int) -> Trees:
         "budget": ((), np.int32),
         "noisy": ((), np.uint8),
         "gumbel_scale": ((), np.float32),
+        "winning": ((game.max_legal,), np.uint8),
         "gumbel": ((game.max_legal,), np.float32),
         "past_state": ((past, game.state_words), np.uint64),
         "past_repeated": ((past,), np.uint8),

@@ -120,7 +120,7 @@ class _Seat:
 class Table:
     """Some games played together: a batched search and the game in each of its trees.
 
-    Parameters as in `selfplay.play_games`; seats: concurrent games; next_number: returns the number of the next game, None if
+    Parameters as in `loop.play_games`; seats: concurrent games; next_number: returns the number of the next game, None if
     there are no more.
     """
 

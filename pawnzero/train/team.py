@@ -141,5 +141,5 @@ def joined(device: str, progress: Progress) -> Iterator[Team]:
     with ended_by_signals():
         progress.note(f"one of {launch.size} processes (WORLD_SIZE); waiting for the others at {address}")
         dist.init_process_group("gloo" if where.type == "cpu" else "nccl", timeout=_PATIENCE)
-    # The groups are not destroyed: after an error, the others might then wait for ever to learn of it. See also `launch.leave`.
+    # The groups are not destroyed: after an error, the others might then wait for ever to learn of it. See `machine.launch`.
     yield Team(launch, None if where.type == "cpu" else dist.new_group(backend="gloo", timeout=_PATIENCE))

@@ -335,7 +335,7 @@ def test_same_seed_same_match():
 
 
 def test_search_beats_random():
-    net = NetPlayer(TIC, UniformEvaluator(), name="search", simulations=200, search=SearchConfig())
+    net = NetPlayer(TIC, UniformEvaluator(), name="search", simulations=800, search=SearchConfig())
     result = match(net, RandomPlayer(0), 20, game=TIC, starts=lines(TIC, "") * 10)
     assert result.losses == 0
     assert result.score > 0.8

@@ -145,6 +145,30 @@ class MovesInPlace(Shuttle):
             states[:, 3] += np.uint64(1)
 
 
+class OverlooksAWin(Shuttle):
+    """wins_at_once gives -1 in .*, where .* wins"""
+
+    def wins_at_once(self, positions):
+        return np.full(len(positions), -1, np.int16)
+
+
+class ClaimsAWin(Shuttle):
+    """wins_at_once gives 0 in .*, where no action wins"""
+
+    def wins_at_once(self, positions):
+        return np.maximum(super().wins_at_once(positions), 0).astype(np.int16)
+
+
+class WinsByUnlistedActions(Shuttle):
+    """wins_at_once gives 2, which is not listed"""
+
+    def wins_at_once(self, positions):
+        whole = self.allocate(len(positions))
+        whole.state[:] = positions.state
+        self.inspect(whole)
+        return super().wins_at_once(whole)
+
+
 class WholeBatchNeeded(Shuttle):
     """inspect of a batch and of its positions one by one disagree on key"""
 

@@ -189,6 +189,15 @@ def test_a_net_is_known_by_its_step_and_its_weights(tmp_path):
         assert list(book.names()) == [name for name, _, _ in entered]
 
 
+def test_a_ladder_without_looking_ahead_goes_on_without(agent):
+    ladder(agent)
+    path = agent.experiments / "ladder.json"
+    content = json.loads(path.read_text())
+    del content["search"]["look_ahead"]
+    path.write_text(json.dumps(content))
+    assert ladder(agent)["search"]["look_ahead"] is False
+
+
 def test_other_terms_are_refused(agent, tmp_path):
     ladder(agent)
     with pytest.raises(UsageError, match=r"ladder\.json: played with 2 simulations, not 5; move .* away"):

@@ -209,7 +209,9 @@ def test_hopeless_games_are_given_up_where_that_is_asked_for(tmp_path: Path) -> 
     agent = Agent.create(tmp_path / "A", CONFIG)
     (agent.experiments / "resignation.json").write_text(json.dumps([(0.49999, True, 1)] * 300))
     for resign in (False, True):
-        config = dataclasses.replace(CONFIG, selfplay=SelfplayConfig(resign=resign, resign_playthrough=0.01))
+        config = dataclasses.replace(
+            CONFIG, selfplay=SelfplayConfig(resign=resign, resign_playthrough=0.01, resign_false_positives=0.1)
+        )
         found = selfplay_stage(agent, config, games=12, device="cpu")
         assert (found["resignation"]["threshold"] > 0.4) is resign
         assert (found["resigned"] > 0) is resign

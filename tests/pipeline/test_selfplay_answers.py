@@ -103,7 +103,7 @@ def test_a_stage_whose_positions_were_overwritten_goes_on_without(tmp_path: Path
     selfplay_stage(agent, config, games=6, device="cpu")
     frozen = module.begin_games(agent, config, module.Progress())
     assert module._sample(agent, config, frozen, module.Progress()) is not None
-    selfplay_stage(agent, config, games=5, device="cpu")
+    selfplay_stage(agent, config, games=4, device="cpu")
     left = 40 - (ReplayBuffer(agent.replay).total - frozen["sample"][1])
     assert 0 < left < FEW  # copies of a few positions would tell little, and that little twice
     assert module._sample(agent, config, frozen, module.Progress()) is None

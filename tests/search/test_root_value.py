@@ -68,7 +68,7 @@ def test_proven_losses_that_were_tried_are_not_the_root_s_value() -> None:
     """After 72727 only a block in column 7 holds, which is not tried; what is tried is proven to lose."""
     game = get_game("connect_four")
     line = Line(game, game.parse("72727"))
-    config = dataclasses.replace(CONFIG, solver=True, gumbel_considered=2)
+    config = dataclasses.replace(CONFIG, solver=True, look_ahead=False, gumbel_considered=2)
     result = results_of(gumbel_search(game, Reckless(), config, [line], 12))
     assert result.visits[0].tolist() == [2, 2, 2, 2, 2, 2, 0]
     assert game.format_action(line.state, int(result.action[0])) == "7"

@@ -29,8 +29,8 @@ VALUES = {PROVEN_LOSS: -1, PROVEN_DRAW: 0, PROVEN_WIN: 1}
 
 
 def config_for(algorithm: str) -> SearchConfig:
-    """Every move is considered: a Gumbel root never looks at the others."""
-    return SearchConfig(algorithm=algorithm, solver=True, gumbel_considered=64)
+    """Every move is considered: a Gumbel root never looks at the others. Proofs come from the tree alone."""
+    return SearchConfig(algorithm=algorithm, solver=True, look_ahead=False, gumbel_considered=64)
 
 
 def set_up(
@@ -343,7 +343,7 @@ def test_a_move_proven_to_lose_is_neither_played_nor_taught(algorithm: str, simu
         line.push(game.parse_action(line.state, move))
     blunder = game.parse_action(line.state, "g2g4")
     mate = game.parse_action(game.after(line.state, blunder), "d8h4")
-    config = SearchConfig(algorithm=algorithm, solver=True, gumbel_considered=1)
+    config = SearchConfig(algorithm=algorithm, solver=True, look_ahead=False, gumbel_considered=1)
     search = set_up(game, Favours([mate, blunder]), config, [line], simulations, 1)
     while search.working().any():
         search.wave()

@@ -12,6 +12,7 @@ from pawnzero.games.chess import encode as planes
 from pawnzero.games.chess import policy_map, rules
 from pawnzero.games.chess import text as notation
 from pawnzero.games.chess.actions import MIRRORED, NUM_ACTIONS
+from pawnzero.games.chess.mates import mates_at_once
 from pawnzero.games.chess.state import START_STATE, STATE_WORDS
 from pawnzero.games.symmetry import mirrored
 
@@ -63,6 +64,11 @@ class Chess(Game):
     def inspect(self, positions: Positions) -> None:
         p = positions
         rules.inspect_batch(p.state, p.legal, p.count, p.ending, p.key, p.reversible)
+
+    def wins_at_once(self, positions: Positions) -> np.ndarray:
+        found = np.empty(len(positions), np.int16)
+        mates_at_once(positions.state, positions.legal, positions.count, found)
+        return found
 
     def encode(
         self, history: np.ndarray, repeated: np.ndarray, length: np.ndarray, bits: np.ndarray, scalars: np.ndarray

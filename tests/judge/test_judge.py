@@ -267,7 +267,7 @@ def test_a_file_of_positions(tmp_path):
 
 
 def test_the_openings_that_nets_are_compared_on_can_be_read():
-    lines = read_positions(FOUR, Path(__file__).parents[1] / "docs" / "experiments" / "connect_four_openings.txt")
+    lines = read_positions(FOUR, Path(__file__).parents[2] / "docs" / "experiments" / "connect_four_openings.txt")
     assert len({line.keys[-1] for line in lines}) == 3000
     assert {len(line.actions) for line in lines} == set(range(12))
 
