@@ -54,7 +54,7 @@ class SearchConfig:
     solver: bool = field(default=True, metadata={"help": "back proven wins, draws and losses up the tree"})
     look_ahead: bool = field(
         default=True,
-        metadata={"help": "with the solver: where a move wins at once, prove that before the net is asked"},
+        metadata={"help": "with the solver: look for a move that wins at once before the net is asked"},
     )
     gumbel_considered: int = field(default=16, metadata={"help": "maximum number of actions a Gumbel root considers", "min": 1})
     gumbel_value_scale: float = field(

@@ -170,7 +170,10 @@ def check_batches(game: Game, lines: List[Line], positions: Positions) -> None:
 
 def check_wins(game: Game, positions: Positions) -> None:
     """Check that `wins_at_once` finds a winning action wherever there is one, among the listed actions alone."""
+    kept = positions.legal.copy(), positions.count.copy()
     found = game.wins_at_once(positions)
+    unchanged = (positions.legal == kept[0]).all() and (positions.count == kept[1]).all()
+    assert unchanged, "wins_at_once changed its input"
     _expect_array("wins_at_once()", found, np.int16, (len(positions),))
     for b in range(len(positions)):
         at = positions.part(b, b + 1)

@@ -131,6 +131,7 @@ class BatchedSearch:
         need, wave, whole = self._need, self._wave, self._room.part(0, self._need)
         gather(self.trees, need, wave, self._positions.legal, self._positions.count, whole.legal, whole.count)
         if self._looks_ahead:
+            started = self._spent("encode", started)
             self._look_ahead_at_roots(whole)
             started = self._spent("step", started)
         self.game.encode(wave.history[:need], wave.repeated[:need], wave.length[:need], whole.bits, whole.scalars)

@@ -74,7 +74,7 @@ def _edge_to_take(t, g, node, p, wanted, scratch):
     like any other node. A move that is known to win at once is the first that is tried.
     """
     edge = -1
-    if node == 0 and t.node_visits[g, 0] == 1:
+    if node == 0 and t.node_visits[g, 0] == 1:  # nothing but its own evaluation
         edge = _winning_edge(t, g)
     if edge < 0 and p.algorithm == PUCT:
         edge = puct_edge(t, g, node, p)

@@ -63,7 +63,7 @@ def _mean_outcome(t, g, p, bonus, policy):
 @inner_kernel
 def _decides(t, g, edge):
     """Whether a root edge achieves the root's proven outcome (win or draw)."""
-    if t.winning[g, edge] == 1:
+    if t.winning[g, edge] == 1 and t.proven[g, 0] == PROVEN_WIN:
         return True
     child = t.child[g, edge]
     if child == NO_NODE:

@@ -335,6 +335,7 @@ def test_same_seed_same_match():
 
 
 def test_search_beats_random():
+    # A net that knows nothing lets 200 simulations lose a game now and then, with looking ahead or without.
     net = NetPlayer(TIC, UniformEvaluator(), name="search", simulations=800, search=SearchConfig())
     result = match(net, RandomPlayer(0), 20, game=TIC, starts=lines(TIC, "") * 10)
     assert result.losses == 0

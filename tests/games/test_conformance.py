@@ -159,6 +159,15 @@ class ClaimsAWin(Shuttle):
         return np.maximum(super().wins_at_once(positions), 0).astype(np.int16)
 
 
+class WinsInPlace(Shuttle):
+    """wins_at_once changed its input"""
+
+    def wins_at_once(self, positions):
+        found = super().wins_at_once(positions)
+        positions.legal[:, 0] = found
+        return found
+
+
 class WinsByUnlistedActions(Shuttle):
     """wins_at_once gives 2, which is not listed"""
 

@@ -13,7 +13,7 @@ from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.search import Question, UniformEvaluator, read_roots
 from pawnzero.search.position import PositionSearch
-from pawnzero.search.searcher import SearchResult
+from pawnzero.search.searcher import Searcher, SearchResult
 from pawnzero.search.tree import PROVEN_LOSS, PROVEN_WIN, Trees
 from tests.games.shuttle import GAME as SHUTTLE
 from tests.search.naive import HashEvaluator
@@ -129,6 +129,26 @@ def test_without_the_solver_nothing_is_proven() -> None:
     _, t = searched(CHESS, lines, 300, solver=False)
     assert not t.proven.any()
     assert t.started.tolist() == [300, 300]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_many_positions_searched_by_rounds(algorithm: str) -> None:
+    won, other = chess_after("f2f3", "e7e5", "g2g4"), chess_after()
+    found = Searcher(CHESS, HashEvaluator(), SearchConfig(algorithm=algorithm), 40).run([won, other, won])
+    assert found.visits.sum(axis=1).tolist() == [1, 40, 1]
+    assert found.root_wdl[:, 0].tolist()[::2] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_tree_forgets_the_wins_of_its_last_root(algorithm: str) -> None:
+    won, other = chess_after("f2f3", "e7e5", "g2g4"), chess_after()
+    evaluator, config = HashEvaluator(), SearchConfig(algorithm=algorithm)
+    reused, fresh = Searcher(CHESS, evaluator, config, 40), Searcher(CHESS, evaluator, config, 40)
+    reused.run([won])
+    again, first = reused.run([other]), fresh.run([other])
+    assert again.visits.tolist() == first.visits.tolist()
+    (search,) = reused._searches.values()
+    assert not search.trees.winning.any()
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -18,7 +18,7 @@ POSITIONS = [
     "rnbqkbnr/pppp1ppp/8/4p3/6P1/5P2/PPPPP2P/RNBQKBNR b KQkq g3 0 2",
     "7k/5K2/8/8/8/8/6P1/R5R1 w - - 99 1",  # mate comes before the fifty moves
     "8/8/8/8/8/1k6/3p4/K7 b - - 0 1",  # by promotion to a queen or a rook
-    "4R1R1/8/8/8/5k2/8/8/4K2R w K - 0 1",  # by castling
+    "4R1R1/8/8/8/5k2/8/8/4K2R w K - 0 1",  # by castling or by the rook alone
     "5k2/7K/8/1pP4B/8/QN6/3R4/8 w - b6 0 1",  # en passant
     "8/8/R7/Pp4N1/1Q3B1K/8/8/k7 w - b6 0 1",
     "7k/8/6K1/8/8/8/8/5Q2 w - - 0 1",  # some queen moves mate, some stalemate
