@@ -123,6 +123,14 @@ def test_tree_reuse_counts_what_two_trees_share(script: Script, capsys: pytest.C
     assert reuse.common(old, 1, new, 0) == 2  # the root, and where action 3 leads
 
 
+def test_look_ahead_says_what_it_costs_and_what_it_is_worth(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    quick = ["--game", "tic_tac_toe", "--games", "4", "--selfplay-games", "2", "--rounds", "1", "--simulations", "4"]
+    assert script("look_ahead").main(quick) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["cpu_time"] > 0.0
+    assert found["wins"] + found["draws"] + found["losses"] == found["games"] == 4
+
+
 def test_arena_speed_sets_a_match_beside_selfplay(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["--channels", "4", "--blocks", "1", "--simulations", "2", "--games", "4", "--max-plies", "12"]
     found = report(script("arena_speed").main, capsys, *small, "--rounds", "1", "--seconds", "0.1")
