@@ -38,6 +38,11 @@ class ModelConfig:
             )
 
     @property
+    def trunk_weights(self) -> int:
+        """Weights of the convolutions in the residual blocks, which are nearly all of a large net's."""
+        return self.blocks * 2 * 9 * self.channels**2
+
+    @property
     def squeezed(self) -> int:
         """Channels inside squeeze-excitation; 0 without it."""
         return max(1, self.channels // self.se_ratio) if self.se_ratio else 0

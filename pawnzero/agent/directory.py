@@ -29,6 +29,7 @@ from pawnzero.files.journal import Journal
 from pawnzero.files.locks import locked
 from pawnzero.files.numbered import check_latest, numbered_checkpoints
 from pawnzero.games import get_game
+from pawnzero.machine.memory import usable_memory
 from pawnzero.progress import Progress
 from pawnzero.selfplay.records import OUTSIDE_ITERATIONS
 from pawnzero.settings import SETTINGS, by_dotted_key, merged, read_shape
@@ -70,13 +71,15 @@ class Agent:
         If the directory belongs to an agent that lost its metadata.json, its other files are kept, `config` must have their
         game and net shape, and the agent continues after its last finished iteration.
 
-        Raises UsageError for an unknown game, or one whose positions cannot be mirrored as `config` demands, PawnzeroError if
-        the directory cannot be written, is an agent already, or holds other files or a net or games that do not fit `config`.
+        Raises UsageError for an unknown game, one whose positions cannot be mirrored as `config` demands, or a net that this
+        machine's memory cannot hold, PawnzeroError if the directory cannot be written, is an agent already, or holds other
+        files or a net or games that do not fit `config`.
         """
         agent = cls(Path(directory), new_metadata(Path(directory).resolve().name, config))
         game = get_game(config.game)
         if config.model.mirrored:
             game.check_mirrored()
+        _check_memory(config.model)
         agent._make_directories()
         with agent.lock():
             if cls.is_at(agent.directory):
@@ -349,6 +352,16 @@ class Agent:
     def _make_folders(self) -> None:
         for folder in (self.checkpoints, self.experiments):
             folder.mkdir(parents=True, exist_ok=True)
+
+
+def _check_memory(shape: ModelConfig) -> None:
+    """Raise UsageError if the net's weights and their average, in float32, do not fit into this machine's memory."""
+    needed, memory = 2 * 4 * shape.trunk_weights, usable_memory()
+    if memory is not None and needed > memory:
+        raise UsageError(
+            f"model.channels {shape.channels:,} and model.blocks {shape.blocks:,}: the weights and their average need "
+            f"{needed / 1e9:,.0f} GB of memory, expected at most this machine's {memory / 1e9:,.0f} GB"
+        )
 
 
 def _written(value: Any) -> str:

@@ -91,7 +91,9 @@ def read_metadata(path: Path) -> Dict[str, Any]:
         raise PawnzeroError(f"{path}: expected a JSON object with an agent's metadata; {helps}")
     version = metadata.get("format")
     if version != FORMAT:
-        raise PawnzeroError(f"{path}: format {version!r}, expected {FORMAT} (written by another version?)")
+        raise PawnzeroError(
+            f"{path}: format {version!r}, expected {FORMAT}: written by another version; use that one, or {helps}"
+        )
     _check_kinds(metadata, _KINDS, "", path)
     _check_kinds(metadata, _present(_OPTIONAL, metadata), "", path)
     for key in _NATURAL:

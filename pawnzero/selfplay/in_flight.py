@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import List, Optional
 
 from pawnzero.games.base import Game
-from pawnzero.machine.container import memory_limit
 from pawnzero.machine.cores import usable_cores
+from pawnzero.machine.memory import usable_memory
 from pawnzero.search.evaluator import Appetite
 from pawnzero.search.tree import bytes_a_tree
 
@@ -75,15 +73,7 @@ def fitting(game: Game, simulations: int, enough: int) -> int:
     The cache of evaluations is counted as large as the trees. The buffers of a wave come on top; they are small beside a tree
     unless there are few simulations.
     """
-    memory = _memory()
+    memory = usable_memory()
     if memory is None:
         return enough
     return max(1, min(enough, memory // _MEMORY_SHARE // (2 * bytes_a_tree(game, simulations))))
-
-
-def _memory() -> Optional[int]:
-    """Bytes of memory that this process may use: the machine's, or a container's limit; None if unknown."""
-    found = [memory_limit()]
-    with suppress(AttributeError, OSError, ValueError):
-        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return min((one for one in found if one is not None), default=None)

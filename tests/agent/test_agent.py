@@ -13,7 +13,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from pawnzero.agent import Agent
+from pawnzero.agent import Agent, directory
 from pawnzero.config import Config, ModelConfig, to_json
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import replacing
@@ -105,7 +105,7 @@ def under_way(**entries: Any) -> Dict[str, Any]:
     ("change", "told"),
     [
         ({"format": 3}, "format 3, expected 2"),
-        ({"format": 1}, "format 1, expected 2"),
+        ({"format": 1}, "format 1, expected 2: written by another version; use that one, or move it to another folder"),
         ({"game": None}, "game is None, expected str"),
         ({"next_iteration": "3"}, "next_iteration is '3', expected int"),
         ({"stage": ...}, "stage is missing, expected dict or null"),
@@ -149,6 +149,18 @@ def test_metadata_that_cannot_be_relied_on(tmp_path: Path, change: dict, told: s
     with pytest.raises(PawnzeroError, match=r"metadata\.json: ") as caught:
         Agent.open(agent.directory)
     assert told in str(caught.value)
+
+
+def test_a_net_beyond_the_machines_memory_leaves_no_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = 2 * 4 * 3 * 2 * 9 * 64 * 64
+    monkeypatch.setattr(directory, "usable_memory", lambda: needed - 1)
+    config = Config(model=ModelConfig(channels=64, blocks=3), game="tic_tac_toe")
+    with pytest.raises(UsageError, match=r"model\.channels 64 and model\.blocks 3: .* memory"):
+        Agent.create(tmp_path / "A", config)
+    assert not (tmp_path / "A").exists()
+    for memory in (needed, None):
+        monkeypatch.setattr(directory, "usable_memory", lambda memory=memory: memory)
+        Agent.create(tmp_path / f"B{memory}", config)
 
 
 @pytest.mark.parametrize("more", [{}, {"mirrored": False, "activation": "relu"}])

@@ -111,7 +111,7 @@ def test_a_match_searches_on_all_cores_but_where_a_device_answers(monkeypatch):
 
 
 def test_a_net_plays_as_many_games_at_once_as_its_trees_have_room_for(monkeypatch):
-    monkeypatch.setattr(in_flight, "_memory", lambda: 8 * 200 * bytes_a_tree(CHESS, 800) + 7)
+    monkeypatch.setattr(in_flight, "usable_memory", lambda: 8 * 200 * bytes_a_tree(CHESS, 800) + 7)
     assert net(CHESS, 800).room_for(1000) == 100
     assert net(CHESS, 800).room_for(20) == 20
     assert net(CHESS, 0).room_for(1000) == 1000

@@ -17,7 +17,7 @@ CORE = Appetite(leaves=8)
 
 def test_batches_are_full_where_there_are_games_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight, "usable_cores", lambda: 16)
-    monkeypatch.setattr(in_flight, "_memory", lambda: None)
+    monkeypatch.setattr(in_flight, "usable_memory", lambda: None)
     assert crew(CHESS, 64, Appetite()).seats == [[256]] * 16
     assert crew(CHESS, 64, CORE).seats == [[2048]] * 16
     assert crew(CHESS, 64, CORE, games=1024).seats == [[64]] * 16
@@ -41,7 +41,7 @@ def test_every_game_has_a_seat_and_every_table_a_game(appetite: Appetite) -> Non
 
 def test_few_games_are_not_spread_thin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_flight, "usable_cores", lambda: 16)
-    monkeypatch.setattr(in_flight, "_memory", lambda: None)
+    monkeypatch.setattr(in_flight, "usable_memory", lambda: None)
     assert crew(CHESS, 64, Appetite(), games=10).seats == [[10]]
     assert crew(CHESS, 64, Appetite(), games=200).seats == [[66], [67], [67]]
     assert crew(CHESS, 64, Appetite(), games=40, leaves=4).seats == [[20], [20]]
@@ -51,18 +51,10 @@ def test_few_games_are_not_spread_thin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_trees_and_answers_fit_into_a_share_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_flight, "_memory", lambda: 8 * 200 * bytes_a_tree(CHESS, 800) + 7)
+    monkeypatch.setattr(in_flight, "usable_memory", lambda: 8 * 200 * bytes_a_tree(CHESS, 800) + 7)
     assert crew(CHESS, 800, Appetite(), threads=2).games == 100
     assert crew(CHESS, 800, Appetite(), in_flight=300, threads=2).games == 300  # as asked
-    monkeypatch.setattr(in_flight, "_memory", lambda: 1)
+    monkeypatch.setattr(in_flight, "usable_memory", lambda: 1)
     assert crew(CHESS, 800, Appetite(), threads=2).games == 1
-    monkeypatch.setattr(in_flight, "_memory", lambda: None)
+    monkeypatch.setattr(in_flight, "usable_memory", lambda: None)
     assert crew(CHESS, 800, Appetite(), threads=2).games == 512
-
-
-def test_a_containers_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_flight, "memory_limit", lambda: None)
-    machine = in_flight._memory()
-    assert machine is None or machine > 1 << 20
-    monkeypatch.setattr(in_flight, "memory_limit", lambda: 4096)
-    assert in_flight._memory() == 4096
