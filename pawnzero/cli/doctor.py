@@ -6,7 +6,8 @@
 
 The self-check runs the net many times in the number format that will be used and compares its answers with those of a CPU in
 float32. It has a process of its own, because a memory fault on a card ends the process. Exit code 1 if a device gives wrong
-numbers or nothing can run. The benchmark takes about twenty seconds; `pawnzero bench` measures longer and says more.
+numbers, nothing can run, or no agent can be written. The benchmark takes about twenty seconds; `pawnzero bench` measures
+longer and says more.
 """
 
 from __future__ import annotations

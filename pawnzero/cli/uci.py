@@ -20,7 +20,7 @@ from pawnzero.cli.options import add_device, add_settings, read_device, read_set
 from pawnzero.config import Config
 from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.files import reading
-from pawnzero.shipped import net_file
+from pawnzero.shipped import PREFIX, net_file
 
 if TYPE_CHECKING:
     from pawnzero.engine.net import EngineNet
@@ -81,14 +81,20 @@ def _name(net: str) -> str:
         )
     if path.is_dir():
         agent = Agent.open(path)
-        if agent.game != "chess":
-            raise UsageError(f"{net}: plays {agent.game}, expected a player of chess (UCI knows no other game)")
+        _check_chess(net, agent.game)
         file = agent.best_or_latest()
         best = agent.metadata.get("best") if file == agent.best else None
     else:
+        if net.startswith(PREFIX):
+            _check_chess(net, path.stem)
         file, best = path, None
     with reading(file):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
     # metadata.json may describe another file: for a moment before a promotion, or if somebody copied a file there.
     step = f", step {best['step']}" if best and best.get("sha256", digest) == digest else ""
     return f"{path.resolve().stem}{step}, {digest[:_DIGITS]}"
+
+
+def _check_chess(net: str, game: str) -> None:
+    if game != "chess":
+        raise UsageError(f"{net}: plays {game}, expected a player of chess (UCI knows no other game)")

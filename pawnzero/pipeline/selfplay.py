@@ -271,6 +271,7 @@ class _Games:
         noted = started = time.monotonic()
         session = time.time()
         before = summary.positions
+        self.progress.advance(0, positions=before)  # the rate counts from here
 
         def cost() -> Dict[str, Any]:
             known_by = {"first": self.ids.start, "session": session, "precision": evaluator.precision}

@@ -154,6 +154,7 @@ def test_what_is_no_engine(cli: Any, agent_dir: Path, net: Path, tmp_path: Path)
     four = tmp_path / "Four"
     assert cli("selfplay", four, "--game", "connect_four", "--games", "1", "--sims", "2", "--device", "cpu").code == 0
     assert "plays connect_four, expected a player of chess" in cli("uci", four).error()
+    assert "plays connect_four, expected a player of chess" in cli("uci", "shipped:connect_four").error()
 
 
 def test_a_gui_is_shown_what_is_wrong_with_the_settings(net: Path, tmp_path: Path) -> None:
