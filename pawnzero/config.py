@@ -68,12 +68,12 @@ class SearchConfig:
     gumbel_visit_offset: float = field(
         default=50.0, metadata={"help": "gumbel_value_scale is multiplied by the largest visit count plus this", "min": 0.0}
     )
-    cpuct: float = field(default=1.75, metadata={"help": "exploration constant of PUCT", "min": 0.0})
+    cpuct: float = field(default=1.0, metadata={"help": "exploration constant of PUCT", "min": 0.0})
     cpuct_base: float = field(
         default=19652.0, metadata={"help": "visits at which PUCT's exploration constant has grown by ln 2", "min": 1.0}
     )
     fpu_reduction: float = field(
-        default=0.25, metadata={"help": "an unvisited move's value is its parent's minus this times sqrt(visited policy)"}
+        default=0.0, metadata={"help": "an unvisited move's value is its parent's minus this times sqrt(visited policy)"}
     )
     dirichlet_alpha: float = field(
         default=0.3, metadata={"help": "concentration of the Dirichlet noise at a PUCT root", "min": 0.001}

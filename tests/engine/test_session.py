@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import List
 
 import chess
@@ -275,10 +276,11 @@ def test_temperature_varies_moves_and_none_does_not() -> None:
 
 
 def test_options_reach_the_search() -> None:
-    wide = SearchConfig(cpuct=4.0)
-    plain = only(talk("setoption name Algorithm value puct", "go nodes 400"), "info depth")[-1]
+    narrow = SearchConfig(fpu_reduction=0.25)  # without a reduction a net that knows nothing visits all moves in turn
+    wide = replace(narrow, cpuct=4.0)
+    plain = only(talk("setoption name Algorithm value puct", "go nodes 400", search=narrow), "info depth")[-1]
     from_settings = only(talk("setoption name Algorithm value puct", "go nodes 400", search=wide), "info depth")[-1]
-    by_option = talk("setoption name Algorithm value puct", "setoption name CPuct value 4.0", "go nodes 400")
+    by_option = talk("setoption name Algorithm value puct", "setoption name CPuct value 4.0", "go nodes 400", search=narrow)
     strip = re.compile(r"time \d+|nps \d+")
     assert strip.sub("", only(by_option, "info depth")[-1]) == strip.sub("", from_settings) != strip.sub("", plain)
 
