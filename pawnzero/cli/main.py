@@ -65,6 +65,10 @@ class _Parser(argparse.ArgumentParser):
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        words = sys.argv[1:] if args is None else list(args)
+        if "" in words:  # most likely a shell variable that is not set; as a path it would be the current directory
+            before = words[: words.index("")]
+            self.error(f"empty argument{f' after {before[-1]}' if before else ''}: expected a name or a value")
         return found, unknown
 
     def error(self, message: str) -> NoReturn:

@@ -389,3 +389,19 @@ def test_export_leaves_an_agents_checkpoints_alone(cli: Any, agent_dir: Path, na
     before = target.read_bytes() if target.exists() else None
     assert "its folder holds an agent's own checkpoints; name another one" in cli("export", agent_dir, target).error()
     assert (target.read_bytes() if target.exists() else None) == before
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["arena", "", "random"], "empty argument: expected"),
+        (["iterate", "A", "--config", ""], "empty argument after --config"),
+    ],
+)
+def test_an_empty_argument(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argv: list, told: str) -> None:
+    """An unset shell variable must not stand for the current directory or for the default settings."""
+    monkeypatch.chdir(tmp_path)
+    outcome = cli(*argv)
+    assert outcome.code == 2
+    assert told in outcome.error()
+    assert contents(tmp_path) == {}
