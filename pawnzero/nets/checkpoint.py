@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -74,13 +75,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "averaged": _on_cpu(checkpoint.averaged),
         "training": _with_floats_as_text(checkpoint.training),
     }
+    archive = io.BytesIO()
+    torch.save(content, archive)  # into memory, since torch 1.13 kills the process if writing fails halfway
     with replacing(Path(path)) as stream:
-        try:
-            torch.save(content, stream)
-        except RuntimeError as error:
-            if isinstance(error.__context__, OSError):  # torch still ends its archive, and fails again in its own words
-                raise error.__context__ from None
-            raise
+        stream.write(archive.getbuffer())
 
 
 def load_checkpoint(path: Path, game: Optional[str] = None, model: Optional[ModelConfig] = None) -> Checkpoint:

@@ -207,14 +207,15 @@ def test_a_folder_that_cannot_be_written(tmp_path, checkpoint) -> None:  # type:
 
 @pytest.fixture
 def full_after(monkeypatch):  # type: ignore[no-untyped-def]
-    """full_after(n): from now on `replacing` finds the disk full once about n bytes are written."""
+    """full_after(n): from now on `replacing` finds the disk full once n bytes are written."""
 
     def arrange(room: int) -> None:
         class Full(io.FileIO):
             def write(self, content) -> int:  # type: ignore[no-untyped-def]
-                if self.tell() > room:
+                left = room - self.tell()
+                if left <= 0:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                return super().write(content)
+                return super().write(content[:left])
 
         def opened(path: Path, mode: str) -> io.BufferedWriter:
             return io.BufferedWriter(Full(str(path), mode), 16)
@@ -224,7 +225,7 @@ def full_after(monkeypatch):  # type: ignore[no-untyped-def]
     return arrange
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])  # in torch's own words, as it ends its archive, or while it flushes
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_a_full_disk(share, tmp_path, checkpoint, full_after) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "latest.pt"
     save_checkpoint(path, checkpoint)
