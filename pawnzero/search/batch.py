@@ -94,7 +94,7 @@ class BatchedSearch:
         self.trees = allocate_trees(game, trees, simulations)
         self.evaluated = 0
         self.seconds: Dict[str, float] = dict.fromkeys(PHASES, 0.0)
-        most = trees * leaves
+        most = trees * min(leaves, simulations)
         self._positions = game.allocate(most)
         self._roots = game.allocate(trees)
         self._no_win = np.full(most, NO_ACTION, np.int16)

@@ -17,7 +17,9 @@ from pawnzero.search.backup import lost
 from pawnzero.search.random import uniform
 from pawnzero.search.tree import PROVEN_LOSS
 
-_SMALLEST = 1e-30
+_LEAST_PRIOR = 1e-30
+"""Priors below this count as this, so that their logarithms are finite; mctx takes the net's logits as they are."""
+_LEAST_UNIFORM = 1e-30
 
 
 @kernel
@@ -62,7 +64,7 @@ def bonuses(t, g, node, p, out):
         if visits > 0:
             q = t.value_sum[g, first + i] / visits
             out[i] = q
-            prior = max(_SMALLEST, t.prior[g, first + i])
+            prior = max(_LEAST_PRIOR, t.prior[g, first + i])
             seen_prior += prior
             weighted += prior * q
             total += visits
@@ -96,7 +98,7 @@ def gumbel_edge(t, g, node, p, bonus):
     total = 0.0
     new, new_prior = -1, 0.0  # of the edges never taken, only the one with the largest prior can be best
     for i in range(count):
-        prior = max(_SMALLEST, t.prior[g, first + i])
+        prior = max(_LEAST_PRIOR, t.prior[g, first + i])
         if t.visits[g, first + i] > 0:
             bonus[i] = prior * math.exp(bonus[i] - top)
         else:
@@ -124,7 +126,7 @@ def draw_gumbels(t, g):
     for i in range(t.edge_count[g, 0]):
         noise = 0.0
         if t.gumbel_scale[g] > 0.0:
-            noise = -math.log(-math.log(max(_SMALLEST, uniform(t.rng, g)))) * t.gumbel_scale[g]
+            noise = -math.log(-math.log(max(_LEAST_UNIFORM, uniform(t.rng, g)))) * t.gumbel_scale[g]
         t.gumbel[g, i] = noise
 
 
@@ -140,7 +142,7 @@ def root_edge(t, g, wanted, p, bonus):
     for edge in range(t.edge_count[g, 0]):
         if t.visits[g, edge] + t.pending[g, edge] != wanted or lost(t, g, edge):
             continue
-        score = t.gumbel[g, edge] + math.log(max(_SMALLEST, t.prior[g, edge])) + bonus[edge]
+        score = t.gumbel[g, edge] + math.log(max(_LEAST_PRIOR, t.prior[g, edge])) + bonus[edge]
         if score > best:
             best = score
             chosen = edge
@@ -158,7 +160,7 @@ def improved_policy(t, g, p, bonus, out):
     bonuses(t, g, 0, p, bonus)
     top = -math.inf
     for i in range(count):
-        bonus[i] += math.log(max(_SMALLEST, t.prior[g, i]))
+        bonus[i] += math.log(max(_LEAST_PRIOR, t.prior[g, i]))
         if not hopeless and lost(t, g, i):
             bonus[i] = -math.inf
         top = max(top, bonus[i])

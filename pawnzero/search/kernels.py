@@ -6,8 +6,8 @@ in this wave as soon as it reaches a leaf that is already under way.
 
 A Gumbel search can keep a wave within one round of sequential halving (`in_rounds`): its leaves are then below different root
 moves and share no node but the root. Unlike with one leaf per wave, all moves of a round are then chosen by the values from
-before the wave. One by one, each choice would know the leaves before it, which rescale the values of all moves, so occasionally
-another move would continue.
+before the wave (and by visits to known positions in it). One by one, each choice would know the leaves before it, which rescale
+the values of all moves, so occasionally another move would continue.
 
 Letters as in `tree` and `wave`; `w` is always the `Wave`.
 """
@@ -183,6 +183,24 @@ def _settle(t, g, node, value, proof):
         prove(t, g, node)
 
 
+@inner_kernel
+def _add_node(t, g, parent, edge):
+    """Add an unevaluated node below `edge`, and return its index; the caller sets its state, key and ending."""
+    node = t.nodes[g]
+    t.nodes[g] += 1
+    t.child[g, edge] = node
+    t.visited_prior[g, parent] += t.prior[g, edge]
+    t.parent[g, node] = parent
+    t.parent_edge[g, node] = edge
+    t.edge_count[g, node] = UNEXPANDED
+    t.node_visits[g, node] = 0
+    t.node_pending[g, node] = 0
+    t.node_value_sum[g, node] = 0.0
+    t.visited_prior[g, node] = 0.0
+    t.proven[g, node] = UNPROVEN
+    return node
+
+
 @kernel
 def attach(t, p, found, w, positions, ending_values, winning):
     """Create nodes for the leaves, back up those whose value the rules decide, and list the others with the unevaluated roots.
@@ -196,28 +214,14 @@ def attach(t, p, found, w, positions, ending_values, winning):
     need = 0
     for g in range(len(t.nodes)):
         if t.node_visits[g, 0] == 0 and t.budget[g] > 0:
-            w.need_tree[need] = g
-            w.need_node[need] = 0
-            w.need_leaf[need] = NO_LEAF
-            need += 1
+            need = _ask_for(w, need, g, 0, NO_LEAF)
     for leaf in range(found):
-        g, parent, edge = w.tree[leaf], w.parent[leaf], w.edge[leaf]
-        node = t.nodes[g]
-        t.nodes[g] += 1
-        t.child[g, edge] = node
-        t.visited_prior[g, parent] += t.prior[g, edge]
+        g = w.tree[leaf]
+        node = _add_node(t, g, w.parent[leaf], w.edge[leaf])
         for i in range(state.shape[1]):
             t.state[g, node, i] = state[leaf, i]
         t.key[g, node] = key[leaf]
         t.reversible[g, node] = reversible[leaf]
-        t.parent[g, node] = parent
-        t.parent_edge[g, node] = edge
-        t.edge_count[g, node] = UNEXPANDED
-        t.node_visits[g, node] = 0
-        t.node_pending[g, node] = 0
-        t.node_value_sum[g, node] = 0.0
-        t.visited_prior[g, node] = 0.0
-        t.proven[g, node] = UNPROVEN
         why = ending[leaf]
         earlier = _earlier(t, g, node) if why == ONGOING else 0
         t.repeated[g, node] = 1 if earlier > 0 else 0
@@ -230,11 +234,17 @@ def attach(t, p, found, w, positions, ending_values, winning):
         elif winning[leaf] != NO_ACTION:
             _settle(t, g, node, 1.0, PROVEN_WIN)
         else:
-            w.need_tree[need] = g
-            w.need_node[need] = node
-            w.need_leaf[need] = leaf
-            need += 1
+            need = _ask_for(w, need, g, node, leaf)
     return need
+
+
+@inner_kernel
+def _ask_for(w, need, g, node, leaf):
+    """List a position as one that needs the net; returns how many there are now."""
+    w.need_tree[need] = g
+    w.need_node[need] = node
+    w.need_leaf[need] = leaf
+    return need + 1
 
 
 @kernel

@@ -24,6 +24,10 @@ visits."""
 _MOST_SIMULATIONS = 2**31 - 1 - 1000
 """Limit of a search without one: its visits are 32-bit numbers. The margin leaves room for a wave's leaves."""
 
+_MOST_OF_A_STEP = 4096
+"""Limit of simulations in one step. Those that end at known positions do not count towards a wave's leaves, and where little
+else is left there can be millions."""
+
 _SETTLED_VISITS = 64
 """A search with this many simulations per position of its tree is settled: nearly all of them end at known positions."""
 _SETTLED_AT_LEAST = 10_000
@@ -139,12 +143,17 @@ class PositionSearch:
             self._search.leaves = max(1, min(self._leaves, self.simulations // _VISITS_A_LEAF))
             self._search.wave()
             if self._by_visits and not self.proven:
-                # Simulations that end at known positions use no room.
-                more = 0 if self.settled else self._free
-                wanted = _MOST_SIMULATIONS if self._asked is None else self._asked
-                self._trees.budget[0] = min(self.simulations + more, wanted)
+                self._trees.budget[0] = self._next_budget()
             if self.simulations > 0:
                 return
+
+    def _next_budget(self) -> int:
+        """Simulations until the end of the next step at the latest, or those done so far if the search ends here.
+
+        The room limits only what the next step may add, since simulations that end at known positions use none.
+        """
+        more = 0 if self.settled else min(self._free, _MOST_OF_A_STEP)
+        return min(self.simulations + more, _MOST_SIMULATIONS if self._asked is None else self._asked)
 
     def run(self) -> None:
         """Search until `done`."""

@@ -1,4 +1,4 @@
-"""The results of a finished search at its root, and how a tree moves on to the next position."""
+"""The results of a finished search at its root, and the next position of a game as the root of an empty tree."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A batch of search trees as named arrays.
 
 Letters: G trees · N nodes per tree · E edges per tree · S state words · H positions of history · K keys of the past. An edge is
-a legal action of a node; a node's edges are contiguous. Node 0 is the root.
+a legal action of a node; a node's edges are contiguous. Node 0 is the root, and the first to get edges: its edge i is its i-th
+action.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ UNEXPANDED = -1
 class Trees(NamedTuple):
     """G trees. An edge's values and draws are sums over its visits, for the player who chooses the edge.
 
-    A node that is ended, or had no room for its edges, keeps its `leaf_value` and is never expanded; each further visit counts
-    that value again, so running out of edges costs depth, never correctness.
+    A node that is ended, won by a look ahead, or had no room for its edges, keeps its `leaf_value` and is never expanded; each
+    further visit counts that value again, so running out of edges costs depth, never correctness.
     """
 
     state: np.ndarray  # [G, N, S] uint64
@@ -35,10 +36,10 @@ class Trees(NamedTuple):
     parent: np.ndarray  # [G, N] int32   NO_NODE for the root
     parent_edge: np.ndarray  # [G, N] int32
     first_edge: np.ndarray  # [G, N] int32
-    edge_count: np.ndarray  # [G, N] int16   UNEXPANDED or the number of legal actions
+    edge_count: np.ndarray  # [G, N] int16   UNEXPANDED, or the number of actions; 0 if ended or won by a look ahead
     node_visits: np.ndarray  # [G, N] int32   finished visits, including the node's own evaluation
     node_pending: np.ndarray  # [G, N] int32   visits selected in this wave but not backed up yet
-    node_value_sum: np.ndarray  # [G, N] float32 sum of the values of those visits, for the node's player to move
+    node_value_sum: np.ndarray  # [G, N] float32 sum of their values, for its player to move; not kept up once proven
     visited_prior: np.ndarray  # [G, N] float32 total prior of the edges that have a child
     leaf_value: np.ndarray  # [G, N] float32 value of the node itself (net or rules), for its player to move
     leaf_draw: np.ndarray  # [G, N] float32 its draw probability

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -217,6 +218,19 @@ def test_a_search_without_end_ends_where_nothing_new_is_found() -> None:
     known = PositionSearch(search.line, UniformEvaluator(), SearchConfig(algorithm="puct"), room=30_000, simulations=30_000)
     known.run()
     assert (known.simulations, known.settled, known.full) == (30_000, False, False)
+
+
+@pytest.mark.parametrize("simulations", [None, 10**6])
+def test_no_step_takes_long_where_nearly_everything_is_known(simulations: Optional[int]) -> None:
+    """A clock is looked at between steps."""
+    by_visits = SearchConfig(algorithm="puct")
+    search = PositionSearch(at(NARROW), UniformEvaluator(), by_visits, room=10**6, simulations=simulations, leaves=8)
+    most = 0
+    while not search.done and search.simulations < 200_000:
+        before = search.simulations
+        search.step()
+        most = max(most, search.simulations - before)
+    assert 8 < most <= 4096  # more than a wave's leaves: the position is one where most is known
 
 
 @pytest.mark.parametrize("simulations", [None, 10**12])

@@ -295,6 +295,15 @@ def test_leaves_are_what_is_configured() -> None:
             assert leaves_a_tree(SearchConfig(algorithm=algorithm, leaves_per_tree=5), games) == Leaves(5, False, 5)
 
 
+def test_leaves_beyond_the_simulations_take_no_memory() -> None:
+    lines = random_lines("chess", 2, seed=3, most_plies=20)
+    huge, all_at_once = (
+        Searcher(get_game("chess"), HashEvaluator(), dataclasses.replace(CONFIG, leaves_per_tree=leaves), 12).run(lines)
+        for leaves in (10**9, 12)
+    )
+    assert np.array_equal(huge.visits, all_at_once.visits)
+
+
 @pytest.mark.parametrize("more", [0.03, -0.7, 1.0])
 @pytest.mark.parametrize("total", [0.0, 1024.0, 3.0e6, -1.0e8])
 def test_small_values_count_beside_large_sums(total: float, more: float) -> None:
