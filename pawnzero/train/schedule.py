@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Dict, List, Mapping, Optional
+from functools import lru_cache
+from typing import Any, Dict, List, Mapping, Optional
 
 import torch
 from torch import nn
@@ -78,10 +79,23 @@ def make_optimizer(net: nn.Module, config: TrainConfig, heads: Optional[Mapping[
         parameters = list(module.parameters())
         groups.append({"params": [p for p in parameters if p.dim() >= 2], "weight_decay": config.wd, "part": part})
         groups.append({"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0, "part": part})
+    fused: Dict[str, Any] = {"fused": True} if _has_fused_update(next(net.parameters()).device) else {}
+    return torch.optim.AdamW(groups, lr=config.lr, **fused)
+
+
+@lru_cache(maxsize=None)
+def _has_fused_update(device: torch.device) -> bool:
+    """Whether this torch updates all weights on the device by one kernel: from 2.0 on, on a CPU from 2.4 on.
+
+    Versions in between accept the option for a CPU and fail in the first step, so a step is tried.
+    """
+    weight = torch.zeros(1, device=device, requires_grad=True)
+    weight.grad = torch.zeros_like(weight)
     try:
-        return torch.optim.AdamW(groups, lr=config.lr, fused=True)
-    except (TypeError, RuntimeError):  # torch before 2.0, and before 2.4 on a CPU
-        return torch.optim.AdamW(groups, lr=config.lr)
+        torch.optim.AdamW([weight], fused=True).step()
+    except (TypeError, RuntimeError):
+        return False
+    return True
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

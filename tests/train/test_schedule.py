@@ -12,6 +12,7 @@ from torch import nn
 from pawnzero.config import TrainConfig
 from pawnzero.errors import UsageError
 from pawnzero.settings import load_config
+from pawnzero.train import schedule
 from pawnzero.train.schedule import average, averaging_decay, learning_rate, make_optimizer, set_rate
 
 
@@ -88,3 +89,25 @@ def test_only_matrices_decay() -> None:
         shrunk = old * (1 - 0.2 * 0.5) if old.dim() >= 2 else old
         assert torch.allclose(new, shrunk)
     assert len(before) == sum(len(group["params"]) for group in optimizer.param_groups)
+
+
+def test_a_torch_that_accepts_the_fused_update_and_fails_in_its_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch 2.1 does on a CPU."""
+
+    class Old(torch.optim.AdamW):
+        def step(self, closure: Any = None) -> Any:
+            if self.defaults.get("fused"):
+                raise NotImplementedError("Could not run 'aten::_fused_adamw_' with arguments from the 'CPU' backend.")
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Old)
+    schedule._has_fused_update.cache_clear()
+    try:
+        net = nn.Linear(1, 1)
+        optimizer = make_optimizer(net, TrainConfig(lr=0.1))
+        net(torch.ones(1)).backward()
+        before = net.bias.item()
+        optimizer.step()
+        assert net.bias.item() == pytest.approx(before - 0.1, abs=1e-5)
+    finally:
+        schedule._has_fused_update.cache_clear()
