@@ -68,7 +68,7 @@ class SearchConfig:
     gumbel_visit_offset: float = field(
         default=50.0, metadata={"help": "gumbel_value_scale is multiplied by the largest visit count plus this", "min": 0.0}
     )
-    cpuct: float = field(default=1.0, metadata={"help": "exploration constant of PUCT", "min": 0.0})
+    cpuct: float = field(default=0.6, metadata={"help": "exploration constant of PUCT", "min": 0.0})
     cpuct_base: float = field(
         default=19652.0, metadata={"help": "visits at which PUCT's exploration constant has grown by ln 2", "min": 1.0}
     )

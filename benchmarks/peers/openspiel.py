@@ -12,7 +12,7 @@ from typing import Any, Callable, Tuple
 
 from turn import Measure, Settings, repeat, take_turn
 
-CPUCT, NOISE, TEMPERATURE_PLIES = 1.0, (0.25, 0.3), 30
+CPUCT, NOISE, TEMPERATURE_PLIES = 0.6, (0.25, 0.3), 30
 """As in our self-play with PUCT."""
 
 
