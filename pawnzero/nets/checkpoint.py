@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 import zipfile
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
@@ -119,7 +120,9 @@ def _read(path: Path) -> Any:
         with zipfile.ZipFile(str(path)) as archive:
             whole = archive.testzip() is None  # torch does not check the checksums
         if whole:
-            return torch.load(str(path), map_location="cpu", weights_only=True)
+            with warnings.catch_warnings():  # torch 2.0 to 2.1 warn of their own reader
+                warnings.filterwarnings("ignore", "TypedStorage is deprecated")
+                return torch.load(str(path), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "PytorchStreamReader" not in str(error):
             raise PawnzeroError(f"{path}: not a pawnzero checkpoint (it holds more than plain values)") from None
