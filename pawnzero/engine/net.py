@@ -42,9 +42,11 @@ def load_net(spec: str, device: str, threads: int, tell: Callable[[str], None]) 
     """
     from pawnzero.arena.players import NetPlayer, best_or_latest, parse_player
     from pawnzero.games import get_game
+    from pawnzero.nets.device import resolve_device
     from pawnzero.nets.evaluator import NetEvaluator
     from pawnzero.nets.threads import core_count, use_cores
 
+    resolve_device(device)  # before the net is read, since it also tells whether this torch is of use
     cores = usable_cores()
     if threads > cores:
         tell(f"Threads is {threads}, but the net runs on {cores}, all the cores there are")

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
+import warnings
 
+import numpy as np
 import torch
 
-from pawnzero.errors import UsageError
+from pawnzero.errors import PawnzeroError, UsageError
+from pawnzero.files import in_shell
 from pawnzero.machine.processor import processor
 
 _OUT_OF_MEMORY = (
@@ -26,8 +30,10 @@ _OUT_OF_MEMORY = (
 def resolve_device(text: str) -> torch.device:
     """Return the device called "cpu", "cuda", "cuda:N" or "auto" (the first GPU, else the CPU). GPUs are "cuda" on ROCm too.
 
-    Raises UsageError for any other name and for a device that this machine does not have.
+    Raises UsageError for any other name and for a device that this machine does not have, PawnzeroError if this torch cannot
+    work with the installed numpy.
     """
+    _check_numpy()
     if text == "cpu":
         return torch.device("cpu")
     cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -42,6 +48,19 @@ def resolve_device(text: str) -> torch.device:
     if number >= cards:
         raise UsageError(f"device {text!r}: there are {cards} GPUs here, cuda:0 to cuda:{cards - 1}")
     return torch.device("cuda", number)
+
+
+def _check_numpy() -> None:
+    """Raise PawnzeroError if torch and numpy cannot exchange arrays, as torch before 2.3 cannot with numpy 2."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own, beside the error
+            torch.from_numpy(np.zeros(1))
+    except RuntimeError:
+        raise PawnzeroError(
+            f"torch {torch.__version__} cannot work with numpy {np.__version__}; install an older one: "
+            f'{in_shell(sys.executable)} -m pip install "numpy<2"'
+        ) from None
 
 
 def describe_device(device: torch.device) -> str:

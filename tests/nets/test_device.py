@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from pawnzero.errors import UsageError
+from pawnzero.errors import PawnzeroError, UsageError
 from pawnzero.machine.processor import processor
 from pawnzero.nets import device
 from pawnzero.nets.device import describe_device, is_out_of_memory, resolve_device
@@ -16,6 +17,15 @@ from pawnzero.nets.device import describe_device, is_out_of_memory, resolve_devi
 def test_names_that_work_anywhere() -> None:
     assert resolve_device("cpu") == torch.device("cpu")
     assert resolve_device("auto").type in ("cpu", "cuda")
+
+
+def test_a_numpy_that_torch_was_not_built_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(array: np.ndarray) -> torch.Tensor:
+        raise RuntimeError("Numpy is not available")  # what torch before 2.3 says with numpy 2
+
+    monkeypatch.setattr(torch, "from_numpy", refuse)
+    with pytest.raises(PawnzeroError, match=r'torch .* cannot work with numpy .*: .* -m pip install "numpy<2"$'):
+        resolve_device("cpu")
 
 
 @pytest.mark.parametrize("text", ["gpu", "cuda:", "cuda:x", "cuda:-1", "", "CPU"])
