@@ -64,7 +64,7 @@ class ReplayBuffer:
 
     @property
     def total(self) -> int:
-        """Rows ever appended: the newest row's sequence number."""
+        """Rows ever stored: the newest row's sequence number."""
         return self._ring.newest if self._ring else 0
 
     @property

@@ -230,14 +230,13 @@ class Ring:
         return max(self.base, self.newest - self.capacity + 1)
 
     def append(self, rows: np.ndarray) -> None:
-        """Append a game's rows [T], only the last `capacity` if there are more. Numbers and seals `rows` in place.
+        """Append a game's rows [T], only the last `capacity` if there are more. Numbers and seals those in place.
 
         Raises PawnzeroError if the disk is full or the file cannot be written; the rows then count as not appended.
         """
-        seal_rows(rows, self.newest + 1)
         kept = rows[-self.capacity :]
-        first = int(kept["sequence"][0])
-        slot = (first - self.base) % self.capacity
+        seal_rows(kept, self.newest + 1)
+        slot = (self.newest + 1 - self.base) % self.capacity
         before_seam = min(len(kept), self.capacity - slot)
         try:
             self._unflushed = True
@@ -246,7 +245,7 @@ class Ring:
                 self._write(stream, 0, kept[before_seam:])
         except OSError as error:
             raise _unwritable(self.path, error) from None
-        self.newest += len(rows)
+        self.newest += len(kept)
 
     def _write(self, stream: IO[bytes], slot: int, rows: np.ndarray) -> None:
         stream.seek(HEADER_BYTES + slot * self.row_type.itemsize)

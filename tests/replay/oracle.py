@@ -35,7 +35,7 @@ class Oracle:
         self.total = 0
 
     def append(self, record: GameRecord) -> None:
-        for ply in range(len(record)):
+        for ply in range(max(0, len(record) - self.capacity), len(record)):
             self.total += 1
             self.rows.append(Row(self.total, record, ply))
         self.resize(self.capacity)
@@ -51,9 +51,10 @@ class Oracle:
                 ids.append(row.record.game_id)
         return ids
 
-    def history(self, index: int, depth: int) -> List[Row]:
+    def history(self, index: int, depth: int, first: int = 0) -> List[Row]:
+        """The rows of a game up to `index`, newest first, none before row `first`."""
         found = [self.rows[index]]
-        while len(found) < depth and index > 0 and self.rows[index - 1].record is found[0].record:
+        while len(found) < depth and index > first and self.rows[index - 1].record is found[0].record:
             index -= 1
             found.append(self.rows[index])
         return found

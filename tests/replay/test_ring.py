@@ -36,6 +36,7 @@ def filled(path: Path, capacity: int, lengths: List[int]) -> Oracle:
 def written(before: bytes, after: bytes, oracle: Oracle, length: int) -> List[int]:
     """Where the bytes of the last `length` rows stand in the file, in the order they were written."""
     assert len(before) == len(after)
+    length = min(length, oracle.capacity)
     first = oracle.total - length
     slots = [(first + i) % oracle.capacity for i in range(length)]
     return [HEADER_BYTES + slot * ROW + i for slot in slots for i in range(ROW)]
@@ -50,6 +51,8 @@ CASES = [
     pytest.param(12, [7, 7, 7, 5], id="over older rows"),
     pytest.param(9, [7, 7, 5], id="over the game before"),
     pytest.param(7, [7, 7], id="over everything"),
+    pytest.param(12, [7, 7, 7, 30], id="longer than the file"),
+    pytest.param(7, [9], id="the first game, longer than the file"),
 ]
 
 
