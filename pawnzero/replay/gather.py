@@ -103,13 +103,16 @@ def count_wanted(words: np.ndarray, base: int, window: np.ndarray, held_out: int
 
 @inner_kernel
 def _gather_history(
-    words: np.ndarray, base: int, row: np.ndarray, spare: np.ndarray, history: np.ndarray, repeated: np.ndarray
+    words: np.ndarray, base: int, first: int, row: np.ndarray, spare: np.ndarray, history: np.ndarray, repeated: np.ndarray
 ) -> int:
-    """Fill history [H, S] and repeated [H] from `row` [W] and the rows before it in its game; return how many there are."""
+    """Fill history [H, S] and repeated [H] from `row` [W] and the rows before it in its game; return how many there are.
+
+    Rows before `first` are not looked at.
+    """
     length = 0
     sequence = int(np.int64(row[SEQUENCE_WORD]))
     ply = ply_of(row)
-    for back in range(min(len(history), sequence - base + 1)):
+    for back in range(min(len(history), sequence - max(base, first) + 1)):
         if back == 0:
             _copy(row, spare)
         elif _fetch(words, base, sequence - back, spare) <= 0:
@@ -140,8 +143,9 @@ def gather(
     """Draw the rows of the step's samples from number `first` on, with their history.
 
     words [C, W] uint64 is the ring, window [2] int64 the first and last sequence number → rows [B, W] uint64, history [B, H, S]
-    uint64, repeated [B, H] uint8, length [B] int16. Returns how many samples were drawn (fewer than B if no row may be sampled)
-    and how many damaged rows were met.
+    uint64, repeated [B, H] uint8, length [B] int16. History does not reach back beyond the window, since later games may
+    overwrite what is there. Returns how many samples were drawn (fewer than B if no row may be sampled) and how many damaged
+    rows were met.
     """
     spare = np.zeros(words.shape[1], np.uint64)
     damaged = 0
@@ -151,7 +155,7 @@ def gather(
         damaged += met
         if not found:
             return b, damaged
-        length[b] = _gather_history(words, base, rows[b], spare, history[b], repeated[b])
+        length[b] = _gather_history(words, base, window[0], rows[b], spare, history[b], repeated[b])
     return len(rows), damaged
 
 

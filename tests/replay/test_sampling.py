@@ -47,6 +47,25 @@ def test_the_same_seed_step_and_window_give_the_same_batch(tmp_path: Path) -> No
     assert not same(buffer.sampler(3).batch(0, 32), batches[0])
 
 
+def test_history_ends_where_the_window_begins(tmp_path: Path) -> None:
+    """Rows before the window are overwritten by later games while all of the window's are still there."""
+    buffer, oracle = games(tmp_path, 4, capacity=40), Oracle(40)
+    for number in range(1, 5):
+        oracle.append(make_record(number, 10))
+    window = (16, 40)
+    before = [buffer.sampler(3, window).batch(step, 64) for step in range(3)]
+    seen = [int(name) for batch in before for name in batch.bits[:, 0]]
+    assert {1005 + 1000, 3000} <= set(seen)
+    for batch in before:
+        for bits in batch.bits:
+            index = next(i for i, row in enumerate(oracle.rows) if row.name == int(bits[0]))
+            history = [row.name for row in oracle.history(index, 4, first=15)]
+            assert bits.tolist() == history + [0] * (4 - len(history))
+    games(tmp_path, 1, length=15, first=9)
+    again = ReplayBuffer(buffer.path).sampler(3, window)
+    assert all(same(again.batch(step, 64), batch) for step, batch in enumerate(before))
+
+
 def test_a_larger_file_with_the_same_rows_gives_the_same_batch(tmp_path: Path) -> None:
     buffer = games(tmp_path, 20, capacity=55)
     sampler = buffer.sampler(3)
