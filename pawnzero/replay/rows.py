@@ -212,7 +212,7 @@ def unpack_policies(packed: np.ndarray, sparse: np.ndarray, count: np.ndarray, o
             out[b, i] = 0.0
         total = np.int64(0)
         first = room // 2 if sparse[b] else 0
-        stop = room if sparse[b] else count[b]
+        stop = room if sparse[b] else min(count[b], room)  # more than the room if the row has no policy
         for i in range(first, stop):
             total += np.int64(packed[b, i])
         if total == 0:

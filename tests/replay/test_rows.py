@@ -91,6 +91,14 @@ def test_the_position_with_the_most_moves_keeps_its_likely_ones() -> None:
     assert out[0] == pytest.approx(policy, abs=2e-5)
 
 
+def test_a_row_without_a_policy_is_not_read_beyond_its_end() -> None:
+    rows = rows_of(make_record(1, 2, context=2, counts=(120,)), GAME)
+    rows["sequence"] = 2**63 - 1  # what a read beyond the first row's end would take for probabilities
+    out = np.ones((1, 120), np.float32)
+    unpack_policies(rows["policy"][:1], np.zeros(1, np.bool_), rows["count"][:1].astype(np.int64), out)
+    assert not out.any()
+
+
 def test_every_changed_byte_is_noticed() -> None:
     rows = rows_of(make_record(5, 3), GAME)
     seal_rows(rows, 1)
