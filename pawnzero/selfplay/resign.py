@@ -78,11 +78,15 @@ class Outlooks:
         return round(float(seen[safe[-1]]) + _STEP, 5) if len(safe) else 0.0
 
     def to_json(self, threshold: float) -> Dict[str, Any]:
-        """What resigning below `threshold` would have done in the games without resignation."""
+        """What resigning below `threshold` would have done in the games without resignation.
+
+        games_played_on: how many games are known; would_resign: how many of their players, up to two a game;
+        false_positive_rate: the share of those that did not lose, None if there are none.
+        """
         below = [lost for worst, lost, _ in self._outlooks if worst < threshold]
         return {
             "threshold": threshold,
-            "games_played_on": len(self._outlooks) // 2,
+            "games_played_on": len({game_id for *_, game_id in self._outlooks}),
             "would_resign": len(below),
             "false_positive_rate": round(below.count(False) / len(below), 4) if below else None,
         }

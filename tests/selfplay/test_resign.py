@@ -69,7 +69,7 @@ def test_who_stands_at_the_threshold_plays_on_and_is_not_counted() -> None:
     held = [(0.02, False)] * 50
     sure = outlooks_from([(0.01, True)] * 200 + held)
     assert sure.threshold(0.03) == 0.01001
-    assert sure.to_json(0.02) == {"threshold": 0.02, "games_played_on": 125, "would_resign": 200, "false_positive_rate": 0.0}
+    assert sure.to_json(0.02) == {"threshold": 0.02, "games_played_on": 250, "would_resign": 200, "false_positive_rate": 0.0}
     assert outlooks_from([(0.01, False)] * 3 + [(0.02, True)] * 197).threshold(0.03) == 0.0
     assert outlooks_from([(0.01, False)] * 3 + [(0.02, True)] * 297).threshold(0.03) == 0.02001
 
@@ -186,3 +186,11 @@ def test_a_game_that_is_told_again_counts_once() -> None:
     assert outlooks.state() == [(0.5, True, 0), (0.2, True, 2), (0.1, True, 1)]
     outlooks.add(2, [])
     assert len(outlooks.state()) == 3
+    assert outlooks.to_json(0.15) == {
+        "threshold": 0.15,
+        "games_played_on": 3,
+        "would_resign": 1,
+        "false_positive_rate": 0.0,
+    }
+    outlooks.add(3, [(0.1, False), (0.9, True)])
+    assert [outlooks.to_json(0.15)[name] for name in ("games_played_on", "would_resign", "false_positive_rate")] == [4, 2, 0.5]
