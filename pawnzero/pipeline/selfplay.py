@@ -2,7 +2,8 @@
 
 Games are identified by their ids, so those in the buffer are not played again. A journal next to the buffer holds the figures
 of all of them. A game's line is written there before the game is added to the buffer, so every game in the buffer has its line,
-and with it what all games had cost by then.
+and with it what all games had cost by then. A kill in between leaves a line without its game: only another game's line after it
+shows that the process got further.
 The journal is emptied only when its games will not be resumed any more; lines left over after a kill have other ids and are
 ignored.
 """
@@ -143,9 +144,15 @@ def _sample(agent: Agent, config: Config, frozen: Dict[str, Any], progress: Prog
 
 
 class _Noted(NamedTuple):
-    """A journal's content for some games: the newest line of each game by id, and the newest cost of each process."""
+    """A journal's content for some games.
+
+    games: the newest line of each game by id
+    added: those of them that surely were added to the buffer, because their process wrote the next game's line
+    costs: the newest cost of each process
+    """
 
     games: Dict[int, Dict[str, Any]]
+    added: Set[int]
     costs: Dict[float, Dict[str, Any]]
 
 
@@ -215,13 +222,20 @@ class _Games:
     @cached_property
     def _noted(self) -> _Noted:
         """The journal's content for these games before this call; lines of other games, left over after a kill, are ignored."""
-        noted = _Noted({}, {})
+        noted = _Noted({}, set(), {})
+        newest, its_process = -1, None
         for line in self.journal.lines():
-            if isinstance(line.get("game_id"), int) and line["game_id"] in self.ids:
-                noted.games[line["game_id"]] = line
             cost = line.get("cost", line)  # in a game's line, or in one of its own
-            if isinstance(cost, dict) and "session" in cost and cost.get("first") == self.ids.start:
-                noted.costs[cost["session"]] = cost
+            process = cost.get("session") if isinstance(cost, dict) else None
+            if process is not None and cost.get("first") == self.ids.start:
+                noted.costs[process] = cost
+            game_id = line.get("game_id")
+            if isinstance(game_id, int) and game_id in self.ids:
+                if newest in noted.games and process is not None and process == its_process:
+                    noted.added.add(newest)
+                noted.games[game_id] = line
+                noted.added.discard(game_id)
+                newest, its_process = game_id, process
         return noted
 
     @cached_property
@@ -230,12 +244,13 @@ class _Games:
 
         A game without a line in the journal does not count: the buffer may hold another run's games with the same ids.
         """
-        lines = self._noted.games
-        if not lines:
+        noted = self._noted
+        if not noted.games:
             return set()
         with open_replay(self.agent, self.config, self.progress) as buffer:
             there, oldest = set(buffer.last_game_ids(len(buffer))), buffer.total - len(buffer) + 1
-        return {game_id for game_id, line in lines.items() if game_id in there or 0 < line.get("last", 0) < oldest}
+        overwritten = {game_id for game_id in noted.added if 0 < noted.games[game_id].get("last", 0) < oldest}
+        return overwritten | (there & set(noted.games))
 
     def _so_far(self) -> GamesSummary:
         """The figures of the games stored before an interruption, and their cost.
@@ -302,7 +317,7 @@ class _Games:
                     tick=tick,
                 ):
                     figures, measured = figures_of(record, game), outlooks_of(record, game)
-                    last = buffer.total + len(record)  # the sequence number of its last row
+                    last = buffer.total + min(len(record), buffer.capacity)  # the sequence number of its last row
                     self.journal.add({**figures, "last": last, "outlooks": measured, "cost": cost()})
                     buffer.append(record)
                     summary.add(figures)

@@ -79,6 +79,55 @@ def test_games_that_the_buffer_has_overwritten_were_played(tmp_path: Path) -> No
     assert figures["positions"] == ReplayBuffer(agent.replay).total
 
 
+def test_a_game_that_died_unstored_is_played_however_many_rows_came_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its line names a row that the file passes later, as if the game had been stored and overwritten."""
+    config = dataclasses.replace(CONFIG, replay_capacity=40)
+    stored: List[int] = []
+    append = ReplayBuffer.append
+
+    def dies(buffer: ReplayBuffer, record: GameRecord) -> None:
+        if len(stored) == 2:
+            raise KeyboardInterrupt
+        append(buffer, record)
+        stored.append(record.game_id)
+
+    monkeypatch.setattr(ReplayBuffer, "append", dies)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_iteration(tmp_path / "A", config, device="cpu")
+    agent = Agent.open(tmp_path / "A")
+    with Journal(agent.experiments / "selfplay.jsonl") as journal:
+        noted = [line["game_id"] for line in journal.lines() if "game_id" in line]
+    assert len(noted) == 3
+    monkeypatch.setattr(ReplayBuffer, "append", append)
+    selfplay_stage(agent, config, games=12, device="cpu")
+    assert not set(stored) & set(ReplayBuffer(agent.replay).last_game_ids(100))  # overwritten, and so played
+
+    def noting(buffer: ReplayBuffer, record: GameRecord) -> None:
+        append(buffer, record)
+        stored.append(record.game_id)
+
+    monkeypatch.setattr(ReplayBuffer, "append", noting)
+    notes = Notes()
+    figures = pipeline.run_iteration(tmp_path / "A", config, device="cpu", progress=notes)["selfplay"]
+    assert any("2 of 6 games were played before" in text for text in notes.texts)
+    assert figures["games"] == len(stored) == len(set(stored)) == 6
+    assert set(noted) <= set(stored)
+
+
+def test_games_longer_than_the_buffer_are_counted(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, replay_capacity=5)
+    agent = Agent.create(tmp_path / "A", config)
+    with pytest.raises(KeyboardInterrupt):
+        selfplay_stage(agent, config, games=12, device="cpu", progress=Notes("self-play", 9))
+    assert ReplayBuffer(agent.replay).total == 9 * 5  # no game of tic-tac-toe is over sooner
+    notes = Notes()
+    figures = selfplay_stage(agent, config, games=12, device="cpu", progress=notes)
+    assert any("9 of 12 games were played before" in text for text in notes.texts)
+    assert figures["games"] == 12
+
+
 def test_a_game_is_counted_though_the_process_died_as_it_was_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: List[int] = []
     append = ReplayBuffer.append
