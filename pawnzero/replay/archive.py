@@ -30,8 +30,8 @@ class Archive:
     def __call__(self, number: int) -> Optional[Line]:
         """Return the line that leads to the position chosen by `number` (0 or more).
 
-        It begins at the start of its game, or of the window if that is later. None if its rows are overwritten or damaged, or
-        if hardly any position in the window was played.
+        It begins at the start of its game, or of the window if that is later; plies and repetitions count from there. None if
+        its rows are overwritten or damaged, or if hardly any position in the window was played.
         """
         first, last = self._window
         for _ in range(_DRAWS):

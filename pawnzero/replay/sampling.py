@@ -40,7 +40,7 @@ class Batch:
     policy_weight [B] float32: 1 if the policy may be trained on, 0 if the search was a cheap one
     result_wdl    [B, 3] float32: the game's result for the player to move, one-hot
     root_wdl      [B, 3] float32: the search's WDL for the player to move; the result if there was no search
-    ply           [B] int32: plies since the game's start
+    ply           [B] int32: plies since the game's start, or since that of the line that it restarted from
     plies_left    [B] int32: plies to the game's end, 1 or more
     age           [B] int64: number of newer rows in the window
     reply:        the opponents' next policies, if the sampler was asked for them
