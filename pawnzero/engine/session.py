@@ -19,6 +19,7 @@ from pawnzero.engine.reader import queued
 from pawnzero.errors import PawnzeroError, UsageError
 
 if TYPE_CHECKING:  # imported at run time only when needed, because it takes long
+    from pawnzero.engine.kept import Kept
     from pawnzero.engine.net import EngineNet
     from pawnzero.engine.thinking import Known, Thinking
     from pawnzero.games.base import Game
@@ -45,6 +46,7 @@ class Session:
         self._options = Options(search)
         self._net: Optional[EngineNet] = None
         self._threads = 0
+        self._kept: Optional[Kept] = None
         self._line: Optional[Line] = None
         self._refused = ""
         self._thinking: Optional[Union[Thinking, Known]] = None
@@ -119,6 +121,7 @@ class Session:
 
     def _ucinewgame(self, _: List[str]) -> None:
         self._line, self._refused = None, ""
+        self._kept = None
 
     def _set_debug(self, words: List[str]) -> None:
         self._debug = words[:1] == ["on"]
@@ -140,6 +143,7 @@ class Session:
         for complaint in complaints:
             self._tell(complaint)
         net = self._ready()
+        from pawnzero.engine.kept import Kept
         from pawnzero.engine.place import any_move
         from pawnzero.engine.thinking import Known, Thinking
         from pawnzero.games.line import Line
@@ -155,10 +159,13 @@ class Session:
             self._thinking = Known(limits, any_move(line))
             return
         only = self._only(net.game, line, limits.searchmoves)
+        self._kept = self._kept or Kept()
         seed = int.from_bytes(os.urandom(8), "little")
         while self._thinking is None:
             try:
-                self._thinking = Thinking(net, line, limits, self._options, self._search, only, began=began, seed=seed)
+                self._thinking = Thinking(
+                    net, line, limits, self._options, self._search, only, self._kept, began=began, seed=seed
+                )
             except MemoryError:
                 if self._options["Hash"] == 1:
                     self._tell("no memory for a Hash of 1 MB; a move is played without a search")
@@ -209,6 +216,7 @@ class Session:
                 self._tell(f"error: {error}")
                 raise PawnzeroError(str(error)) from None  # not a UsageError: the engine cannot continue
             self._threads = threads
+            self._kept = None
         return self._net
 
     def _warm(self, net: EngineNet) -> None:

@@ -8,6 +8,7 @@ from typing import List, Optional, Sequence
 
 from pawnzero.config import SearchConfig
 from pawnzero.engine.info import info_lines, whole_depth, written
+from pawnzero.engine.kept import Kept
 from pawnzero.engine.limits import Limits
 from pawnzero.engine.net import EngineNet
 from pawnzero.engine.options import Options
@@ -15,11 +16,14 @@ from pawnzero.games.line import Line
 from pawnzero.search.position import PositionSearch, room_in
 
 _INFO_SECONDS = 0.5
+_SHARE_OF_ANSWERS = 4
+"""One part in this many of `Hash` holds the net's answers, the rest the tree. So there is about one for each position."""
 
 
 class Thinking:
     """A search with its limits. Call `advance` unless it is `resting`; once it is `over`, `last_words` are the final lines.
 
+    kept:  the net's answers to the searches before, if the configuration wants them
     began: when the move's clock started, by `time.monotonic`
     """
 
@@ -31,6 +35,7 @@ class Thinking:
         options: Options,
         search: SearchConfig,
         only: Sequence[int],
+        kept: Kept,
         *,
         began: float,
         seed: int,
@@ -51,31 +56,33 @@ class Thinking:
             self._start_clock(began)
         allowed = [nodes for nodes in (limits.nodes, options["NodeLimit"]) if nodes]
         cut_short = limits.infinite or limits.depth is not None or self._seconds is not None
+        memory, leaves = options["Hash"] << 20, options["MinibatchSize"] or net.leaves
+        of_answers = memory // _SHARE_OF_ANSWERS if search.keep_answers else 0
         self.search = PositionSearch(
             line,
             net.evaluator,
-            # Within one chess tree, positions hardly ever recur, and Hash is to be spent on the tree alone.
             dataclasses.replace(
                 search,
                 algorithm="puct" if cut_short else options["Algorithm"],  # see `PositionSearch` for the reason
                 cpuct=options["CPuct"],
-                keep_answers=False,
             ),
-            room=room_in(net.game, options["Hash"]),
+            room=room_in(net.game, memory - of_answers),
             simulations=min(allowed) if allowed else None,
-            leaves=options["MinibatchSize"] or net.leaves,
+            leaves=leaves,
             only=only,
             temperature=options["Temperature"],
             seed=seed,
+            answers=kept.answers(net.game, leaves, of_answers) if of_answers else None,
         )
 
     def advance(self) -> List[str]:
         """Run one wave. Returns info lines after the first wave, then every half second, and once the search is exhausted."""
         before = time.monotonic()
-        first = self.search.simulations == 0
+        first, evaluated = self.search.simulations == 0, self.search.evaluated
         self.search.step()
         now = time.monotonic()
-        self._wave_seconds = now - before
+        if self.search.evaluated > evaluated:  # waves without a question to the net say nothing about the next one with some
+            self._wave_seconds = now - before
         self._waves += 1
         self._searched_until = now
         if not first and not self.search.done and now - self._told < _INFO_SECONDS:

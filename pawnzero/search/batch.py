@@ -21,6 +21,7 @@ from pawnzero.search.wave import NO_LEAF, allocate_wave
 PHASES = ("select", "step", "attach", "encode", "net", "backup")
 """The phases of a wave; `BatchedSearch.seconds` has the time spent in each."""
 
+_FEWEST_BYTES_OF_ANSWERS = 1 << 24
 _FULL_BATCH = 64
 _MOST_LEAVES = 8
 """Most leaves of a tree in a wave if their number is not configured."""
@@ -67,6 +68,9 @@ class BatchedSearch:
     most `leaves` leaves, and with `in_rounds` by no more than are left in its current Gumbel round (see `kernels`). Trees are
     independent of each other: which ones share a batch affects nothing but the evaluator's rounding. Between the two halves of
     a wave, `ask` and `take`, an evaluator with its own device works while the thread does something else.
+
+    answers: a cache of this evaluator's answers that other searches have filled, for as many rows as a wave has leaves; None:
+             one of its own, if the configuration wants it
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class BatchedSearch:
         simulations: int,
         leaves: int,
         in_rounds: bool = False,
+        answers: Optional[Answers] = None,
     ) -> None:
         self.game = game
         self.evaluator = evaluator
@@ -101,7 +106,9 @@ class BatchedSearch:
         self._wave = allocate_wave(game, most)
         self._room = allocate_question(game, most)
         dear = not isinstance(evaluator, UniformEvaluator)  # a uniform evaluation costs less than a cache lookup
-        self._answers = Answers(game, most, trees * bytes_a_tree(game, simulations)) if config.keep_answers and dear else None
+        if answers is None and config.keep_answers and dear:
+            answers = Answers(game, most, max(_FEWEST_BYTES_OF_ANSWERS, trees * bytes_a_tree(game, simulations)))
+        self._answers = answers
 
     def wave(self) -> int:
         """Advance every active tree by one wave. Returns how many positions were evaluated, by the net or from the cache."""

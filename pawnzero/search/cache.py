@@ -16,7 +16,6 @@ from pawnzero.search.evaluator import Question
 
 _MOST_MOVES = 64
 """Positions with more legal actions are not cached: they are rare and would make every slot wide."""
-_FEWEST_BYTES = 1 << 24
 
 _FIRST = np.uint64(0x9E3779B97F4A7C15)
 _SECOND = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -140,12 +139,12 @@ class Answers:
     """A fixed-size cache of one evaluator's results; a new entry replaces the older one in its slot.
 
     rows:   largest number of positions in a batch
-    memory: size limit in bytes, at least 16 MiB; the number of slots is a power of two, so up to half of it may stay unused
+    memory: size limit in bytes; the number of slots is a power of two, so up to half of it may stay unused
     """
 
     def __init__(self, game: Game, rows: int, memory: int) -> None:
         moves = min(game.max_legal, _MOST_MOVES)
-        slots = 1 << (max(memory, _FEWEST_BYTES) // (16 + 4 + 12 + 4 * moves)).bit_length() - 1
+        slots = 1 << max(1, memory // (16 + 4 + 12 + 4 * moves)).bit_length() - 1
         self._keys = np.zeros((slots, 2), np.uint64)
         self._asking = np.zeros(slots, np.int32)
         self._logits = np.zeros((slots, moves), np.float32)

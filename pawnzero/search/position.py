@@ -11,6 +11,7 @@ from pawnzero.config import SearchConfig
 from pawnzero.games.base import Game
 from pawnzero.games.line import Line
 from pawnzero.search.batch import BatchedSearch
+from pawnzero.search.cache import Answers
 from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.outlook import Outlook, mean_depth, read_outlook
 from pawnzero.search.random import stream
@@ -46,6 +47,8 @@ class PositionSearch:
     only:        the legal actions to choose among; all if empty
     temperature: for `choose`; 0 plays the best move
     seed:        of the random numbers that `temperature` uses
+    answers:     the evaluator's answers to earlier searches, for `leaves` rows; None: every position is evaluated, since
+                 within one tree hardly any comes again
 
     A known number of simulations is spent as configured, under Gumbel by sequential halving. This is the search that the net
     was trained with and is measured with, except for the number of leaves per wave.
@@ -71,6 +74,7 @@ class PositionSearch:
         only: Sequence[int] = (),
         temperature: float = 0.0,
         seed: int = 0,
+        answers: Optional[Answers] = None,
     ) -> None:
         assert not line.over
         assert room >= 1
@@ -78,13 +82,14 @@ class PositionSearch:
         self._asked = None if simulations is None else min(simulations, _MOST_SIMULATIONS)
         self._whole_room = room
         self._temperature = temperature
-        if simulations is None:
-            config = dataclasses.replace(config, algorithm="puct")
+        config = dataclasses.replace(config, keep_answers=False, algorithm="puct" if simulations is None else config.algorithm)
         self._by_visits = config.algorithm == "puct"
         self.room = room if simulations is None else min(room, simulations)
         self._leaves = leaves
         evaluator.enter_thread(1)
-        self._search = BatchedSearch(line.game, evaluator, config, trees=1, simulations=self.room, leaves=leaves)
+        self._search = BatchedSearch(
+            line.game, evaluator, config, trees=1, simulations=self.room, leaves=leaves, answers=answers
+        )
         self._trees = self._search.trees
         noise = temperature if config.algorithm != "puct" else 0.0
         place_line(self._search, 0, line, self.room, gumbel_scale=noise, only=only)
@@ -129,7 +134,7 @@ class PositionSearch:
 
     @property
     def evaluated(self) -> int:
-        """Positions sent to the evaluator so far."""
+        """Positions sent to the evaluator so far; those among `answers` were not."""
         return self._search.evaluated
 
     @property
@@ -172,8 +177,8 @@ class PositionSearch:
         return int(self._search.choose(np.zeros(1, np.int64), np.full(1, self._temperature, np.float32))[0])
 
 
-def room_in(game: Game, megabytes: int) -> int:
-    """Return how many positions fit into a tree of this size (MB of 2^20 bytes), from 1 to `most_simulations`."""
+def room_in(game: Game, memory: int) -> int:
+    """Return how many positions fit into a tree of this size in bytes, from 1 to `most_simulations`."""
     each = bytes_a_tree(game, 2000) - bytes_a_tree(game, 1000)
     fixed = bytes_a_tree(game, 1000) - each
-    return min(max(1, 1000 * ((megabytes << 20) - fixed) // each), most_simulations(game))
+    return min(max(1, 1000 * (memory - fixed) // each), most_simulations(game))

@@ -9,6 +9,7 @@ import pytest
 from pawnzero.config import SearchConfig
 from pawnzero.engine import thinking
 from pawnzero.engine.info import centipawns, per_mille
+from pawnzero.engine.kept import Kept
 from pawnzero.engine.limits import Limits, parse_go
 from pawnzero.engine.net import EngineNet
 from pawnzero.engine.options import Options
@@ -95,7 +96,7 @@ def test_figures_are_those_of_the_last_wave_however_long_the_answer_was_held(mon
     monkeypatch.setattr(thinking, "time", SimpleNamespace(monotonic=lambda: now[0]))
     search, net = SearchConfig(), EngineNet(get_game("chess"), UniformEvaluator(), 4)
     limits = Limits(infinite=True)
-    one = thinking.Thinking(net, Line(net.game), limits, Options(search), search, (), began=now[0], seed=0)
+    one = thinking.Thinking(net, Line(net.game), limits, Options(search), search, (), Kept(), began=now[0], seed=0)
     now[0] += 0.25
     one.advance()
     one.advance()
@@ -108,7 +109,7 @@ def test_the_own_time_begins_with_the_ponderhit(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(thinking, "time", SimpleNamespace(monotonic=lambda: now[0]))
     search, net = SearchConfig(), EngineNet(get_game("chess"), UniformEvaluator(), 4)
     limits = Limits(movetime=1000, ponder=True)
-    one = thinking.Thinking(net, Line(net.game), limits, Options(search), search, (), began=now[0], seed=0)
+    one = thinking.Thinking(net, Line(net.game), limits, Options(search), search, (), Kept(), began=now[0], seed=0)
     for seconds, word, over in ((0.0, "", False), (90.0, "", False), (0.0, "hit", False), (0.9, "", False), (0.2, "", True)):
         now[0] += seconds
         if word:

@@ -18,6 +18,8 @@ from pawnzero.selfplay.table import Workload
 from tests.search.naive import HashEvaluator
 from tests.selfplay.test_selfplay import assert_same
 
+MEMORY = 1 << 24
+
 
 def play(game_name: str, kept: bool, leaves: int = 0) -> Tuple[Dict[int, GameRecord], Workload]:
     workload = Workload()
@@ -76,7 +78,7 @@ def asked_of(answers: Answers, question: Question) -> int:
 @pytest.mark.parametrize("moves", [1, 64, 65])
 def test_every_row_gets_its_own_answer(moves: int) -> None:
     """Whether it is asked about, equals another row of the batch, was answered earlier, or is too wide to be kept."""
-    answers = Answers(get_game("chess"), 50, 0)
+    answers = Answers(get_game("chess"), 50, MEMORY)
     met: set = set()
     for seed in (1, 2, 1, 3, 2):
         question = questions(50, 20, moves, seed)
@@ -94,7 +96,7 @@ def test_every_row_gets_its_own_answer(moves: int) -> None:
 
 @pytest.mark.parametrize("part", ["bits", "scalars", "legal", "count"])
 def test_what_differs_in_anything_is_another_question(part: str) -> None:
-    answers = Answers(get_game("chess"), 1, 0)
+    answers = Answers(get_game("chess"), 1, MEMORY)
     question = questions(1, 1, 5, 0)
     changed = copy.deepcopy(question)
     array = getattr(changed, part)
@@ -106,7 +108,7 @@ def test_what_differs_in_anything_is_another_question(part: str) -> None:
 
 @pytest.mark.parametrize("part", ["bits", "scalars", "legal"])
 def test_each_word_of_a_question_counts(part: str) -> None:
-    answers = Answers(get_game("chess"), 1, 0)
+    answers = Answers(get_game("chess"), 1, MEMORY)
     question = questions(1, 1, 5, 0)
     asked_of(answers, copy.deepcopy(question))
     for place in range(5 if part == "legal" else getattr(question, part).shape[1]):
@@ -124,12 +126,12 @@ def test_boards_that_differ_in_few_squares_are_all_told_apart() -> None:
     question = allocate_question(game, len(in_two) + len(in_one))
     question.bits[:, :2] = in_two + in_one
     question.count[:] = 1
-    assert len(Answers(game, len(question), 0).seek(question)) == len(question)
+    assert len(Answers(game, len(question), MEMORY).seek(question)) == len(question)
 
 
 def test_a_full_table_forgets_and_asks_again() -> None:
     """More positions than slots: the newest are known, the answers stay right."""
-    answers = Answers(get_game("chess"), 200, 0)
+    answers = Answers(get_game("chess"), 200, MEMORY)
     slots = len(answers._keys)
     for seed in range(-(-slots // 200) + 5):
         question = questions(200, 200, 3, seed)

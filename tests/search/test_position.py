@@ -196,14 +196,14 @@ def test_temperature_draws_and_the_seed_decides() -> None:
 
 
 def test_room_is_what_fits() -> None:
-    for megabytes in (1, 64):
-        room = room_in(CHESS, megabytes)
-        assert bytes_a_tree(CHESS, room) <= megabytes << 20 < bytes_a_tree(CHESS, room + 4)
+    for memory in (1 << 20, 1 << 26):
+        room = room_in(CHESS, memory)
+        assert bytes_a_tree(CHESS, room) <= memory < bytes_a_tree(CHESS, room + 4)
 
 
 def test_no_room_is_larger_than_its_numbers() -> None:
-    room = room_in(CHESS, 1 << 20)
-    assert room == room_in(CHESS, 1 << 21) > 50_000_000
+    room = room_in(CHESS, 1 << 40)
+    assert room == room_in(CHESS, 1 << 41) > 50_000_000
     assert (room + 1) * 40 <= np.iinfo(np.int32).max < (room + 2) * 40
 
 
