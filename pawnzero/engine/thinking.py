@@ -142,13 +142,22 @@ class Thinking:
             self._until = now + self._seconds
 
     def _reached(self) -> bool:
-        """Whether time or depth is used up, or a clock is running and there is only one legal move."""
+        """Whether time or depth is used up, or a clock is running and the move is certain."""
         if self._until is not None:
-            if time.monotonic() + self._wave_seconds >= self._until:
+            now = time.monotonic()
+            if now + self._wave_seconds >= self._until:
                 return True
-            if self._limits.movetime is None and len(self.line.legal) == 1:
+            if self._limits.movetime is None and (len(self.line.legal) == 1 or self._decided(now, self._until)):
                 return True
         return self._limits.depth is not None and whole_depth(self.search.depth) >= self._limits.depth
+
+    def _decided(self, now: float, until: float) -> bool:
+        """Whether the most visited move stays that until the time is up, even if another gets all simulations from now on.
+
+        The pace so far is that of the rest or more, since positions known from earlier searches come first.
+        """
+        pace = self.search.simulations / max(now - self._began, 1e-9)
+        return not self._options["Temperature"] and self.search.lead > pace * (until - now)
 
     def _infos(self) -> List[str]:
         self._told_of = self.search.simulations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Optional, Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ from pawnzero.search.evaluator import Evaluator
 from pawnzero.search.outlook import Outlook, mean_depth, read_outlook
 from pawnzero.search.random import stream
 from pawnzero.search.searcher import place_line
-from pawnzero.search.tree import PROVEN_WIN, UNPROVEN, bytes_a_tree, most_simulations
+from pawnzero.search.tree import NO_NODE, PROVEN_WIN, UNPROVEN, bytes_a_tree, most_simulations
 
 _VISITS_A_LEAF = 8
 """A wave takes one leaf per this many finished simulations: leaves chosen without each other's results must be few among
@@ -136,6 +137,15 @@ class PositionSearch:
     def evaluated(self) -> int:
         """Positions sent to the evaluator so far; those among `answers` were not."""
         return self._search.evaluated
+
+    @property
+    def lead(self) -> float:
+        """Visits by which the most visited move leads the next one; infinite if all others are proven to lose."""
+        t = self._trees
+        child = t.child[0, : t.edge_count[0, 0]]
+        loses = (child != NO_NODE) & (t.proven[0, child] == PROVEN_WIN)
+        first, *others = np.sort(t.visits[0, : len(child)][~loses])[::-1][:2].tolist() or [0]
+        return float(first - others[0]) if others else math.inf
 
     @property
     def depth(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from pawnzero.config import SearchConfig
@@ -18,7 +19,7 @@ from pawnzero.errors import UsageError
 from pawnzero.games import get_game
 from pawnzero.games.base import REPETITION
 from pawnzero.games.line import Line
-from pawnzero.search import UniformEvaluator
+from pawnzero.search import Question, UniformEvaluator
 
 
 def test_all_that_go_knows() -> None:
@@ -116,6 +117,52 @@ def test_the_own_time_begins_with_the_ponderhit(monkeypatch: pytest.MonkeyPatch)
             one.ponder_hit()
         one.advance()
         assert one.over is over
+
+
+class Sure(UniformEvaluator):
+    """Expects the last legal move, or as much the one before it; values all positions alike."""
+
+    def __init__(self, torn: bool) -> None:
+        self._torn = torn
+
+    def evaluate(self, question: Question) -> None:
+        super().evaluate(question)
+        last = question.count.astype(int) - 1
+        question.logits[np.arange(len(last)), last] = 4.0
+        if self._torn:
+            question.logits[np.arange(len(last)), np.maximum(last - 1, 0)] = 4.0
+
+
+@pytest.mark.parametrize(
+    ("torn", "limits", "temperature", "waves"),
+    [
+        (
+            False,
+            Limits(wtime=30_000, btime=30_000),
+            0.0,
+            range(51, 65),
+        ),  # after half of the time the rest may be too little to catch up
+        (True, Limits(wtime=30_000, btime=30_000), 0.0, range(100, 102)),
+        (False, Limits(movetime=1000), 0.0, range(100, 102)),
+        (False, Limits(wtime=30_000, btime=30_000), 1.0, range(100, 102)),  # another move may be drawn
+    ],
+)
+def test_a_move_that_none_can_overtake_is_played_before_the_time_is_up(
+    monkeypatch: pytest.MonkeyPatch, torn: bool, limits: Limits, temperature: float, waves: range
+) -> None:
+    now = [5.0]
+    monkeypatch.setattr(thinking, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    search = SearchConfig(fpu_reduction=0.5)
+    net, options = EngineNet(get_game("chess"), Sure(torn), 1), Options(search)
+    options.set(["name", "Move", "Overhead", "value", "0"])
+    options.set(["name", "Temperature", "value", str(temperature)])
+    one = thinking.Thinking(net, Line(net.game), limits, options, search, (), Kept(), began=now[0], seed=0)
+    done = 0
+    while not one.over:
+        now[0] += 0.01
+        one.advance()
+        done += 1
+    assert done in waves
 
 
 def test_a_repetition_that_nobody_claims_leaves_the_past_known() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Optional
 
 import numpy as np
@@ -278,3 +279,28 @@ def test_an_untried_move_is_played_where_all_that_were_tried_lose(temperature: f
     said = talk(*asked, search=config, evaluator=FoolsMate())
     assert said[-1].startswith("bestmove ")
     assert not said[-1].startswith("bestmove g2g4")
+
+
+def test_the_lead_is_that_of_the_most_visited_move() -> None:
+    search = PositionSearch(Line(CHESS), HashEvaluator(), SearchConfig(algorithm="puct"), room=500, simulations=400)
+    search.run()
+    first, second = (move.visits for move in search.read().moves[:2])
+    assert search.lead == first - second > 0
+    only = PositionSearch(Line(CHESS), HashEvaluator(), SearchConfig(), room=500, simulations=1)
+    only.run()
+    assert only.lead == 1
+
+
+def test_moves_proven_to_lose_do_not_count_for_the_lead() -> None:
+    def searched(fen: str) -> PositionSearch:
+        search = PositionSearch(at(fen), UniformEvaluator(), SearchConfig(algorithm="puct"), room=2000, simulations=300)
+        search.run()
+        return search
+
+    two_of_three = searched("6k1/8/8/8/8/7q/8/3r1RK1 w - - 0 1")
+    rest = [move for move in two_of_three.read().moves if move.proof != PROVEN_LOSS]
+    assert len(rest) == 2
+    assert two_of_three.lead == rest[0].visits - rest[1].visits
+    one_of_two = searched("6k1/8/8/8/8/6q1/5P2/r4QK1 w - - 0 1")
+    assert [move.proof == PROVEN_LOSS for move in one_of_two.read().moves] == [False, True]
+    assert one_of_two.lead == math.inf
