@@ -131,6 +131,14 @@ def test_look_ahead_says_what_it_costs_and_what_it_is_worth(script: Script, caps
     assert found["wins"] + found["draws"] + found["losses"] == found["games"] == 4
 
 
+def test_engine_answers_says_how_many_were_known(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    assert script("engine_answers").main(["--games", "1", "--plies", "8", "--sims", "40"]) == 0
+    *_, told = capsys.readouterr().out.splitlines()
+    known = re.fullmatch(r"1 games, 40 simulations a move: ([0-9.]+)% known, [0-9.]+ times as fast", told)
+    assert known is not None
+    assert 5.0 < float(known[1]) < 95.0
+
+
 def test_arena_speed_sets_a_match_beside_selfplay(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["--channels", "4", "--blocks", "1", "--simulations", "2", "--games", "4", "--max-plies", "12"]
     found = report(script("arena_speed").main, capsys, *small, "--rounds", "1", "--seconds", "0.1")
