@@ -66,12 +66,12 @@ def playable(line: Line) -> Line:
     return line
 
 
-def any_move(line: Line) -> Optional[str]:
+def any_move(line: Line, wanted: Sequence[str] = ()) -> Optional[str]:
     """A legal move where our rules have ended the game but a chess program may play on (neither side can mate).
 
-    None after mate and stalemate.
+    One of those `wanted`, if any is legal. None after mate and stalemate.
     """
     import chess
 
-    moves = list(chess.Board(line.game.format(line.state)).legal_moves)
-    return moves[0].uci() if moves else None
+    moves = [move.uci() for move in chess.Board(line.game.format(line.state)).legal_moves]
+    return next((move for move in moves if move in wanted), next(iter(moves), None))

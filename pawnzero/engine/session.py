@@ -156,7 +156,7 @@ class Session:
         if line.over:
             lost = int(net.game.ending_values[line.ending]) < 0
             self._write(f"info depth 0 score {'mate' if lost else 'cp'} 0")
-            self._thinking = Known(limits, any_move(line))
+            self._thinking = Known(limits, any_move(line, limits.searchmoves))
             return
         only = self._only(net.game, line, limits.searchmoves)
         self._kept = self._kept or Kept()

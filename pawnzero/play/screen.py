@@ -15,6 +15,9 @@ from pawnzero.games.drawing import EMPTY, Drawing, drawing
 
 _SQUARES = ("on grey35", "on grey27")
 _CHANGED = "on #5f875f"
+_SQUARES_OF_16_COLOURS = ("on bright_black", "on black")
+_CHANGED_OF_16_COLOURS = "on green"
+"""All three above become the same one of sixteen colours."""
 _MEN = ("bold white", "bold orange1")
 
 
@@ -93,10 +96,12 @@ class TerminalScreen(Screen):
         earlier = drawn if before is None else _seen(drawing(game, before), turned)
         text = Text("\n")
         old = _rows(earlier)
+        few = self._console.color_system == "standard"
+        squares, changed = (_SQUARES_OF_16_COLOURS, _CHANGED_OF_16_COLOURS) if few else (_SQUARES, _CHANGED)
         for number, (left, row) in enumerate(zip(drawn.left, _rows(drawn))):
             text.append(f"  {left} ", "dim")
             for column, man in enumerate(row):
-                shade = _CHANGED if old[number][column] != man else _SQUARES[(number + column) % 2]
+                shade = changed if old[number][column] != man else squares[(number + column) % 2]
                 text.append(f" {self._shown(game, man)} ", f"{_style(game, man)} {shade}")
             text.append("\n")
         if any(drawn.below):
