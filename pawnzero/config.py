@@ -111,6 +111,16 @@ class SelfplayConfig:
         },
     )
     cheap_sims: int = field(default=16, metadata={"help": "simulations of a cheap search", "min": 1})
+    later_sims: int = field(
+        default=0,
+        metadata={
+            "help": "simulations per move instead of mcts_sims from iteration later_from on; 0: always mcts_sims",
+            "min": 0,
+        },
+    )
+    later_from: int = field(
+        default=0, metadata={"help": "the first iteration whose games are played with later_sims", "min": 0}
+    )
     random_opening_share: float = field(
         default=0.0, metadata={"help": "share of games that begin with random moves", "min": 0.0, "max": 1.0}
     )
@@ -280,6 +290,11 @@ class Config:
         """Samples per training step."""
         return self.batch_size * self.grad_accum_steps
 
+    def selfplay_sims(self, iteration: int) -> int:
+        """Simulations per move of an iteration's games."""
+        later = self.selfplay.later_sims > 0 and iteration >= self.selfplay.later_from
+        return self.selfplay.later_sims if later else self.mcts_sims
+
     def check_selfplay(self) -> None:
         """Raise UsageError if settings of self-play contradict each other.
 
@@ -289,11 +304,12 @@ class Config:
         Not checked whenever settings are read: a match or a game in the terminal may well use fewer simulations than
         `selfplay.cheap_sims`.
         """
-        if self.selfplay.full_search_share < 1.0 and self.selfplay.cheap_sims >= self.mcts_sims:
-            raise UsageError(
-                f"selfplay.cheap_sims is {self.selfplay.cheap_sims}, expected fewer than mcts_sims, which is {self.mcts_sims}, "
-                f"because selfplay.full_search_share is below 1 ({self.selfplay.full_search_share:g})"
-            )
+        for name, sims in (("mcts_sims", self.mcts_sims), ("selfplay.later_sims", self.selfplay.later_sims)):
+            if self.selfplay.full_search_share < 1.0 and 0 < sims <= self.selfplay.cheap_sims:
+                raise UsageError(
+                    f"selfplay.cheap_sims is {self.selfplay.cheap_sims}, expected fewer than {name}, which is {sims}, "
+                    f"because selfplay.full_search_share is below 1 ({self.selfplay.full_search_share:g})"
+                )
         restarts, random = self.selfplay.restart_share, self.selfplay.random_opening_share
         if restarts + random > 1.0 + 1e-9:
             raise UsageError(

@@ -192,6 +192,14 @@ def test_cheap_searches_have_to_be_cheaper_where_there_are_any() -> None:
         load_config(None, settings).check_selfplay()
     for fitting in ({"selfplay.cheap_sims": 15}, {"mcts_sims": 17}, {"selfplay.full_search_share": 1.0}):
         load_config(None, {**settings, **fitting}).check_selfplay()
+    with pytest.raises(UsageError, match=r"expected fewer than selfplay.later_sims, which is 12, because"):
+        load_config(None, {**settings, "mcts_sims": 17, "selfplay.later_sims": 12}).check_selfplay()
+
+
+def test_later_iterations_may_search_longer() -> None:
+    config = load_config(None, {"mcts_sims": 16, "selfplay.later_sims": 128, "selfplay.later_from": 70})
+    assert [config.selfplay_sims(number) for number in (0, 69, 70, 1000)] == [16, 16, 128, 128]
+    assert load_config(None, {"mcts_sims": 16, "selfplay.later_from": 70}).selfplay_sims(1000) == 16
 
 
 def test_games_begin_in_one_way_each() -> None:

@@ -87,7 +87,8 @@ def iteration_games(
     Returns the figures of all its games, including those stored before an interruption.
     """
     ids = range(number << 32, (number + 1) << 32)
-    return _Games(agent, config, ids, config.num_selfplay, _journal(agent), frozen, progress).play(device)
+    sims = config.selfplay_sims(number)
+    return _Games(agent, config, ids, config.num_selfplay, sims, _journal(agent), frozen, progress).play(device)
 
 
 def _journal(agent: Agent) -> Journal:
@@ -161,6 +162,7 @@ class _Games:
     """Games that an agent plays for training, in one call or, after interruptions, in several.
 
     ids:     the ids they may have; the first `count` of them are to be played
+    simulations: of a move's full search
     journal: figures of the finished games, and what they cost
     frozen:  values that stay fixed until all games are played, see `_freeze`
     """
@@ -169,6 +171,7 @@ class _Games:
     config: Config
     ids: range
     count: int
+    simulations: int
     journal: Journal
     frozen: Dict[str, Any]
     progress: Progress
@@ -177,7 +180,8 @@ class _Games:
     def alone(cls, agent: Agent, config: Config, stage: Dict[str, Any], journal: Journal, progress: Progress) -> _Games:
         """The games of a stage outside iterations, as stored in metadata.json."""
         first, count = OUTSIDE_ITERATIONS + stage["first"], stage["games"]
-        return cls(agent, config, range(first, first + count), count, journal, stage["frozen"], progress)
+        sims = config.selfplay_sims(agent.metadata["next_iteration"])
+        return cls(agent, config, range(first, first + count), count, sims, journal, stage["frozen"], progress)
 
     def play(self, device: str) -> Dict[str, Any]:
         """Play until the replay buffer has received `count` games; return the figures of all of them."""
@@ -306,7 +310,7 @@ class _Games:
                     game,
                     evaluator,
                     left,
-                    simulations=self.config.mcts_sims,
+                    simulations=self.simulations,
                     search=self.config.search,
                     settings=self.config.selfplay,
                     seed=self.frozen["seed"],

@@ -360,3 +360,12 @@ def test_what_helps_with_a_damaged_file_is_told_and_does_help(tmp_path: Path, fi
         damaged.rename(tmp_path / damaged.name)
     found = pipeline.run_iteration(agent_dir, CONFIG, device="cpu")
     assert (found["iteration"], found["train"]["step"]) == (2, 3 * CONFIG.trainer_iters)
+
+
+def test_later_games_are_searched_longer(tmp_path: Path) -> None:
+    longer = dataclasses.replace(CONFIG.selfplay, later_sims=20, later_from=1)
+    config = dataclasses.replace(CONFIG, mcts_sims=4, selfplay=longer)
+    sims = [pipeline.run_iteration(tmp_path / "A", config, device="cpu")["selfplay"]["simulations_per_move"] for _ in range(2)]
+    assert 2 < sims[0] <= 4 < 10 < sims[1] <= 20
+    outside = selfplay_stage(Agent.open(tmp_path / "A"), config, games=3, device="cpu")
+    assert 10 < outside["simulations_per_move"] <= 20
