@@ -116,6 +116,7 @@ class SelfplayConfig:
         metadata={
             "help": "simulations per move instead of mcts_sims from iteration later_from on; 0: always mcts_sims",
             "min": 0,
+            "max": 10**9,
         },
     )
     later_from: int = field(

@@ -161,10 +161,10 @@ class _Noted(NamedTuple):
 class _Games:
     """Games that an agent plays for training, in one call or, after interruptions, in several.
 
-    ids:     the ids they may have; the first `count` of them are to be played
+    ids:         the ids they may have; the first `count` of them are to be played
     simulations: of a move's full search
-    journal: figures of the finished games, and what they cost
-    frozen:  values that stay fixed until all games are played, see `_freeze`
+    journal:     figures of the finished games, and what they cost
+    frozen:      values that stay fixed until all games are played, see `_freeze`
     """
 
     agent: Agent
