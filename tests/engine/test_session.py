@@ -107,8 +107,10 @@ def test_mated_and_stalemated_positions_have_no_move() -> None:
 
 
 def test_where_neither_side_can_mate_some_move_is_given() -> None:
-    said = talk("position fen 4k3/8/8/8/8/8/8/4K2N w - - 0 1", "go nodes 5")
-    assert chess.Move.from_uci(bests(said)[0]) in chess.Board("4k3/8/8/8/8/8/8/4K2N w - - 0 1").legal_moves
+    gos = ("go nodes 5", "go nodes 5 searchmoves a1a2 h1g3", "go searchmoves e1d2")
+    some, *wanted = bests(talk("position fen 4k3/8/8/8/8/8/8/4K2N w - - 0 1", *gos))
+    assert chess.Move.from_uci(some) in chess.Board("4k3/8/8/8/8/8/8/4K2N w - - 0 1").legal_moves
+    assert wanted == ["h1g3", "e1d2"]
 
 
 def test_moves_are_followed_where_neither_side_can_mate() -> None:

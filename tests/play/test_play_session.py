@@ -208,6 +208,18 @@ def test_a_terminal_shows_figures_and_marks_the_last_move() -> None:
     assert marked == 2
 
 
+def test_sixteen_colours_tell_light_dark_and_changed_squares_apart() -> None:
+    from rich.console import Console
+
+    output = io.StringIO()
+    screen = TerminalScreen(output)
+    screen._console = Console(file=output, force_terminal=True, color_system="standard", highlight=False)
+    line = Line.from_actions(CHESS, [CHESS.parse_action(CHESS.initial(), "e4")])
+    screen.board(CHESS, line.states[1], line.states[0], False)
+    grounds = re.findall(r"\x1b\[[0-9;]*?(4[0-7]|10[0-7])m", output.getvalue())
+    assert sorted(grounds.count(ground) for ground in set(grounds)) == [2, 30, 32]  # both squares of e2-e4 are light
+
+
 def _truecolor() -> Any:
     from rich.color import ColorSystem
 
